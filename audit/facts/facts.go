@@ -1,0 +1,289 @@
+// Package facts turns a snapshot into typed facts: the vocabulary that rules
+// ask about. Names are snake_case and the same in CEL, in JSON and in the
+// documentation. A fact that could not be determined is named in
+// [Facts.Unknown]; its Go value is then meaningless and a rule that depends on
+// it is unknown, never pass. A list fact holds what was read; what it may lack
+// is in [Facts.Gaps].
+package facts
+
+// Facts is everything that rules can ask about one host.
+type Facts struct {
+	Host           Host            `json:"host" cel:"host"`
+	Sshd           Sshd            `json:"sshd" cel:"sshd"`
+	Daemons        []Daemon        `json:"daemons" cel:"daemons"`                 // every sshd (and dropbear) that runs
+	Access         []Access        `json:"access" cel:"access"`                   // account × login context
+	Disagreements  []Disagreement  `json:"disagreements" cel:"disagreements"`     // between file, effective and wire
+	Accounts       []Account       `json:"accounts" cel:"accounts"`               // local accounts
+	AuthorizedKeys []AuthorizedKey `json:"authorized_keys" cel:"authorized_keys"` // of all accounts
+	Jobs           []Job           `json:"jobs" cel:"jobs"`                       // of all schedulers
+	Tables         []Table         `json:"tables" cel:"tables"`                   // cron tables, run or not
+	Expected       []Expected      `json:"expected" cel:"expected"`               // what expect: of the inventory asks for
+	Files          []File          `json:"files" cel:"files"`                     // files whose owner and mode matter
+	Packages       []Package       `json:"packages" cel:"packages"`
+	Wire           Wire            `json:"wire" cel:"wire"`
+
+	// Unknown maps the path of a fact ("sshd.password_login", "wire", "host.os")
+	// to the reason why it could not be determined. A path covers all below it.
+	Unknown map[string]string `json:"unknown"`
+	// Gaps maps the name of a list fact ("jobs", "wire.host_keys") to what it may lack.
+	Gaps map[string][]Gap `json:"gaps"`
+	// Origin maps the path of a scalar fact to the evidence for its value.
+	Origin map[string][]Evidence `json:"origin"`
+}
+
+// Gap says what a list may lack.
+type Gap struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// Evidence is one place that shows why something is so.
+type Evidence struct {
+	Path    string `json:"path,omitempty" cel:"path"`       // file on the host, raw; "" for wire facts and processes
+	Line    int    `json:"line,omitempty" cel:"line"`       // from 1; 0: the whole file
+	Text    string `json:"text,omitempty" cel:"text"`       // the line, or owner and mode, or the wire fact; raw, secrets still in it
+	Witness string `json:"witness,omitempty" cel:"witness"` // a sentence: "user backup from 10.0.0.5 may use a password"
+}
+
+// Host is the machine.
+type Host struct {
+	Name      string            `json:"name" cel:"name"`
+	Hostname  string            `json:"hostname" cel:"hostname"` // as the host calls itself
+	OS        string            `json:"os" cel:"os"`             // ID of os-release: debian, ubuntu, rhel ...
+	Version   string            `json:"version" cel:"version"`   // VERSION_ID of os-release
+	Source    string            `json:"source" cel:"source"`     // ssh, local, root
+	Privilege string            `json:"privilege" cel:"privilege"`
+	Labels    map[string]string `json:"labels" cel:"labels"`
+	Systemd   bool              `json:"systemd" cel:"systemd"`           // pid 1 is systemd
+	ClockSkew int64             `json:"clock_offset" cel:"clock_offset"` // seconds, host minus ours
+	Cron      []string          `json:"cron" cel:"cron"`                 // schedulers that are installed or run: debian, cronie, busybox, systemd-cron ...
+}
+
+// Sshd is what holds at the daemon that answers logins. Scalars that Match can
+// change are the weakest value over all login contexts that the configuration
+// tells apart; Origin names the line and the context.
+type Sshd struct {
+	Present bool   `json:"present" cel:"present"` // a configuration or a daemon was found
+	Version string `json:"version" cel:"version"` // "9.2p1"
+	Config  string `json:"config" cel:"config"`   // main file
+	Refused string `json:"refused" cel:"refused"` // why sshd would not start with its files; "" it would
+	Stale   bool   `json:"stale" cel:"stale"`     // files are newer than the daemon's last start or reload
+
+	PasswordLogin     bool `json:"password_login" cel:"password_login"`           // some account may log in with nothing but a password, by whatever method
+	RootLogin         bool `json:"root_login" cel:"root_login"`                   // a uid-0 account may log in by some method
+	RootPasswordLogin bool `json:"root_password_login" cel:"root_password_login"` // ... with nothing but a password
+	EmptyPasswords    bool `json:"empty_passwords" cel:"empty_passwords"`         // an account with an empty password may log in
+
+	PermitRootLogin            string   `json:"permit_root_login" cel:"permit_root_login"` // yes, prohibit-password, forced-commands-only, no
+	PasswordAuthentication     bool     `json:"password_authentication" cel:"password_authentication"`
+	KbdInteractive             bool     `json:"kbd_interactive_authentication" cel:"kbd_interactive_authentication"`
+	PubkeyAuthentication       bool     `json:"pubkey_authentication" cel:"pubkey_authentication"` // weakest here: false where any context has none
+	PermitEmptyPasswords       bool     `json:"permit_empty_passwords" cel:"permit_empty_passwords"`
+	HostbasedAuthentication    bool     `json:"hostbased_authentication" cel:"hostbased_authentication"`
+	IgnoreRhosts               string   `json:"ignore_rhosts" cel:"ignore_rhosts"`
+	UsePAM                     bool     `json:"use_pam" cel:"use_pam"`
+	StrictModes                bool     `json:"strict_modes" cel:"strict_modes"`
+	PermitUserEnvironment      bool     `json:"permit_user_environment" cel:"permit_user_environment"` // yes or a pattern list
+	MaxAuthTries               int64    `json:"max_auth_tries" cel:"max_auth_tries"`
+	LoginGraceTime             int64    `json:"login_grace_time" cel:"login_grace_time"` // seconds; 0 unlimited
+	MaxStartups                string   `json:"max_startups" cel:"max_startups"`
+	ClientAliveInterval        int64    `json:"client_alive_interval" cel:"client_alive_interval"` // seconds
+	X11Forwarding              bool     `json:"x11_forwarding" cel:"x11_forwarding"`
+	AllowTCPForwarding         string   `json:"allow_tcp_forwarding" cel:"allow_tcp_forwarding"` // yes, no, local, remote
+	AllowAgentForwarding       bool     `json:"allow_agent_forwarding" cel:"allow_agent_forwarding"`
+	AllowStreamLocalForwarding string   `json:"allow_stream_local_forwarding" cel:"allow_stream_local_forwarding"`
+	DisableForwarding          bool     `json:"disable_forwarding" cel:"disable_forwarding"`
+	GatewayPorts               string   `json:"gateway_ports" cel:"gateway_ports"` // no, yes, clientspecified
+	PermitTunnel               string   `json:"permit_tunnel" cel:"permit_tunnel"`
+	LogLevel                   string   `json:"log_level" cel:"log_level"`     // upper case
+	Compression                string   `json:"compression" cel:"compression"` // yes (= delayed), no
+	Banner                     string   `json:"banner" cel:"banner"`           // none or a path
+	Ciphers                    []string `json:"ciphers" cel:"ciphers"`         // effective
+	MACs                       []string `json:"macs" cel:"macs"`
+	KexAlgorithms              []string `json:"kex_algorithms" cel:"kex_algorithms"`
+	HostKeyAlgorithms          []string `json:"host_key_algorithms" cel:"host_key_algorithms"`
+	PubkeyAcceptedAlgorithms   []string `json:"pubkey_accepted_algorithms" cel:"pubkey_accepted_algorithms"`
+	RequiredRSASize            int64    `json:"required_rsa_size" cel:"required_rsa_size"` // bits
+	Ports                      []int64  `json:"ports" cel:"ports"`
+	ModuliBits                 int64    `json:"moduli_bits" cel:"moduli_bits"` // smallest group in the moduli file; 0 no file
+}
+
+// Daemon is one running SSH server.
+type Daemon struct {
+	PID      int64      `json:"pid" cel:"pid"`
+	Kind     string     `json:"kind" cel:"kind"` // sshd, dropbear
+	UID      int64      `json:"uid" cel:"uid"`
+	Exe      string     `json:"exe" cel:"exe"`
+	Args     []string   `json:"args" cel:"args"`
+	Config   string     `json:"config" cel:"config"`
+	Listens  []string   `json:"listens" cel:"listens"`   // address:port
+	Primary  bool       `json:"primary" cel:"primary"`   // the one that answers on the port that we came by, or on the first port
+	Replaced bool       `json:"replaced" cel:"replaced"` // its executable was deleted or replaced since it started
+	Asked    bool       `json:"asked" cel:"asked"`       // sshd -T was run for it
+	Reason   string     `json:"reason" cel:"reason"`     // why not, where not
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Access is the answer for one account in one login context. "no", "yes" and
+// "unknown" are the values of the method fields.
+type Access struct {
+	User      string     `json:"user" cel:"user"`
+	UID       int64      `json:"uid" cel:"uid"`
+	From      string     `json:"from" cel:"from"`             // the context in words: "anywhere", "from 10.0.0.0/8", "on port 2222"
+	Password  string     `json:"password" cel:"password"`     // a password alone suffices (password or keyboard-interactive)
+	PublicKey string     `json:"public_key" cel:"public_key"` // a key that is there (or a certificate) suffices
+	Empty     string     `json:"empty" cel:"empty"`           // the empty password suffices
+	Other     string     `json:"other" cel:"other"`           // hostbased or gssapi suffices
+	Chain     string     `json:"chain" cel:"chain"`           // more than one factor is asked: "publickey,password"; "" none
+	Why       string     `json:"why" cel:"why"`               // where all are no: locked, expired, DenyUsers ...; where unknown: what would settle it
+	Evidence  []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Disagreement is a setting on which two witnesses differ.
+type Disagreement struct {
+	Setting   string     `json:"setting" cel:"setting"` // keyword in sshd's spelling
+	File      string     `json:"file" cel:"file"`
+	Effective string     `json:"effective" cel:"effective"`
+	Wire      string     `json:"wire" cel:"wire"`
+	Cause     string     `json:"cause" cel:"cause"` // the likely cause, in words
+	Evidence  []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Account is one line of passwd with its shadow state.
+type Account struct {
+	Name       string     `json:"name" cel:"name"`
+	UID        int64      `json:"uid" cel:"uid"`
+	GID        int64      `json:"gid" cel:"gid"`
+	Groups     []string   `json:"groups" cel:"groups"` // names, primary first
+	Home       string     `json:"home" cel:"home"`
+	Shell      string     `json:"shell" cel:"shell"`
+	Password   string     `json:"password" cel:"password"`   // empty, hash, locked, star, locked-hash, invalid, unknown
+	Algorithm  string     `json:"algorithm" cel:"algorithm"` // yescrypt, sha512, md5, des ...; "" none
+	Expired    bool       `json:"expired" cel:"expired"`
+	LoginShell bool       `json:"login_shell" cel:"login_shell"` // not nologin, false and the like
+	Evidence   []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// AuthorizedKey is one key that opens one account.
+type AuthorizedKey struct {
+	User        string     `json:"user" cel:"user"`
+	Path        string     `json:"path" cel:"path"`
+	Line        int64      `json:"line" cel:"line"`
+	Type        string     `json:"type" cel:"type"` // ssh-ed25519, ssh-rsa ...
+	Bits        int64      `json:"bits" cel:"bits"`
+	Fingerprint string     `json:"fingerprint" cel:"fingerprint"` // SHA256:...
+	Comment     string     `json:"comment" cel:"comment"`
+	Options     []string   `json:"options" cel:"options"`
+	Weak        string     `json:"weak" cel:"weak"` // why it is weak; "" it is not
+	Evidence    []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Job is one thing that a scheduler runs.
+type Job struct {
+	Scheduler   string            `json:"scheduler" cel:"scheduler"` // crontab, cron.d, spool, run-parts, anacron, timer, at
+	Path        string            `json:"path" cel:"path"`
+	Line        int64             `json:"line" cel:"line"`
+	User        string            `json:"user" cel:"user"`
+	Schedule    string            `json:"schedule" cel:"schedule"` // as written
+	Command     string            `json:"command" cel:"command"`
+	Environment map[string]string `json:"environment" cel:"environment"` // in force for it, as the table sets it
+	Runs        bool              `json:"runs" cel:"runs"`
+	Reason      string            `json:"reason" cel:"reason"` // why it does not run
+	Targets     []Target          `json:"targets" cel:"targets"`
+	Signs       []Sign            `json:"signs" cel:"signs"`
+	Deceptive   []string          `json:"deceptive" cel:"deceptive"` // deceptive names it reaches, quoted, with what they are: `". .." (dot, space, dot, dot)`
+	Evidence    []Evidence        `json:"evidence" cel:"evidence"`
+}
+
+// Target is a file that a job runs.
+type Target struct {
+	Path     string `json:"path" cel:"path"`
+	Exists   string `json:"exists" cel:"exists"` // yes, no, unknown
+	Owner    string `json:"owner" cel:"owner"`
+	Mode     string `json:"mode" cel:"mode"`         // 0755
+	Writable string `json:"writable" cel:"writable"` // who else may write it or a directory above it, in words; "" nobody; "unknown"
+}
+
+// Sign is one odd thing about a job.
+type Sign struct {
+	ID       string   `json:"id" cel:"id"`
+	Severity string   `json:"severity" cel:"severity"`
+	Attack   []string `json:"attack" cel:"attack"` // ATT&CK technique ids
+	Message  string   `json:"message" cel:"message"`
+}
+
+// Table is one cron table.
+type Table struct {
+	Path     string     `json:"path" cel:"path"`
+	Kind     string     `json:"kind" cel:"kind"` // crontab, cron.d, spool, anacrontab
+	User     string     `json:"user" cel:"user"`
+	Runs     bool       `json:"runs" cel:"runs"`
+	Reason   string     `json:"reason" cel:"reason"` // why the daemon ignores it, or a line of it
+	Lost     int64      `json:"lost" cel:"lost"`     // job lines that never run because of it
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Expected is one expect: entry of the inventory.
+type Expected struct {
+	Match    string     `json:"match" cel:"match"`
+	User     string     `json:"user" cel:"user"`
+	State    string     `json:"state" cel:"state"` // present, missing, altered, wrong-user, not-running, duplicated, unknown
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// File is one file or directory whose owner and mode decide about security.
+type File struct {
+	Path     string     `json:"path" cel:"path"`
+	Role     string     `json:"role" cel:"role"` // sshd-config, host-key, host-key-public, authorized-keys, authorized-keys-dir, cron-table, cron-dir, pam
+	User     string     `json:"user" cel:"user"` // whose, for authorized keys and spool tables
+	Owner    string     `json:"owner" cel:"owner"`
+	Group    string     `json:"group" cel:"group"`
+	Mode     string     `json:"mode" cel:"mode"`
+	Problem  string     `json:"problem" cel:"problem"` // what is wrong with owner or mode; "" nothing
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Package is an installed package that matters here.
+type Package struct {
+	Manager string `json:"manager" cel:"manager"`
+	Name    string `json:"name" cel:"name"`
+	Version string `json:"version" cel:"version"`
+}
+
+// Wire is what the server showed while we logged in.
+type Wire struct {
+	Seen              bool        `json:"seen" cel:"seen"`
+	Version           string      `json:"version" cel:"version"`   // whole version line
+	Software          string      `json:"software" cel:"software"` // OpenSSH_9.2p1
+	Methods           []string    `json:"methods" cel:"methods"`   // after none, for this user from this address
+	NoneAccepted      bool        `json:"none_accepted" cel:"none_accepted"`
+	Banner            string      `json:"banner" cel:"banner"`
+	Kex               []Algorithm `json:"kex" cel:"kex"`
+	HostKeyAlgorithms []Algorithm `json:"host_key_algorithms" cel:"host_key_algorithms"`
+	Ciphers           []Algorithm `json:"ciphers" cel:"ciphers"`
+	MACs              []Algorithm `json:"macs" cel:"macs"`
+	Compression       []Algorithm `json:"compression" cel:"compression"`
+	StrictKex         bool        `json:"strict_kex" cel:"strict_kex"`
+	Terrapin          bool        `json:"terrapin" cel:"terrapin"` // exposed (CVE-2023-48795)
+	PostQuantum       bool        `json:"post_quantum" cel:"post_quantum"`
+	HostKeys          []HostKey   `json:"host_keys" cel:"host_keys"`
+	Insecure          bool        `json:"insecure" cel:"insecure"` // reachable only with algorithms that are off by default
+}
+
+// Algorithm is one name that the server offers.
+type Algorithm struct {
+	Name     string     `json:"name" cel:"name"`
+	Status   string     `json:"status" cel:"status"` // good, acceptable, weak, broken, unknown
+	Reason   string     `json:"reason" cel:"reason"`
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// HostKey is one key of the server.
+type HostKey struct {
+	Type        string     `json:"type" cel:"type"`
+	Bits        int64      `json:"bits" cel:"bits"`
+	Fingerprint string     `json:"fingerprint" cel:"fingerprint"`
+	Proven      bool       `json:"proven" cel:"proven"`
+	Weak        string     `json:"weak" cel:"weak"` // why; "" it is not
+	Evidence    []Evidence `json:"evidence" cel:"evidence"`
+}

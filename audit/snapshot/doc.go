@@ -1,0 +1,21 @@
+package snapshot
+
+// Names of outputs that a snapshot may hold. An output that was not made has a
+// Gap under its name, with the reason.
+const (
+	OutIdentity    = "identity"     // lines KEY=VALUE: uid, user, kernel, hostname, machine-id, boot-id, clk_tck, btime, shell (which sh ran the collector)
+	OutShadow      = "shadow"       // a line an account: name:state:algorithm:lastchg:min:max:warn:inactive:expire; state: empty, locked, star, hash, locked-hash, invalid
+	OutGroupShadow = "gshadow"      // reserved, never collected
+	OutPackages    = "packages"     // a line a package: manager\tname\tversion (manager: dpkg, rpm, apk, pacman)
+	OutModuli      = "moduli"       // first line: sha256 HEX; then COUNT BITS lines
+	OutSshdLog     = "log.sshd"     // bounded journal or auth log lines about sshd, newest last, ISO times where the source has them
+	OutCronLog     = "log.cron"     // the same about cron daemons
+	OutTimers      = "timers"       // systemctl show of all timers and the units that they start
+	OutMounts      = "mounts"       // network and autofs mount points that were not entered
+	OutWire        = "wire"         // JSON of wire.Capture, put there by the one who held the connection
+	OutSshdT       = "sshd-T."      // prefix; sshd-T.PID: sshd -T of that daemon; sshd-T.default: no daemon seen
+	OutSshdVersion = "sshd-V."      // prefix; sshd-V.PID: version line of that daemon's binary
+	OutNSS         = "nsswitch"     // the passwd, group and shadow lines of /etc/nsswitch.conf
+	OutTargets     = "cron.targets" // NUL-separated paths that the collector found in job lines and looked at
+	OutDaemons     = "daemons"      // a line a daemon: PID\tKIND (sshd, cron, crond, dropbear, atd ...)
+)
