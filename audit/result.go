@@ -69,8 +69,10 @@ type Host struct {
 	Score       Score
 	Outcomes    []policies.Outcome // sorted: worst first
 	Start, End  time.Time
-	Snapshot    *snapshot.Snapshot // not part of the JSON form
-	Facts       *facts.Facts       // not part of the JSON form
+	Snapshot    *snapshot.Snapshot // only during Handler.Host; not part of the JSON form
+	Facts       *facts.Facts       // only during Handler.Host; not part of the JSON form
+
+	expired int // waivers that have run out
 }
 
 // Score is the score of one host, or the mean of a fleet (then without sums).

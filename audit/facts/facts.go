@@ -49,9 +49,10 @@ type Evidence struct {
 type Host struct {
 	Name      string            `json:"name" cel:"name"`
 	Hostname  string            `json:"hostname" cel:"hostname"` // as the host calls itself
-	OS        string            `json:"os" cel:"os"`             // ID of os-release: debian, ubuntu, rhel ...
-	Version   string            `json:"version" cel:"version"`   // VERSION_ID of os-release
-	Source    string            `json:"source" cel:"source"`     // ssh, local, root
+	BootID    string            `json:"boot_id" cel:"boot_id"`
+	OS        string            `json:"os" cel:"os"`           // ID of os-release: debian, ubuntu, rhel ...
+	Version   string            `json:"version" cel:"version"` // VERSION_ID of os-release
+	Source    string            `json:"source" cel:"source"`   // ssh, local, root
 	Privilege string            `json:"privilege" cel:"privilege"`
 	Labels    map[string]string `json:"labels" cel:"labels"`
 	Systemd   bool              `json:"systemd" cel:"systemd"`           // pid 1 is systemd

@@ -1,0 +1,179 @@
+// Package history keeps runs: the archive of every host and the results, in a
+// folder a run, for the operator's eyes only (0700, files 0600).
+//
+//	STATE/runs/20261123T194800Z-1a2b/run.jsonl       the results, as report.JSONL writes them
+//	STATE/runs/20261123T194800Z-1a2b/hosts/NAME.pst  the host's snapshot
+package history
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/postern-ssh/postern/audit"
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+// Results is the name of the results in a run's folder.
+const Results = "run.jsonl"
+
+// ErrNone says that no run is kept.
+var ErrNone = errors.New("no run is kept")
+
+// NewID makes the name of a run: its start in UTC, so that names sort by time,
+// and four random digits, so that two runs of one second differ.
+func NewID(start time.Time) string {
+	var r [2]byte
+	// crypto/rand.Read never fails (Go 1.24).
+	rand.Read(r[:])
+	return start.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(r[:])
+}
+
+// Store is a folder of runs.
+type Store struct {
+	Dir string // holds runs/
+}
+
+// Recorder writes one run while it happens. It is an audit.Handler that never
+// fails: an audit must not end because a disk is full. What went wrong is in Err.
+type Recorder struct {
+	dir     string
+	file    *os.File
+	results audit.Handler
+	err     error
+}
+
+// Create makes the folder of a run. The results handler is made over the file
+// by jsonl.
+func (s Store) Create(run *audit.Run, jsonl func(io.Writer) audit.Handler) (*Recorder, error) {
+	dir := filepath.Join(s.Dir, "runs", run.ID)
+	if err := os.MkdirAll(filepath.Join(dir, "hosts"), 0o700); err != nil {
+		return nil, fmt.Errorf("keeping the run: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, Results), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("keeping the run: %w", err)
+	}
+	return &Recorder{dir: dir, file: f, results: jsonl(f)}, nil
+}
+
+// Dir is the folder of the run.
+func (r *Recorder) Dir() string { return r.dir }
+
+// Err is the first thing that went wrong, or nil.
+func (r *Recorder) Err() error { return r.err }
+
+func (r *Recorder) note(err error) {
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("this run is not kept whole in %s: %w", r.dir, err)
+	}
+}
+
+// Begin implements audit.Handler.
+func (r *Recorder) Begin(run *audit.Run) error {
+	r.note(r.results.Begin(run))
+	return nil
+}
+
+// Host implements audit.Handler.
+func (r *Recorder) Host(h *audit.Host) error {
+	r.note(r.results.Host(h))
+	if h.Snapshot != nil {
+		r.note(r.archive(h))
+	}
+	return nil
+}
+
+func (r *Recorder) archive(h *audit.Host) error {
+	f, err := renameio.NewPendingFile(filepath.Join(r.dir, "hosts", FileName(h.Name)), renameio.WithPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	if err := snapshot.Write(f, h.Snapshot); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}
+
+// End implements audit.Handler.
+func (r *Recorder) End(run *audit.Run, fleet *audit.Fleet) error {
+	r.note(r.results.End(run, fleet))
+	r.note(r.file.Sync())
+	r.note(r.file.Close())
+	return nil
+}
+
+// Runs lists the kept runs, oldest first.
+func (s Store) Runs() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(s.Dir, "runs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNone
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.IsDir() {
+			ids = append(ids, e.Name())
+		}
+	}
+	if len(ids) == 0 {
+		return nil, ErrNone
+	}
+	sort.Strings(ids)
+	return ids, nil
+}
+
+// Path gives the results file of a run. "last" is the newest one.
+func (s Store) Path(id string) (string, error) {
+	ids, err := s.Runs()
+	if err != nil {
+		return "", err
+	}
+	if id == "last" {
+		id = ids[len(ids)-1]
+	}
+	for _, known := range ids {
+		if known == id {
+			return filepath.Join(s.Dir, "runs", id, Results), nil
+		}
+	}
+	return "", fmt.Errorf("no run %q is kept in %s (newest: %s)", id, s.Dir, ids[len(ids)-1])
+}
+
+// FileName turns a host's name into a file name that stands for no other name,
+// cannot leave its folder and is legal on every file system.
+func FileName(host string) string {
+	var b strings.Builder
+	for i := 0; i < len(host); i++ {
+		c := host[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_', c == '.' && i > 0:
+			b.WriteByte(c)
+		default: // upper case too: some file systems fold it
+			fmt.Fprintf(&b, "%%%02x", c)
+		}
+	}
+	name := b.String()
+	if len(name) > 200 {
+		name = name[:160] + "%" + fmt.Sprintf("%x", hash(host))
+	}
+	return name + ".pst"
+}
+
+func hash(s string) []byte {
+	sum := sha256.Sum256([]byte(s))
+	return sum[:16]
+}

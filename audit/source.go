@@ -1,0 +1,94 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/inventory"
+	"github.com/postern-ssh/postern/inventory/connect"
+)
+
+// Source gives the snapshot of one host. With an error there may be a snapshot
+// all the same: what had come before.
+type Source interface {
+	Snapshot(ctx context.Context) (*snapshot.Snapshot, error)
+}
+
+// SSH reads a host over one SSH connection, with one command.
+type SSH struct {
+	Dialer  *connect.Dialer
+	Host    inventory.Host
+	Collect snapshot.Options
+}
+
+// Snapshot logs in, collects, and adds what the wire showed on the way.
+func (s SSH) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
+	conn, err := s.Dialer.Dial(ctx, s.Host)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	opt := s.Collect
+	opt.Name, opt.Sudo = s.Host.Name, sudoRequest(s.Host.Sudo)
+	snap, err := snapshot.Collect(ctx, conn, opt)
+	if snap != nil {
+		if data, jerr := json.Marshal(conn.Capture()); jerr == nil {
+			snap.SetOutput(snapshot.Output{Name: snapshot.OutWire, Data: data})
+		}
+	}
+	return snap, err
+}
+
+func sudoRequest(s inventory.Sudo) snapshot.Sudo {
+	switch s {
+	case inventory.SudoYes:
+		return snapshot.SudoYes
+	case inventory.SudoNone:
+		return snapshot.SudoNone
+	}
+	return snapshot.SudoAuto
+}
+
+// Local reads this machine with the same script.
+type Local struct {
+	Name    string
+	Collect snapshot.Options
+}
+
+// Snapshot runs the collector here.
+func (l Local) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
+	opt := l.Collect
+	opt.Name, opt.Source = l.Name, snapshot.SourceLocal
+	return snapshot.Collect(ctx, snapshot.Local{}, opt)
+}
+
+// Root reads a directory tree: an image, a mounted disk.
+type Root struct {
+	Dir     string
+	Collect snapshot.Options
+}
+
+// Snapshot reads the tree; links never lead out of it.
+func (r Root) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
+	return snapshot.FromRoot(ctx, r.Dir, r.Collect)
+}
+
+// Archive reads a snapshot that was kept.
+type Archive struct{ Path string }
+
+// Snapshot reads the archive, which may be hostile.
+func (a Archive) Snapshot(context.Context) (*snapshot.Snapshot, error) {
+	data, err := os.ReadFile(a.Path)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := snapshot.Read(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.Path, err)
+	}
+	return snap, nil
+}
