@@ -1,0 +1,61 @@
+package report
+
+import (
+	"errors"
+
+	"github.com/postern-ssh/postern/audit"
+)
+
+// Multi gives each record of the stream to all handlers in their order. One that
+// fails does not keep the others from the record; the errors are joined.
+func Multi(handlers ...audit.Handler) audit.Handler { return multi(handlers) }
+
+type multi []audit.Handler
+
+func (m multi) Begin(r *audit.Run) error {
+	return m.each(func(h audit.Handler) error { return h.Begin(r) })
+}
+
+func (m multi) Host(host *audit.Host) error {
+	return m.each(func(h audit.Handler) error { return h.Host(host) })
+}
+
+func (m multi) End(r *audit.Run, f *audit.Fleet) error {
+	return m.each(func(h audit.Handler) error { return h.End(r, f) })
+}
+
+func (m multi) each(call func(audit.Handler) error) error {
+	var errs []error
+	for _, h := range m {
+		if err := call(h); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Collect keeps the whole stream in memory, in the order in which it came. Fleet
+// is nil until the run ended.
+type Collect struct {
+	Run   *audit.Run
+	Hosts []*audit.Host
+	Fleet *audit.Fleet
+}
+
+// Begin keeps the run.
+func (c *Collect) Begin(r *audit.Run) error {
+	c.Run = r
+	return nil
+}
+
+// Host keeps the host.
+func (c *Collect) Host(h *audit.Host) error {
+	c.Hosts = append(c.Hosts, h)
+	return nil
+}
+
+// End keeps the run as it ended and the fleet.
+func (c *Collect) End(r *audit.Run, f *audit.Fleet) error {
+	c.Run, c.Fleet = r, f
+	return nil
+}
