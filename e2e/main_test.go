@@ -1,0 +1,10 @@
+package e2e_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/postern-ssh/postern/e2e"
+)
+
+func TestMain(m *testing.M) { os.Exit(e2e.Main(m)) }
