@@ -1,0 +1,157 @@
+package cron
+
+import (
+	"strings"
+	"testing"
+)
+
+// fates of one line, by daemon, as facts about the running daemons: Debian 3.0pl1,
+// cronie 1.7.2, busybox 1.37, dcron 4.5. '-' is not asked.
+type row struct {
+	name  string
+	table string // the line that is asked, then a good line unless it has none
+	debia Fate
+	cron  Fate
+	busy  Fate
+	dcron Fate
+}
+
+const good = "* * * * * touch /out/good\n"
+
+var rows = []row{
+	{"1 no newline alone", "* * * * * touch x", FateDropped, FateLost, FateRuns, FateRuns},
+	{"2 no newline after a good line", good + "* * * * * touch x", FateDropped, FateLost, FateRuns, FateRuns},
+	{"3 comment without newline", "* * * * * touch x\n# note", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"3b blanks without newline", "* * * * * touch x\n   ", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"4 CR at the end", "* * * * * touch x\r\n", FateOther, FateOther, FateOther, FateOther},
+	{"5 line of CR", "\r\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
+	{"6 setting with CR", "FOO=bar\r\n* * * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"7 leading blanks", " \t* * * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"8 indented comment", "   # comment\n* * * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"9 comment behind the command", "* * * * * touch x # c\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"10 hash inside a word", "* * * * * echo a#b > x\n", FateRuns, FateRuns, FateOther, FateRuns},
+	{"11 percent input", "* * * * * cat > x%l1%l2\n", FateRuns, FateRuns, FateOther, FateOther},
+	{"12 code behind percent", "* * * * * sh%touch x\n", FateRuns, FateRuns, FateOther, FateOther},
+	{"13 escaped percent", "* * * * * echo a\\%b > x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"14 date +%Y", "* * * * * date +%Y > x; touch y\n", FateOther, FateOther, FateRuns, FateRuns},
+	{"15 quoted percent", "* * * * * echo \"a%b\" > x\n", FateOther, FateOther, FateRuns, FateRuns},
+	{"16 minute 61", "61 * * * * touch x\n", FateDropped, FateLost, FateOther, FateOther}, // dcron: minute 1, by its source
+	{"17 no fields", "foo bar\n", FateDropped, FateLost, FateLost, FateLost},
+	{"18 four fields", "* * * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"19 @every", "@every 1m touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"20 @minutely", "@minutely touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"21 @REBOOT", "@REBOOT touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"22 @reboot with blanks", "  @reboot touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"22b @reboot and tab", "@reboot\ttouch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"23 dash first, user", "-* * * * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"25 -n command", "* * * * * -n touch x\n", FateOther, FateRuns, FateOther, FateOther},
+	{"26 tilde", "~ * * * * touch x\n", FateDropped, FateRuns, FateLost, FateLost},
+	{"27 0~59", "0~59 * * * * touch x\n", FateOther, FateRuns, FateOther, FateLost},
+	{"28 step zero", "*/0 * * * * touch x\n", FateDropped, FateLost, FateRuns, FateRuns},
+	{"29 5/10", "5/10 * * * * touch x\n", FateDropped, FateLost, FateRuns, FateRuns},
+	{"30 59-0", "59-0 * * * * touch x\n", FateNever, FateNever, FateRuns, FateRuns},
+	{"31 mon-sun", "* * * * mon-sun touch x\n", FateNever, FateNever, FateRuns, FateRuns},
+	{"31b fri-mon", "* * * * fri-mon touch x\n", FateNever, FateNever, FateRuns, FateRuns},
+	{"31c 6-1", "* * * * 6-1 touch x\n", FateNever, FateNever, FateRuns, FateRuns},
+	{"32 sun-tue", "* * * * sun-tue touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"33 MON", "* * * * MON touch x\n", FateRuns, FateRuns, FateRuns, FateLost},
+	{"34 monday", "* * * * monday touch x\n", FateDropped, FateLost, FateOther, FateLost},
+	{"34b november", "* * * november * touch x\n", FateDropped, FateLost, FateOther, FateLost},
+	{"35 1-8", "* * * * 1-8 touch x\n", FateDropped, FateLost, FateOther, FateOther},
+	{"35b 0-31", "* * 0-31 * * touch x\n", FateDropped, FateLost, FateRuns, FateRuns},
+	{"35c 1-32", "* * 1-32 * * touch x\n", FateDropped, FateLost, FateOther, FateOther},
+	{"36 0-24", "* 0-24 * * * touch x\n", FateDropped, FateLost, FateOther, FateOther}, // dcron: hour 0 only, by its source
+	{"37 mon#4", "* * * * mon#4 touch x\n", FateOther, FateLost, FateLost, FateLost},
+	{"38 **", "** * * * * touch x\n", FateOther, FateLost, FateOther, FateLost},
+	{"39 0-59x", "0-59x * * * * touch x\n", FateDropped, FateLost, FateOther, FateLost},
+	{"40 glued command", "* * * * *touch /out/x\n", FateOther, FateLost, FateOther, FateLost}, // busybox: nothing was touched; by its source /out/x is started
+	{"41 no command", "* * * * *\n", FateNever, FateLost, FateLost, FateLost},
+	{"42 root in a user table", "* * * * * root touch x\n", FateOther, FateOther, FateOther, FateOther},
+	{"43 six fields", "0 * * * * * touch x\n", FateDropped, FateLost, FateOther, FateOther},
+	{"44 L", "* * L * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"44b ?", "* * ? * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"44c 15W", "* * 15W * * touch x\n", FateDropped, FateLost, FateOther, FateLost},
+	{"45 1-31 and 2", "* * 1-31 * 2 touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"46 continuation", "* * * * * touch \\\n/out/x\n", FateDropped, FateOther, FateRuns, FateOther},
+	{"47 comment continues", "# c \\\n* * * * * touch x\n", FateRuns, FateRuns, FateNone, FateRuns},
+	{"48 BOM", "\xef\xbb\xbf* * * * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"49 BOM comment", "\xef\xbb\xbf# c\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
+	{"50 NBSP first", "\xc2\xa0* * * * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"50b form feed first", "\f* * * * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"50c NBSP between", "*\xc2\xa0* * * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
+	{"51 NUL", "* * * * * touch x\x00 junk\n", FateDropped, FateOther, FateOther, FateOther},
+	{"52 998 bytes", "* * * * * touch x" + strings.Repeat("y", 998-7) + "\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"52b 999 bytes", "* * * * * touch x" + strings.Repeat("y", 999-7) + "\n", FateDropped, FateRuns, FateRuns, FateRuns},
+	{"53 140000 bytes", "* * * * * touch x" + strings.Repeat("y", 140000) + "\n", FateDropped, FateOther, FateRuns, FateOther},
+	{"54 long value", "FOO='" + strings.Repeat("x", 1500) + "'\n* * * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"55 comment flood", strings.Repeat("# flood\n", 10100) + "* * * * * touch x\n", FateDropped, FateDropped, FateRuns, FateLost},
+	{"56 export", "export FOO=bar\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
+	{"56b unclosed quote", "FOO=\"abc\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
+	{"56c text behind the quote", "FOO=\"a\"b\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
+	{"57 empty value, Debian 12", "MAILTO=\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
+	{"58 quoted name", "\"FOO 7\"=x\n* * * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"60 SHELL=nologin", "SHELL=/usr/sbin/nologin\n* * * * * touch x\n", FateNever, FateNever, FateNever, FateRuns},
+	{"61 TZ", "TZ=JST-9\n* 3 * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"62 CRON_TZ", "CRON_TZ=JST-9\n* 3 * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"63 escapes", "* * * * * touch x\x1b[2K\x1b[1A\n", FateOther, FateOther, FateOther, FateOther},
+	{"64 CR hides", "* * * * * touch x;true;\r# harmless\n", FateRuns, FateRuns, FateOther, FateRuns},
+}
+
+// asked returns the fate of the one line of a table that is not the good one.
+func asked(t *Table) Fate {
+	fate := FateNone
+	for i := range t.Entries {
+		e := &t.Entries[i]
+		if e.Raw == good {
+			continue
+		}
+		if e.Job != nil {
+			return e.Job.Fate
+		}
+		if e.Kind == EntryBad && fate == FateNone {
+			fate = e.Fate
+		}
+	}
+	return fate
+}
+
+func TestRows(t *testing.T) {
+	for _, r := range rows {
+		for _, c := range []struct {
+			d    Daemon
+			want Fate
+		}{{Debian, r.debia}, {Cronie, r.cron}, {Busybox, r.busy}, {Dcron, r.dcron}} {
+			t.Run(r.name+"/"+c.d.String(), func(t *testing.T) {
+				table := r.table
+				if !strings.Contains(table, good) && strings.HasSuffix(table, "\n") {
+					table += good
+				}
+				o := Options{User: "backup"}
+				if c.d == Debian {
+					o.Version = "3.0pl1-162"
+				}
+				got := ParseTable([]byte(table), User, c.d, o)
+				if string(got.Bytes()) != table {
+					t.Errorf("printing it gives other bytes")
+				}
+				if f := asked(got); f != c.want {
+					t.Errorf("fate %v, want %v", f, c.want)
+					for i, e := range got.Entries {
+						if i < 8 {
+							t.Logf("%v %q %v %s", e.Kind, clip(e.Raw, 60), e.Fate, e.Reason)
+						}
+					}
+				}
+				// The good line dies exactly where the whole file does.
+				if strings.HasPrefix(r.name, "55 ") || strings.HasPrefix(r.name, "60 ") {
+					return // a bound and a setting that reach it too
+				}
+				for i := range got.Entries {
+					if e := &got.Entries[i]; e.Raw == good && e.Job != nil && e.Job.Runs() == got.Dropped {
+						t.Errorf("the good line: fate %v, file dropped %v", e.Job.Fate, got.Dropped)
+					}
+				}
+			})
+		}
+	}
+}
