@@ -34,8 +34,9 @@ func (m multi) each(call func(audit.Handler) error) error {
 	return errors.Join(errs...)
 }
 
-// Collect keeps the whole stream in memory, in the order in which it came. Fleet
-// is nil until the run ended.
+// Collect keeps the whole stream in memory, in the order in which it came, without
+// the snapshots and facts, which live only during the call. Fleet is nil until the
+// run ended.
 type Collect struct {
 	Run   *audit.Run
 	Hosts []*audit.Host
@@ -50,7 +51,9 @@ func (c *Collect) Begin(r *audit.Run) error {
 
 // Host keeps the host.
 func (c *Collect) Host(h *audit.Host) error {
-	c.Hosts = append(c.Hosts, h)
+	kept := *h
+	kept.Snapshot, kept.Facts = nil, nil
+	c.Hosts = append(c.Hosts, &kept)
 	return nil
 }
 

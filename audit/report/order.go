@@ -59,10 +59,11 @@ func sorted[T any](list []T, compare func(a, b *T) int) []*T {
 	return out
 }
 
-// hostOrder gives the place of each selected host, by name: the inventory's order.
-func hostOrder(r *audit.Run) map[string]int {
-	place := make(map[string]int, len(r.Scope.Selected))
-	for i, name := range r.Scope.Selected {
+// hostOrder gives the place of each name in the list of the selected hosts, which
+// is the inventory's order.
+func hostOrder(selected []string) map[string]int {
+	place := make(map[string]int, len(selected))
+	for i, name := range selected {
 		if _, seen := place[name]; !seen {
 			place[name] = i
 		}

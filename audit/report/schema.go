@@ -1,0 +1,19 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+)
+
+//go:embed schema/postern-run-1.schema.json
+var documentSchema []byte
+
+//go:embed schema/postern-run-1.jsonl.schema.json
+var linesSchema []byte
+
+// Schema is the JSON Schema (draft 2020-12) of what [JSON] writes.
+func Schema() []byte { return bytes.Clone(documentSchema) }
+
+// LinesSchema is the JSON Schema of one record that [Lines] writes. It refers to
+// the definitions of [Schema] by its $id.
+func LinesSchema() []byte { return bytes.Clone(linesSchema) }
