@@ -143,7 +143,7 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 		r.ClockOffset = snap.HostClock.Sub(snap.Start).Round(time.Second)
 	}
 	r.Facts = facts.From(snap, facts.Options{
-		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: expectations(t.Host.Expect),
+		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: Expectations(t.Host.Expect),
 	})
 	r.Outcomes, r.expired = opt.Judge(r.Facts, t.Host)
 	r.Score = ScoreOf(r.Outcomes)
@@ -195,7 +195,8 @@ func describe(r *Host, ctx context.Context, err error) {
 	}
 }
 
-func expectations(es []inventory.Expectation) []facts.Expectation {
+// Expectations gives the jobs that an inventory asks for in the form that facts take.
+func Expectations(es []inventory.Expectation) []facts.Expectation {
 	out := make([]facts.Expectation, len(es))
 	for i, e := range es {
 		out[i] = facts.Expectation{Match: e.Match, User: e.User, Line: e.Line, Written: e.Pos.String()}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/urfave/cli/v2"
+
+	"github.com/postern-ssh/postern/audit"
+	"github.com/postern-ssh/postern/policies"
+)
+
+func rulesCommand(s streams) *cli.Command {
+	return &cli.Command{
+		Name:  "rules",
+		Usage: "list, show and test the rules",
+		Subcommands: []*cli.Command{
+			{
+				Name: "list", Usage: "list the rules", ArgsUsage: " ",
+				Flags: []cli.Flag{&cli.StringFlag{Name: "profile", Value: policies.ProfileAll, Usage: "only the rules of `NAME`: baseline or all"}},
+				Action: func(c *cli.Context) error {
+					if err := noArguments(c); err != nil {
+						return err
+					}
+					return listRules(c, s)
+				},
+			},
+			{
+				Name: "show", Usage: "show a rule as it is judged", ArgsUsage: "RULE…",
+				Action: func(c *cli.Context) error { return eachRule(c, s, showRule) },
+			},
+			{
+				Name: "test", Usage: "judge the rules' own examples", ArgsUsage: "[RULE…]",
+				Action: func(c *cli.Context) error { return testRules(c, s) },
+			},
+		},
+	}
+}
+
+func explainCommand(s streams) *cli.Command {
+	return &cli.Command{
+		Name: "explain", Usage: "say in words what a rule asks, why, and what to do", ArgsUsage: "RULE…",
+		Action: func(c *cli.Context) error { return eachRule(c, s, explainRule) },
+	}
+}
+
+func listRules(c *cli.Context, s streams) error {
+	cat, err := policies.Embedded()
+	if err != nil {
+		return err
+	}
+	name := c.String("profile")
+	known := false
+	for _, p := range policies.Profiles() {
+		known = known || p.Name == name
+	}
+	if !known {
+		return usagef("there is no profile %q", name).hint("one of baseline, all")
+	}
+	w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
+	n := 0
+	for _, r := range cat.Rules() {
+		if r.In(name) {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title)
+			n++
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "\n%d rules; postern explain RULE says why and what to do. About the fleet as a whole:\n", n)
+	for _, f := range audit.FleetRules() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.ID, f.Severity, f.Title)
+	}
+	return w.Flush()
+}
+
+// eachRule calls show for the rules that the arguments name.
+func eachRule(c *cli.Context, s streams, show func(streams, *policies.Rule)) error {
+	if !c.Args().Present() {
+		return usagef("%s needs the name of a rule", c.Command.FullName()).hint("postern rules list shows them")
+	}
+	cat, err := policies.Embedded()
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, r := range cat.Rules() {
+		ids = append(ids, r.ID)
+	}
+	for _, f := range audit.FleetRules() {
+		ids = append(ids, f.ID)
+	}
+	for i, id := range c.Args().Slice() {
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		if r := cat.Rule(id); r != nil {
+			show(s, r)
+			continue
+		}
+		if f := fleetRule(id); f != nil {
+			show(s, f)
+			continue
+		}
+		e := usagef("there is no rule %q", id)
+		if n := near(id, ids); n != "" {
+			return e.hint("did you mean %s?", n)
+		}
+		return e.hint("postern rules list shows them")
+	}
+	return nil
+}
+
+func fleetRule(id string) *policies.Rule {
+	for _, f := range audit.FleetRules() {
+		if f.ID == id {
+			return &policies.Rule{ID: f.ID, Title: f.Title, Severity: f.Severity, Why: f.Why, Remedy: f.Remedy,
+				Subject: "fleet", Profiles: []string{policies.ProfileBaseline}}
+		}
+	}
+	return nil
+}
+
+func explainRule(s streams, r *policies.Rule) {
+	fmt.Fprintf(s.out, "%s (%s)\n%s\n\n", r.ID, r.Severity, r.Title)
+	paragraph(s, "", r.Why)
+	if r.Remedy != "" {
+		fmt.Fprintln(s.out, "\nWhat to do")
+		paragraph(s, "  ", r.Remedy)
+	}
+	references(s.out, r)
+}
+
+func references(w io.Writer, r *policies.Rule) {
+	if len(r.References) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nReferences")
+	var names []string
+	for n := range r.References {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		fmt.Fprintf(w, "  %s: %s\n", n, strings.Join(r.References[n], ", "))
+	}
+}
+
+func showRule(s streams, r *policies.Rule) {
+	explainRule(s, r)
+	fmt.Fprintln(s.out, "\nHow it is judged")
+	for _, row := range [][2]string{{"each", r.Each}, {"when", r.When}, {"pass", r.Pass}, {"message", r.Message}, {"ok", r.OK}} {
+		if row[1] != "" {
+			paragraph(s, "  ", row[0]+": "+strings.TrimSpace(row[1]))
+		}
+	}
+	fmt.Fprintf(s.out, "  profiles: %s\n", strings.Join(append(append([]string{}, r.Profiles...), policies.ProfileAll), ", "))
+	if len(r.Examples) > 0 {
+		fmt.Fprintln(s.out, "\nExamples (postern rules test judges them)")
+		for _, e := range r.Examples {
+			fmt.Fprintf(s.out, "  %s: %s\n", e.Want, e.Name)
+		}
+	}
+}
+
+// paragraph wraps text at the output's width below an indent.
+func paragraph(s streams, indent, text string) {
+	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		for _, part := range strings.Split(ansi.Wordwrap(line, s.width(s.out)-len(indent), ""), "\n") {
+			fmt.Fprintln(s.out, strings.TrimRight(indent+part, " "))
+		}
+	}
+}
+
+func testRules(c *cli.Context, s streams) error {
+	cat, err := policies.Embedded()
+	if err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for _, id := range c.Args().Slice() {
+		if cat.Rule(id) == nil {
+			return usagef("there is no rule %q", id).hint("postern rules list shows them")
+		}
+		wanted[id] = true
+	}
+	passed, failed := 0, 0
+	for _, r := range cat.Test() {
+		if len(wanted) > 0 && !wanted[r.Rule] {
+			continue
+		}
+		if r.OK() {
+			passed++
+			continue
+		}
+		failed++
+		fmt.Fprintf(s.out, "%s: %s: want %s, got %s", r.Rule, r.Name, r.Want, r.Got)
+		if r.Detail != "" {
+			fmt.Fprintf(s.out, " (%s)", r.Detail)
+		}
+		fmt.Fprintln(s.out)
+	}
+	fmt.Fprintf(s.out, "%d examples judged as they should be, %d not\n", passed, failed)
+	if failed > 0 {
+		return exitCode(1)
+	}
+	return nil
+}
