@@ -1,7 +1,3 @@
-// Package inventory says which hosts there are: from postern's YAML and from
-// plain arguments. It keeps where each thing was written, so that whoever finds
-// a mistake later can name file, line and column. What waivers, expectations,
-// carve-outs and keeps mean is judged elsewhere; here is their form.
 package inventory
 
 import (
@@ -45,8 +41,8 @@ type Host struct {
 	User    string   // "" : the caller's default
 	Keys    []string // private key files, "~" expanded; empty: the caller's default
 	Sudo    Sudo
-	Labels  map[string]string
-	Groups  []string // sorted, with all parents
+	Labels  map[string]string // shared between hosts: not to be changed
+	Groups  []string          // sorted, with all parents; shared between hosts: not to be changed
 	Waive   []Waiver
 	Expect  []Expectation
 	Allow   []CarveOut
@@ -68,7 +64,7 @@ type Waiver struct {
 
 // Expectation is a job that has to be there.
 type Expectation struct {
-	Match string // pattern over the command: "*" any run, "?" one character; no anchors are implied at "*" ends
+	Match string // pattern over the whole command: "*" any run, "?" one character
 	User  string // account that runs it; "" any
 	Line  string // the exact line, where given
 	Pos   Pos
