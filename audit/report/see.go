@@ -1,0 +1,157 @@
+package report
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"strings"
+	"time"
+
+	"github.com/postern-ssh/postern/audit"
+	"github.com/postern-ssh/postern/policies"
+)
+
+// Bounds on what the text shows of one thing, in bytes of escaped text. The JSON has all.
+const (
+	boundName     = 200
+	boundMessage  = 1000
+	boundLine     = 320 // of a host's file: four lines of a terminal
+	boundVerbose  = 4000
+	shownEvidence = 3
+	shownVerbose  = 50
+)
+
+// seenHost is what the text needs of a host. Its strings have passed the door and
+// are copies: one that pointed into a host's file would keep the whole file.
+type seenHost struct {
+	name, address         string
+	state                 audit.State
+	stage, reason, hint   string
+	account, privilege    string
+	offset                time.Duration
+	score                 audit.Score
+	outcomes              []seenOutcome // worst first; without pass and not-applicable unless verbose
+	passed, notApplicable int
+	key                   [sha256.Size]byte // equal for hosts that fold into one
+	places                [sha256.Size]byte // equal where their evidence is equal too
+}
+
+type seenOutcome struct {
+	rule     string
+	severity policies.Severity
+	verdict  policies.Verdict
+	message  string
+	reason   string
+	remedy   string
+	evidence []seenEvidence
+	more     int // evidence that is not shown
+}
+
+type seenEvidence struct {
+	place, text, witness string
+}
+
+func (t *Text) see(h *audit.Host) *seenHost {
+	s := &seenHost{
+		name: name(h.Name), address: name(h.Address), state: h.State,
+		stage: t.keep(h.Stage, boundName), reason: t.keep(h.Reason, boundMessage), hint: t.keep(h.Hint, boundMessage),
+		account: name(h.Account), privilege: name(h.Privilege), offset: h.ClockOffset, score: h.Score,
+	}
+	if h.Account == "" {
+		s.account = ""
+	}
+	key, places := sha256.New(), sha256.New()
+	digest(key, string(h.State), h.Stage, h.Reason, h.Hint)
+	for _, o := range sorted(h.Outcomes, compareOutcomes) {
+		v := policies.Verdict(verdict(o.Verdict))
+		digest(key, o.Rule, string(v), string(o.Severity))
+		quiet := v == policies.Pass || v == policies.NotApplicable
+		if v == policies.Pass {
+			s.passed++
+		}
+		if v == policies.NotApplicable {
+			s.notApplicable++
+		}
+		if quiet && !t.Verbose {
+			continue
+		}
+		digest(key, o.Message, o.Reason)
+		for _, e := range o.Evidence {
+			digest(places, e.Path, e.Text, e.Witness)
+			var line [8]byte
+			binary.LittleEndian.PutUint64(line[:], uint64(e.Line))
+			places.Write(line[:])
+		}
+		s.outcomes = append(s.outcomes, t.seeOutcome(o, v))
+	}
+	key.Sum(s.key[:0])
+	places.Sum(s.places[:0])
+	return s
+}
+
+func (t *Text) seeOutcome(o *policies.Outcome, v policies.Verdict) seenOutcome {
+	s := seenOutcome{
+		rule: name(o.Rule), severity: o.Severity, verdict: v,
+		message: t.keep(o.Message, boundMessage), reason: t.keep(o.Reason, boundMessage),
+		remedy: ownWords(o.Remedy),
+	}
+	shown, line := shownEvidence, boundLine
+	if t.Verbose {
+		shown, line = shownVerbose, boundVerbose
+	}
+	for i, e := range o.Evidence {
+		if i == shown {
+			s.more = len(o.Evidence) - shown
+			break
+		}
+		x := seenEvidence{text: t.keep(e.Text, line), witness: t.keep(e.Witness, line)}
+		if e.Path != "" {
+			x.place = strings.Clone(Place(e.Path, e.Line))
+		}
+		s.evidence = append(s.evidence, x)
+	}
+	return s
+}
+
+// keep is the door for sentences and lines.
+func (t *Text) keep(s string, n int) string {
+	if t.Mask != nil && s != "" {
+		s = t.Mask(s)
+	}
+	return strings.Clone(Bound(s, n))
+}
+
+// name is the door for names.
+func name(s string) string {
+	if len(s) > boundName {
+		return Bound(s, boundName)
+	}
+	return strings.Clone(Name(s))
+}
+
+// ownWords is the door for the catalogue's own text, which is meant to be copied:
+// its line breaks stay, and its backslashes are not doubled.
+func ownWords(s string) string {
+	if len(s) > boundVerbose {
+		s = s[:boundVerbose]
+	}
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i, line := range lines {
+		parts := strings.Split(line, `\`)
+		for j, part := range parts {
+			parts[j] = Inline(part)
+		}
+		lines[i] = strings.TrimRight(strings.Join(parts, `\`), " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// digest adds words with their lengths, so that no two lists of words are alike.
+func digest(h hash.Hash, words ...string) {
+	var n [8]byte
+	for _, w := range words {
+		binary.LittleEndian.PutUint64(n[:], uint64(len(w)))
+		h.Write(n[:])
+		h.Write([]byte(w))
+	}
+}
