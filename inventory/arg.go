@@ -202,7 +202,7 @@ func checkHost(host string) (string, Fault) {
 	if strings.ContainsRune(host, ':') {
 		addr, err := netip.ParseAddr(host)
 		if err != nil {
-			return bad("is no IPv6 address", "write it as [2001:db8::1]:22")
+			return bad("is no IPv6 address", "one looks like 2001:db8::1, and with a port like [2001:db8::1]:22")
 		}
 		if zone := addr.Zone(); strings.Trim(zone, alphanumeric+"._-") != "" {
 			return bad("has an odd zone", "a zone is the name of a network interface: fe80::1%eth0")

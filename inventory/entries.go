@@ -21,6 +21,10 @@ func (l *loader) rule(r *rules, p pair, what string) {
 			}
 		}
 	case "expect":
+		if follow(p.value).Kind == yaml.SequenceNode {
+			l.add(l.pos(p.value), "\"expect\" of "+what+" must say what it expects, this is a list", "put it below \"jobs\": expect: {jobs: [...]}")
+			return
+		}
 		for _, q := range l.mapping(p.value, "\"expect\" of "+what, []string{"jobs"}) {
 			for _, e := range l.entries(q, "\"expect\" of "+what, "jobs: [{match: \"*/monitor*\", user: root}]") {
 				if x, ok := l.expectation(e, what); ok {
@@ -53,6 +57,9 @@ func (l *loader) need(n *yaml.Node, what string, got map[string]bool, required .
 	}
 	if len(missing) == 0 {
 		return true
+	}
+	if follow(n).Kind != yaml.MappingNode && !l.null(n) {
+		return false // said already
 	}
 	l.add(l.pos(n), what+" lacks "+strings.Join(missing, ", "), "it needs "+strings.Join(required, ", "))
 	return false

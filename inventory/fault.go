@@ -129,17 +129,22 @@ func (s *speller) near(name string, candidates []string) string {
 	if len(name) == 0 || len(name) > 64 {
 		return ""
 	}
-	limit := 1 + len(name)/4
+	limit := max(2, 1+len(name)/4)
 	best, at := limit+1, ""
 	lower := strings.ToLower(name)
 	for _, c := range candidates {
-		if d := len(c) - len(name); d > limit || -d > limit {
+		if d := len(c) - len(name); c == "" || d > limit || -d > limit {
 			continue
 		}
 		if s.left--; s.left < 0 {
 			break
 		}
-		if d := levenshtein.ComputeDistance(lower, strings.ToLower(c)); d < best && d < len(name) {
+		c2 := strings.ToLower(c)
+		d := levenshtein.ComputeDistance(lower, c2)
+		if d == 2 && len(name) < 4 && c2[0] != lower[0] {
+			continue // two of three letters: only swapped ones are near
+		}
+		if d < best && d < len(name) {
 			best, at = d, c
 		}
 	}

@@ -310,12 +310,19 @@ func (l *loader) hostEntry(e *yaml.Node, what string, g *groupDef) {
 		l.namedHost(e, n, g)
 		return
 	}
+	if n.Kind != yaml.ScalarNode || l.null(n) {
+		l.add(l.pos(e), "an entry of \"hosts\" of "+what+" must be a name or a mapping with a name, this is "+kindName(n), "write \"- web01\" or \"- {name: web01, address: 10.0.0.1}\"")
+		return
+	}
 	s, ok := l.text(pair{key: "hosts", pos: l.pos(e), value: e}, what)
 	if !ok {
 		return
 	}
 	parts, f := splitArg(s)
 	if f.Text != "" {
+		if strings.HasPrefix(s, "-") || strings.ContainsRune(s, ' ') {
+			f.Hint = "write \"- web01\" or \"- admin@web01:2222\", one host an entry"
+		}
 		l.add(l.pos(e), "host "+quote(s)+": "+f.Text, f.Hint)
 		return
 	}
@@ -345,7 +352,7 @@ func (l *loader) namedHost(e, n *yaml.Node, g *groupDef) {
 		return
 	}
 	hint := "write \"- {name: web01, address: 10.0.0.1}\""
-	if len(n.Content) == 2 && follow(n.Content[0]).Kind == yaml.ScalarNode {
+	if first := n.Content; len(first) == 2 && follow(first[0]).Kind == yaml.ScalarNode && !slices.Contains(hostKeys, follow(first[0]).Value) {
 		hint = "write \"- name: " + clip(follow(n.Content[0]).Value) + "\" with its settings beside, or take every \"- \" out"
 	}
 	l.add(l.pos(e), "a host without \"name\"", hint)

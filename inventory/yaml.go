@@ -130,7 +130,10 @@ func (r *reader) syntax(data []byte, err error) {
 	}
 	pos := r.at(line, firstColumn(data, line))
 	if l, c, t, ok := locate(data); ok {
-		pos, text = r.at(l, c), t
+		pos = r.at(l, c)
+		if !strings.Contains(t, "value is not allowed in this context") { // v4 knows better why
+			text = t
+		}
 	}
 	text, hint := plainWords(text)
 	r.add(r.clamp(data, pos), text, hint)
@@ -250,6 +253,8 @@ var syntaxWords = []struct{ part, text, hint string }{
 	{"',' or '}' must be specified", "\",\" or \"}\" is missing before this", "put a \",\" between entries and close with }"},
 	{"corresponding to ']'", "a \"]\" that nothing opens", "take it out, or open with ["},
 	{"corresponding to '}'", "a \"}\" that nothing opens", "take it out, or open with {"},
+	{"could not find map value", "a \"{\" that nothing closes, or a key without its value", "close it with }"},
+	{"found an invalid key", "a line that is neither key nor value", "write \"key: value\""},
 	{"expected key", "this line does not line up with its neighbours", "check the indentation"},
 	{"expected '-' indicator", "list entries and keys side by side", "indent the keys below their entry, or begin each line with \"- \""},
 	{"max depth", "it nests too deep", "an inventory needs five levels"},
@@ -371,6 +376,9 @@ func (r *reader) collect(out []pair, n *yaml.Node, what string, known []string, 
 		}
 		seen[p.key] = p.pos
 		if known != nil && !slices.Contains(known, p.key) {
+			if merges > 0 {
+				what = "what \"<<\" brings in" // said once, however many take it
+			}
 			r.unknownKey(p, what, known)
 			continue
 		}
