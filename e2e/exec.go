@@ -22,7 +22,7 @@ import (
 const execTimeout = 2 * time.Minute
 
 // Command is a command that will run in the host, as root, when it is started.
-// Killing it kills what it started, too.
+// It is killed after execTimeout.
 func (h *Host) Command(argv ...string) *exec.Cmd {
 	h.t.Helper()
 	cmd, err := h.command(h.current(), argv...)
@@ -50,14 +50,38 @@ func (m *machine) command(r *run, argv ...string) (*exec.Cmd, error) {
 	args := append([]string{"-t", strconv.Itoa(r.pid), "-m", "-p", "-u", "-i", "-n", "-C", "-r", "-w", "--"}, argv...)
 	cmd := exec.CommandContext(ctx, "nsenter", args...)
 	cmd.Env = []string{hostPath, "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash", "LC_ALL=C"}
-	// nsenter forks to enter the pid namespace; the group holds both.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error {
 		defer cancel()
-		return unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		return signalEntered(cmd, unix.SIGKILL)
 	}
 	cmd.WaitDelay = 5 * time.Second
 	return cmd, nil
+}
+
+// signalEntered signals the command that nsenter has started in the host;
+// nsenter then ends the same way. Not nsenter itself: its orphan would come to
+// us, PID 1 of the test's namespace, who reap nobody we do not know, and as a
+// zombie it would keep the host's namespace from ever ending.
+func signalEntered(cmd *exec.Cmd, s unix.Signal) error {
+	pid := cmd.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return err
+	}
+	words := strings.Fields(string(children))
+	if len(words) == 0 {
+		return unix.Kill(pid, s) // has not entered yet
+	}
+	for _, word := range words {
+		child, err := strconv.Atoi(word)
+		if err != nil {
+			return err
+		}
+		if err := unix.Kill(child, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Exec runs a shell command in the host, as root, past sshd.

@@ -132,11 +132,18 @@ func runOuter() int {
 	return 1
 }
 
+// parallelTests is how many host tests run at once unless -parallel says
+// otherwise. They wait, for boots, logins and cron's minute, more than they
+// compute, so the number of cores would be too few. systemd hosts set the
+// bound: from about 22 on, their boot hangs for want of inotify instances
+// (fs.inotify.max_user_instances is 128 for all of uid 0).
+const parallelTests = 6
+
 // innerArgs are the test flags to pass on. The test log is left out: with it,
 // `go test` would answer a later run from its cache, and real hosts would not
 // have started although the switch requires them.
 func innerArgs(args []string) []string {
-	var kept []string
+	kept := []string{fmt.Sprintf("-test.parallel=%d", parallelTests)} // a later flag overrides it
 	for _, a := range args {
 		if !strings.HasPrefix(a, "-test.testlogfile=") {
 			kept = append(kept, a)
@@ -154,7 +161,7 @@ func runInner(m *testing.M) int {
 	}
 	code := m.Run()
 	leave()
-	if problem := summarize(os.Stdout); problem != "" && code == 0 {
+	if problem := summarize(os.Stdout, &hostTests); problem != "" && code == 0 {
 		fmt.Fprintln(os.Stderr, "e2e: "+problem)
 		code = 1
 	}
@@ -224,7 +231,18 @@ func leave() {
 	if err := unix.Unmount(world.cgroups, unix.MNT_DETACH); err != nil {
 		fmt.Fprintf(os.Stderr, "e2e: unmount %s: %v\n", world.cgroups, err)
 	}
-	if err := os.RemoveAll(world.dir); err != nil {
+	// The lock goes last: by it the next run recognises what this one could
+	// not remove.
+	entries, err := os.ReadDir(world.dir)
+	for _, e := range entries {
+		if e.Name() != filepath.Base(world.lock.Name()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(world.dir, e.Name())))
+		}
+	}
+	if err == nil {
+		err = os.RemoveAll(world.dir)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "e2e: remove this run's files: %v\n", err)
 	}
 }

@@ -13,12 +13,60 @@ import (
 // a passing package's output only with -v.
 const summaryVar = "POSTERN_E2E_SUMMARY"
 
-// executed holds, by name, the tests that asked for real hosts and whether
-// they skipped afterwards.
-var executed = struct {
-	sync.Mutex
+// hostTests counts the tests that asked for real hosts.
+var hostTests tally
+
+// tally holds, by name, the tests that asked for real hosts and whether they
+// skipped afterwards.
+type tally struct {
+	mu      sync.Mutex
 	skipped map[string]bool
-}{skipped: map[string]bool{}}
+}
+
+// add counts a test once and tells whether it was new.
+func (y *tally) add(name string) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.skipped == nil {
+		y.skipped = map[string]bool{}
+	}
+	_, again := y.skipped[name]
+	if !again {
+		y.skipped[name] = false
+	}
+	return !again
+}
+
+func (y *tally) markSkipped(name string) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.skipped[name] = true
+}
+
+// counts are the tests that ran and that skipped. Of a test with subtests
+// that ask for hosts, the subtests are what counts.
+func (y *tally) counts() (ran, skipped int) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for name, s := range y.skipped {
+		switch {
+		case s:
+			skipped++
+		case !y.hasSubtests(name):
+			ran++
+		}
+	}
+	return ran, skipped
+}
+
+func (y *tally) hasSubtests(name string) bool {
+	for other := range y.skipped {
+		if strings.HasPrefix(other, name+"/") {
+			return true
+		}
+	}
+	return false
+}
 
 // NeedHosts says that the test cannot run without real hosts. Where the switch
 // does not ask for them the test is left out; where it requires them, the test
@@ -31,45 +79,19 @@ func NeedHosts(t testing.TB) {
 	if !hostsReady() {
 		t.Fatalf("e2e: %s=require, but this package's TestMain did not call e2e.Main", switchVar)
 	}
-	executed.Lock()
-	defer executed.Unlock()
-	if _, again := executed.skipped[t.Name()]; again {
-		return
+	if hostTests.add(t.Name()) {
+		t.Cleanup(func() {
+			if t.Skipped() {
+				hostTests.markSkipped(t.Name())
+			}
+		})
 	}
-	executed.skipped[t.Name()] = false
-	t.Cleanup(func() {
-		executed.Lock()
-		defer executed.Unlock()
-		executed.skipped[t.Name()] = t.Skipped()
-	})
-}
-
-// hasSubtests tells whether a counted test lies below this one.
-func hasSubtests(name string) bool {
-	for other := range executed.skipped {
-		if strings.HasPrefix(other, name+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // summarize writes how many real-host tests ran and returns what is wrong with
 // that, if anything.
-func summarize(w io.Writer) (problem string) {
-	executed.Lock()
-	defer executed.Unlock()
-	ran, skipped := 0, 0
-	for name, s := range executed.skipped {
-		if hasSubtests(name) {
-			continue // its subtests are what counts
-		}
-		if s {
-			skipped++
-		} else {
-			ran++
-		}
-	}
+func summarize(w io.Writer, y *tally) (problem string) {
+	ran, skipped := y.counts()
 	line := fmt.Sprintf("e2e: %d real-host tests executed, %d skipped\n", ran, skipped)
 	io.WriteString(w, line)
 	if path := os.Getenv(summaryVar); path != "" {
