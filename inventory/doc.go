@@ -85,6 +85,6 @@
 // an audit of all. Broken YAML ends the reading, so that one is reported alone.
 //
 // YAML anchors, aliases and "<<" work. A file is at most [MaxSize] bytes, in
-// UTF-8, one document; aliases may expand to four million values, and hosts may
+// UTF-8, one document; aliases may expand to two million values, and hosts may
 // inherit a million entries.
 package inventory

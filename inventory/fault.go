@@ -80,6 +80,16 @@ func (l *faultList) add(pos Pos, text, hint string) {
 	l.list = append(l.list, f)
 }
 
+// addBound is add for a bound that was hit: it is said however many faults
+// there are, since nothing behind it was read.
+func (l *faultList) addBound(pos Pos, text, hint string) {
+	if len(l.list) >= maxFaults {
+		l.list = l.list[:maxFaults-1]
+		l.more++
+	}
+	l.add(pos, text, hint)
+}
+
 // sorted gives the faults by place, with a last one for those left out.
 func (l *faultList) sorted() Faults {
 	slices.SortStableFunc(l.list, func(a, b Fault) int { return comparePos(a.Pos, b.Pos) })

@@ -127,7 +127,7 @@ func (l *loader) inherit(inv *Inventory) {
 		inv.Hosts = append(inv.Hosts, l.finish(h, res))
 		inv.origins = append(inv.origins, origin{def: h, res: res})
 		if l.copied > maxInherited {
-			l.add(h.pos, "hosts inherit more than "+strconv.Itoa(maxInherited)+" entries in all", "move entries that many hosts share to the top level or into one group")
+			l.addBound(h.pos, "hosts inherit more than "+strconv.Itoa(maxInherited)+" entries in all", "move entries that many hosts share to the top level or into one group")
 			return
 		}
 	}

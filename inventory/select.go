@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"path"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Select gives the hosts that patterns name. Without a pattern that adds hosts
@@ -145,6 +147,10 @@ func (s *selection) match(p string) (matched, Fault) {
 	}
 	if g, ok := s.byGroup[p]; ok {
 		return matched{hosts: s.ofGroup(g)}, Fault{}
+	}
+	if !utf8.ValidString(p) || strings.ContainsFunc(p, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		f := checkArgText(p)
+		return matched{}, Fault{Text: "host " + quote(p) + ": " + f.Text, Hint: f.Hint}
 	}
 	if rest, ok := strings.CutPrefix(p, "@"); ok && !strings.ContainsRune(rest, '@') {
 		return s.matchGroups(p, rest)

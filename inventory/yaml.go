@@ -29,7 +29,7 @@ const (
 	// some 40,000 hosts with addresses, groups and labels.
 	MaxSize = 4 << 20
 
-	maxNodes  = 4 << 20 // nodes that are looked at, aliases counted each time
+	maxNodes  = 2 << 20 // nodes that are looked at, aliases counted each time
 	maxMerges = 16      // "<<" within "<<"
 	maxValue  = 4096    // bytes of one value
 )
@@ -308,7 +308,7 @@ func (r *reader) visit(n *yaml.Node) bool {
 	}
 	if r.nodes++; r.nodes > maxNodes {
 		r.spent = true
-		r.add(r.pos(n), "aliases make it expand to more than "+strconv.Itoa(maxNodes)+" values", "move what many hosts share into a group")
+		r.addBound(r.pos(n), "aliases make it expand to more than "+strconv.Itoa(maxNodes)+" values", "move what many hosts share into a group")
 		return false
 	}
 	return true

@@ -15,9 +15,10 @@ import (
 
 // candidate is one key that may be offered to a host.
 type candidate struct {
-	pub   ssh.PublicKey // key or certificate; nil: the file's passphrase tells it
+	pub   ssh.PublicKey // key or certificate to offer; nil: the file's passphrase tells it
 	label string        // where it is from
 	file  *keyFile      // signs; nil: the agent does
+	held  ssh.PublicKey // what the agent calls the key
 }
 
 // candidates lists the keys for a host in the order in which they are offered,
@@ -41,52 +42,49 @@ func (d *Dialer) candidates(ctx context.Context, t target) (out []candidate, not
 		if k.note != "" {
 			notes = append(notes, k.note)
 		}
-		inAgent := false
-		// Certificates first: where a key is accepted too, the certificate says more.
-		for _, certs := range [2]bool{true, false} {
-			for i, a := range held {
-				cert, isCert := a.pub.(*ssh.Certificate)
-				if used[i] || k.pub == nil || isCert != certs {
-					continue
-				}
-				plain := a.pub
-				if isCert {
-					plain = cert.Key
-				}
-				if !bytes.Equal(plain.Marshal(), k.pub.Marshal()) {
-					continue
-				}
-				used[i] = true
-				if why := certUnfit(cert); why != "" {
-					notes = append(notes, "agent, "+quote(a.comment)+": "+why)
-					continue
-				}
-				inAgent = inAgent || !isCert
-				ready = append(ready, candidate{pub: a.pub, label: path + ", in the agent"})
+		// Certificates first: they open what the bare key may not.
+		var certs, plain []candidate
+		for i, a := range held {
+			if used[i] || k.pub == nil || !bytes.Equal(plainKey(a.pub).Marshal(), k.pub.Marshal()) {
+				continue
 			}
-			if certs && k.cert != nil {
-				c := candidate{pub: k.cert, label: path + "-cert.pub", file: k}
-				if k.ready() || t.own {
-					ready = append(ready, c)
-				} else {
-					later = append(later, c)
-				}
+			used[i] = true
+			c := candidate{pub: a.pub, label: path + ", in the agent", held: a.pub}
+			cert, isCert := a.pub.(*ssh.Certificate)
+			switch why := certUnfit(cert); {
+			case why != "":
+				notes = append(notes, "agent, "+quote(a.comment)+": "+why)
+			case isCert:
+				certs = append(certs, c)
+			default:
+				plain = append(plain, c)
 			}
 		}
-		switch c := (candidate{pub: k.pub, label: path, file: k}); {
-		case inAgent:
-		case k.locked != nil && k.pem == nil:
-			notes = append(notes, k.locked.Error())
-		case k.ready() || t.own:
-			ready = append(ready, c)
+		switch {
+		case len(plain) > 0:
+			if k.cert != nil {
+				certs = append(certs, candidate{pub: k.cert, label: path + "-cert.pub", held: plain[0].held})
+			}
+		case k.unusable() != nil:
+			if len(certs) == 0 {
+				notes = append(notes, k.unusable().Error())
+			}
 		default:
-			later = append(later, c)
+			if k.cert != nil {
+				certs = append(certs, candidate{pub: k.cert, label: path + "-cert.pub", file: k})
+			}
+			plain = append(plain, candidate{pub: k.pub, label: path, file: k})
+		}
+		if all := append(certs, plain...); k.ready() || t.own || len(plain) > 0 && plain[0].file == nil {
+			ready = append(ready, all...)
+		} else {
+			later = append(later, all...)
 		}
 	}
 	if !t.own {
 		for i, a := range held {
 			if cert, _ := a.pub.(*ssh.Certificate); !used[i] && certUnfit(cert) == "" {
-				ready = append(ready, candidate{pub: a.pub, label: "agent, " + quote(a.comment)})
+				ready = append(ready, candidate{pub: a.pub, label: "agent, " + quote(a.comment), held: a.pub})
 			}
 		}
 	}
@@ -136,7 +134,7 @@ func (s *signer) sign(rand io.Reader, data []byte, algorithm string) (*ssh.Signa
 	if s.c.file == nil {
 		// A person may have to confirm or to touch a token.
 		defer s.a.person()()
-		return s.a.d.agent.sign(s.a.ctx, s.c.pub, data, algorithm)
+		return s.a.d.agent.sign(s.a.ctx, s.c.held, data, algorithm)
 	}
 	signer, err := s.a.unlock(s.c.file)
 	if err != nil {
@@ -178,12 +176,7 @@ func plan(cs []candidate, insecure bool) []try {
 }
 
 // signatureType is the type of a key, or of the key inside a certificate.
-func signatureType(k ssh.PublicKey) string {
-	if cert, ok := k.(*ssh.Certificate); ok {
-		k = cert.Key
-	}
-	return k.Type()
-}
+func signatureType(k ssh.PublicKey) string { return plainKey(k).Type() }
 
 // nextAuth is called after "none" and after every try. Only publickey is ever
 // used: a password or an answer to a prompt would be a secret in the hands of

@@ -159,6 +159,21 @@ func (k *keyFile) readPublic(path string) ssh.PublicKey {
 // ready reports whether the key can sign without asking anyone.
 func (k *keyFile) ready() bool { return k.pem == nil && k.locked == nil }
 
+// unusable says why the key cannot sign, as far as that is known by now. It
+// does not wait for a person who is being asked.
+func (k *keyFile) unusable() error {
+	if k.pem == nil {
+		return k.locked
+	}
+	select {
+	case k.under <- struct{}{}:
+		defer func() { <-k.under }()
+		return k.locked
+	default:
+		return nil
+	}
+}
+
 // unlock returns the key's signer. It asks for the passphrase where nobody has
 // yet; who comes meanwhile waits for the same answer. An answer that was not
 // given because ctx ended is asked for again by the next.
