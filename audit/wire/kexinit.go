@@ -190,4 +190,3 @@ func (k *Kexinit) note(format string, args ...any) {
 		k.Anomalies = append(k.Anomalies, fmt.Sprintf(format, args...))
 	}
 }
-

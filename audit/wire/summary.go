@@ -91,7 +91,9 @@ func judgeAll(kind Kind, d Directions) []Algorithm {
 
 // judgeMACs is judgeAll, but a MAC that no cipher would ever use is no fault.
 func judgeMACs(k *Kexinit) []Algorithm {
-	used := func(ciphers []string) bool { return slices.ContainsFunc(ciphers, func(c string) bool { return !AEAD(c) }) }
+	used := func(ciphers []string) bool {
+		return slices.ContainsFunc(ciphers, func(c string) bool { return !AEAD(c) })
+	}
 	in, back := used(k.Ciphers.ClientToServer), used(k.Ciphers.ServerToClient)
 	out := judgeAll(KindMAC, k.MACs)
 	for i := range out {
