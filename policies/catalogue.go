@@ -14,9 +14,9 @@ import (
 	"sync"
 )
 
-// CatalogueVersion is the version of the embedded rules: raised when a rule's
-// question or severity changes, so that two runs can be told apart.
-const CatalogueVersion = "1"
+// version is that of the embedded rules: raised when a rule's question or
+// severity changes, so that two runs can be told apart.
+const version = "1"
 
 // Catalogue is a set of rules, compiled. It is safe for concurrent use.
 type Catalogue struct {
@@ -35,14 +35,11 @@ var embedded embed.FS
 
 // Embedded gives the catalogue that is built into the program. It is compiled on
 // first use.
-func Embedded() *Catalogue { return embeddedOnce() }
+func Embedded() (*Catalogue, error) { return embeddedOnce() }
 
-var embeddedOnce = sync.OnceValue(func() *Catalogue {
+var embeddedOnce = sync.OnceValues(func() (*Catalogue, error) {
 	c, faults := LoadFS(embedded, "catalogue")
-	if len(faults) > 0 {
-		panic("policies: the embedded catalogue: " + faults.Error()) // a test loads it
-	}
-	return c
+	return c, faults.Err()
 })
 
 // LoadFS loads every *.yaml file of a directory.
@@ -116,6 +113,9 @@ func hash(sources []Source) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// Version is the version of the embedded rules.
+func (c *Catalogue) Version() string { return version }
+
 // Hash is the SHA-256 of the catalogue's files, in hex. A choice of rules has
 // the hash of the catalogue that it was chosen from.
 func (c *Catalogue) Hash() string { return c.hash }
@@ -123,13 +123,13 @@ func (c *Catalogue) Hash() string { return c.hash }
 // Rules gives the rules, sorted by id. They must not be changed.
 func (c *Catalogue) Rules() []*Rule { return c.rules }
 
-// Lookup finds a rule. Where there is none, hint may say which one was meant.
-func (c *Catalogue) Lookup(id string) (rule *Rule, hint string) {
+// Rule finds a rule by its id; nil where there is none.
+func (c *Catalogue) Rule(id string) *Rule {
 	i := sort.Search(len(c.rules), func(i int) bool { return c.rules[i].ID >= id })
 	if i < len(c.rules) && c.rules[i].ID == id {
-		return c.rules[i], ""
+		return c.rules[i]
 	}
-	return nil, meant(id, c.ids())
+	return nil
 }
 
 func (c *Catalogue) ids() []string {
@@ -148,12 +148,12 @@ type Choice struct {
 }
 
 // Choose gives the chosen rules as a catalogue of their own. A name that fits no
-// rule is a fault, never a silent nothing.
-func (c *Catalogue) Choose(choice Choice) (*Catalogue, Faults) {
+// rule is a fault, never a silent nothing; the error is of type [Faults].
+func (c *Catalogue) Choose(choice Choice) (*Catalogue, error) {
 	var faults Faults
 	profile := choice.Profile
 	if profile == "" {
-		profile = ProfileBaseline
+		profile = DefaultProfile
 	}
 	var known []string
 	for _, p := range Profiles() {

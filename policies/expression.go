@@ -106,6 +106,9 @@ type problem struct {
 
 // compile checks and plans an expression that must have the type want; nil
 // allows any.
+//
+// In a question, a field of three values is unknown where it says so; in a
+// sentence (want is nil) it is the word that it is.
 func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
 	checked, issues := env.Compile(src)
 	if issues.Err() != nil {
@@ -123,7 +126,9 @@ func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
 	if p := x.survey(tree); p != nil {
 		return nil, []problem{*p}
 	}
-	settle(tree)
+	if want != nil {
+		settle(tree)
+	}
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptPartialEval))
 	if err != nil {
 		return nil, []problem{{message: err.Error()}}

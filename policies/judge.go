@@ -12,30 +12,25 @@ import (
 	"github.com/postern-ssh/postern/audit/facts"
 )
 
-// Options are what judging needs beyond the facts.
-type Options struct {
-	HostName string    // goes into fingerprints; "" takes the facts' own
-	Now      time.Time // for waivers; the zero time takes the clock's
-	Waivers  []Waiver
+// JudgeOptions are what judging needs beyond the facts.
+type JudgeOptions struct {
+	Host    string    // name, goes into fingerprints; "" takes the facts' own
+	Now     time.Time // for waivers; the zero time takes the clock's
+	Waivers []Waiver
 }
 
-// Judgement is what became of every rule on one host.
-type Judgement struct {
-	Outcomes []Outcome // one a rule, in the order of the catalogue
-	Expired  []Waiver  // waivers that have run out over a rule that fails
-}
-
-// Judge asks every rule about one host. It never fails: a rule that cannot be
-// evaluated is unknown.
-func (c *Catalogue) Judge(f *facts.Facts, opt Options) Judgement {
-	name := opt.HostName
+// Judge asks every rule about one host: one outcome a rule, in the order of the
+// catalogue. It never fails: a rule that cannot be evaluated is unknown. expired
+// counts the waivers that have run out over a rule that fails.
+func (c *Catalogue) Judge(f *facts.Facts, opt JudgeOptions) (outcomes []Outcome, expired int) {
+	name := opt.Host
 	if name == "" {
 		name = f.Host.Name
 	}
 	w := newWorld(f, name)
-	j := Judgement{Outcomes: make([]Outcome, len(c.rules))}
+	outcomes = make([]Outcome, len(c.rules))
 	for i, r := range c.rules {
-		o := &j.Outcomes[i]
+		o := &outcomes[i]
 		*o = Outcome{Rule: r.ID, Severity: r.Severity, References: r.References, Remedy: r.Remedy}
 		if r.code.list == nil {
 			w.single(r, o)
@@ -43,10 +38,10 @@ func (c *Catalogue) Judge(f *facts.Facts, opt Options) Judgement {
 			w.list(r, o)
 		}
 		if o.Verdict == Fail {
-			j.Expired = append(j.Expired, waive(o, opt)...)
+			expired += waive(o, opt)
 		}
 	}
-	return j
+	return outcomes, expired
 }
 
 // single judges a rule about single facts.

@@ -221,7 +221,7 @@ func (r *reader) code(rule *Rule, t texts, evidence ast.Node) {
 	if c.pass != nil {
 		about := c.pass.mentions(varItem) || c.when != nil && c.when.mentions(varItem)
 		switch {
-		case c.list != nil && !about:
+		case c.list != nil && !about && rule.Pass != "false": // every item is a finding
 			r.fault(t["pass"].pos, `neither "pass" nor "when" asks about item`, "drop each, or ask about item")
 		case c.list == nil && len(c.pass.paths) == 0:
 			r.fault(t["pass"].pos, "pass asks about no fact", "name one, as in sshd.password_login")

@@ -72,6 +72,9 @@ type Profile struct {
 const (
 	ProfileBaseline = "baseline"
 	ProfileAll      = "all"
+
+	// DefaultProfile is judged where nothing else is asked for.
+	DefaultProfile = ProfileBaseline
 )
 
 // Profiles gives the profiles that a catalogue may use, the default first.
@@ -84,9 +87,11 @@ func Profiles() []Profile {
 
 // Waiver accepts a failing rule for a while.
 type Waiver struct {
-	Rule    string
-	Owner   string
-	Ticket  string
-	Reason  string
-	Expires time.Time // the waiver holds before it
+	Rule     string
+	Owner    string
+	Approver string
+	Ticket   string
+	Reason   string
+	Expires  time.Time // the waiver holds before it
+	Written  string    // where it is written, for people
 }

@@ -6,17 +6,20 @@ import (
 	"strings"
 )
 
-// ExampleResult is what became of one example of a rule, or, with no Example,
+// ExampleResult is what became of one example of a rule, or, with an empty Name,
 // what the rule's examples lack.
 type ExampleResult struct {
 	Rule    string
-	Example string
+	Name    string
 	Pos     Pos
 	Want    Verdict
 	Got     Verdict
 	Message string // that the rule gave
-	Problem string // what is wrong; "" nothing
+	Detail  string // what is wrong; "" nothing
 }
+
+// OK says whether the example was judged as it should be.
+func (r ExampleResult) OK() bool { return r.Detail == "" }
 
 // Test runs the examples of every rule. A rule must show that it can pass, fail
 // and be unknown, and one about a list that a bad item fails it although the list
@@ -44,7 +47,7 @@ func (c *Catalogue) Test() []ExampleResult {
 			lacks = append(lacks, "a bad item beside a gap in "+r.Each+" (fail)")
 		}
 		if len(lacks) > 0 {
-			out = append(out, ExampleResult{Rule: r.ID, Pos: r.Pos, Problem: "no example for: " + strings.Join(lacks, ", ")})
+			out = append(out, ExampleResult{Rule: r.ID, Pos: r.Pos, Detail: "no example for: " + strings.Join(lacks, ", ")})
 		}
 	}
 	return out
@@ -52,30 +55,31 @@ func (c *Catalogue) Test() []ExampleResult {
 
 // try judges one example.
 func (c *Catalogue) try(r *Rule, e *Example) ExampleResult {
-	res := ExampleResult{Rule: r.ID, Example: e.Name, Pos: e.Pos, Want: e.Want}
+	res := ExampleResult{Rule: r.ID, Name: e.Name, Pos: e.Pos, Want: e.Want}
 	f := neutral()
 	if e.facts != nil {
 		if faults := e.facts(f); len(faults) > 0 {
-			res.Problem = faults[0].Error()
+			res.Detail = faults[0].Error()
 			return res
 		}
 	}
 	maps.Copy(f.Unknown, e.Unknown)
 	maps.Copy(f.Gaps, e.Gaps)
-	o := c.Judge(f, Options{}).Outcomes[0]
+	outcomes, _ := c.Judge(f, JudgeOptions{})
+	o := outcomes[0]
 	res.Got, res.Message = o.Verdict, o.Message
 	switch {
 	case o.Verdict != e.Want:
-		res.Problem = fmt.Sprintf("want %s, got %s", e.Want, o.Verdict)
+		res.Detail = fmt.Sprintf("want %s, got %s", e.Want, o.Verdict)
 		if o.Reason != "" {
-			res.Problem += ": " + o.Reason
+			res.Detail += ": " + o.Reason
 		}
 	case o.Verdict == Unknown && o.Reason == "":
-		res.Problem = "unknown without a reason"
+		res.Detail = "unknown without a reason"
 	case strings.Contains(o.Message, "(not available)"):
-		res.Problem = "a value of the sentence is not available: " + o.Message
+		res.Detail = "a value of the sentence is not available: " + o.Message
 	case e.Message != "" && o.Message != e.Message:
-		res.Problem = fmt.Sprintf("want the message %q, got %q", e.Message, o.Message)
+		res.Detail = fmt.Sprintf("want the message %q, got %q", e.Message, o.Message)
 	}
 	return res
 }
