@@ -87,6 +87,9 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 		last := strings.LastIndexByte(ln.Raw, '\n') + 1
 		ln.End = Pos{end, line + lines - 1, n - last + 1}
 	}
+	// Words are asked for in ascending order, so one cursor is enough: a line
+	// that NUL bytes glued together from many must not cost their square.
+	cur := Pos{off, line, 1}
 	at := func(i int) Pos {
 		o := off + i
 		if where != nil {
@@ -98,8 +101,13 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 		if lines == 1 {
 			return Pos{o, line, o - off + 1}
 		}
-		head := s[off:o]
-		return Pos{o, line + strings.Count(head, "\n"), o - off - strings.LastIndexByte(head, '\n')}
+		for ; cur.Offset < o; cur.Offset++ {
+			cur.Col++
+			if s[cur.Offset] == '\n' {
+				cur.Line, cur.Col = cur.Line+1, 1
+			}
+		}
+		return cur
 	}
 
 	// Trailing blanks are cut, the first byte never (servconf.c).

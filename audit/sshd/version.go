@@ -68,6 +68,14 @@ func (v Version) Compare(w Version) int {
 // Before reports whether v is older than major.minor. An unknown release is not.
 func (v Version) Before(major, minor int) bool { return v.Compare(V(major, minor)) < 0 }
 
+// atLeast reports whether v has what came with that release; a zero since was
+// always there.
+func (v Version) atLeast(since Version) bool { return since == Version{} || v.Compare(since) >= 0 }
+
+// outlives reports whether v no longer has what went with that release; a zero
+// gone never went.
+func (v Version) outlives(gone Version) bool { return gone != Version{} && v.Compare(gone) >= 0 }
+
 // String is "9.2", or "unknown".
 func (v Version) String() string {
 	if !v.Known() {
