@@ -17,5 +17,7 @@ const (
 	OutSshdVersion = "sshd-V."      // prefix; sshd-V.PID: version line of that daemon's binary
 	OutNSS         = "nsswitch"     // the passwd, group and shadow lines of /etc/nsswitch.conf
 	OutTargets     = "cron.targets" // NUL-separated paths that the collector found in job lines and looked at
+	OutUnits       = "units"        // systemctl show of the ssh and cron units; only with systemd
+	OutNoise       = "noise"        // what the login shell printed before the collector began, and the session's stderr; bounded
 	OutDaemons     = "daemons"      // a line a daemon: PID\tKIND (sshd, cron, crond, dropbear, atd ...)
 )
