@@ -37,7 +37,7 @@ var argTests = []struct {
 	{name: "empty", arg: "", err: `host "": it is empty`, hint: "user@host"},
 	{name: "flag", arg: "-oProxyCommand=x", err: `host "-oProxyCommand=x": a host cannot begin with "-"`, hint: "flag"},
 	{name: "flag behind a user", arg: "root@-oProxyCommand", err: `begins with "-"`},
-	{name: "user as a flag", arg: "a@-b@web01", want: Host{Name: "web01", Address: "web01", Port: 22, User: "a@-b"}},
+	{name: "a dash within the user", arg: "a@-b@web01", want: Host{Name: "web01", Address: "web01", Port: 22, User: "a@-b"}},
 	{name: "space", arg: "web01 web02", err: "a space", hint: "argument of its own"},
 	{name: "line break", arg: "web01\n", err: `'\n'`},
 	{name: "escape", arg: "web\x1b[31m", err: `'\x1b'`},

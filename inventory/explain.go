@@ -18,8 +18,8 @@ type Setting struct {
 // Explain says for each setting of the host of that name where it comes from,
 // in a fixed order; nil for an unknown name.
 func (inv *Inventory) Explain(name string) []Setting {
-	at := slices.IndexFunc(inv.Hosts, func(h Host) bool { return h.Name == name })
-	if at < 0 || at >= len(inv.origins) {
+	at, ok := inv.index[name]
+	if !ok {
 		return nil
 	}
 	h, o := &inv.Hosts[at], inv.origins[at]

@@ -181,6 +181,12 @@ hosts:
 	if got := inv.Explain("plain")[1]; got != (Setting{"user", "d", "defaults", at(2, 12)}) {
 		t.Errorf("%+v", got)
 	}
+	if h, ok := inv.Lookup("own"); !ok || h.User != "h" {
+		t.Errorf("Lookup: %+v, %v", h, ok)
+	}
+	if _, ok := (*Inventory)(nil).Lookup("own"); ok {
+		t.Error("a host of no inventory")
+	}
 	if got := inv.Explain("nobody"); got != nil {
 		t.Errorf("%+v", got)
 	}
@@ -290,6 +296,23 @@ func TestBounds(t *testing.T) {
 				t.Errorf("%.300s; want %q", faults.Error(), tt.want)
 			}
 		})
+	}
+}
+
+// TestLargeAndBroken: past locateLimit the place is a line, and near.
+func TestLargeAndBroken(t *testing.T) {
+	var s strings.Builder
+	s.WriteString("hosts:\n")
+	for i := range 10_000 {
+		if i == 7000 {
+			s.WriteString("  broken: {address: 10.0.0.1, user: @admin}\n")
+		}
+		fmt.Fprintf(&s, "  host%05d: {address: 10.0.0.1}\n", i)
+	}
+	_, faults := Load("i.yaml", []byte(s.String()))
+	want := Faults{{Pos: Pos{"i.yaml", 7002, 3}, Text: "a value cannot begin with this character", Hint: "put the value in quotes"}}
+	if d := cmp.Diff(want, faults); d != "" {
+		t.Error(d)
 	}
 }
 

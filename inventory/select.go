@@ -117,10 +117,9 @@ func newSelection(inv *Inventory) *selection {
 		return s
 	}
 	s.hosts, s.groups = inv.Hosts, inv.Groups
-	s.index = make(map[string]int, len(s.hosts))
+	s.index = inv.index
 	s.byAddr = make(map[string][]int, len(s.hosts))
 	for i := range s.hosts {
-		s.index[s.hosts[i].Name] = i
 		s.byAddr[s.hosts[i].Address] = append(s.byAddr[s.hosts[i].Address], i)
 	}
 	s.byGroup = make(map[string]int, len(s.groups))
