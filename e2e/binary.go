@@ -56,3 +56,13 @@ func (h *Host) PosternAs(user string, args ...string) (stdout, stderr string, co
 	// runuser asks no password and, without -l, leaves the arguments alone.
 	return h.run3(h.Command(append([]string{"runuser", "-u", user, "--", "env", "HOME=/home/" + user, "USER=" + user, "LOGNAME=" + user, hostBinary}, args...)...))
 }
+
+// copyIn puts a file of the test machine into the host.
+func (h *Host) copyIn(from, to string, mode os.FileMode) {
+	h.t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		h.t.Fatalf("e2e: %s: %v", h.name, err)
+	}
+	h.WriteFile(to, content, mode)
+}

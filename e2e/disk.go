@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,21 +130,4 @@ func (s DiskState) Since(before DiskState) []string {
 		return strings.Compare(pa, pb)
 	})
 	return lines
-}
-
-// HostPath is a path of the running host, /run and /proc included, as the test
-// process can open it. Symlinks in it are the host's only as long as they are
-// relative: ReadFile follows them rightly.
-func (h *Host) HostPath(path string) string {
-	return filepath.Join(fmt.Sprintf("/proc/%d/root", h.current().pid), path)
-}
-
-// copyIn puts a file of the test machine into the host.
-func (h *Host) copyIn(from, to string, mode os.FileMode) {
-	h.t.Helper()
-	content, err := os.ReadFile(from)
-	if err != nil {
-		h.t.Fatalf("e2e: %s: %v", h.name, err)
-	}
-	h.WriteFile(to, content, mode)
 }

@@ -95,10 +95,15 @@ func (h *Host) run3(cmd *exec.Cmd) (stdout, stderr string, code int) {
 	h.t.Helper()
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
+	start := time.Now()
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
+	case time.Since(start) >= execTimeout:
+		h.t.Fatalf("e2e: %s: %s did not end within %v\n%s%s", h.name, strings.Join(cmd.Args, " "), execTimeout, out.String(), errOut.String())
+	case errors.Is(err, exec.ErrWaitDelay):
+		h.t.Fatalf("e2e: %s: %s left a process that holds its output: redirect it", h.name, strings.Join(cmd.Args, " "))
 	case errors.As(err, &exit) && exit.Exited():
 	case errors.As(err, &exit):
 		// As a shell would say it. The host may have died under it.

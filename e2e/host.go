@@ -60,8 +60,8 @@ type Spec struct {
 
 	// FailingLogins prepares for wrong passwords: pam_unix answers without
 	// its delay of two seconds, and trixie's sshd does not bar the test's
-	// address for them (PerSourcePenalties). Without it, the fifth wrong
-	// password there locks the test itself out.
+	// address for them (PerSourcePenalties, in the drop-in). Without it, the
+	// fifth wrong password there locks the test itself out.
 	FailingLogins bool
 
 	// Setup is a shell script that runs once, as root in the host, before its
@@ -210,6 +210,13 @@ func (h *Host) UpperDir() string { return filepath.Join(h.dir, "upper") }
 // Kill: the merged view, as a mounted image would be, without /proc, /dev and
 // /run. It belongs to the running host: do not write to it.
 func (h *Host) Root() string { return h.merged() }
+
+// HostPath is a path of the running host, /run and /proc included, as the test
+// process can open it. Symlinks in it are the host's only as long as they are
+// relative: ReadFile follows them rightly.
+func (h *Host) HostPath(path string) string {
+	return filepath.Join(fmt.Sprintf("/proc/%d/root", h.current().pid), path)
+}
 
 func (m *machine) merged() string { return filepath.Join(m.dir, "root") }
 

@@ -57,6 +57,23 @@ func TestExecSeparatesItsResults(t *testing.T) {
 	if _, _, code := h.Exec("kill -9 $$"); code != 137 {
 		t.Errorf("killed: %d, want 137", code)
 	}
+	// A command that is cut off leaves nothing behind that would keep the
+	// host from ending.
+	hanging := h.Command("/bin/sh", "-c", "sleep 1000 & sleep 1000")
+	if err := hanging.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for h.Run("pgrep -c sleep || :") != "2" {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := hanging.Cancel(); err != nil {
+		t.Fatal(err)
+	}
+	if err := hanging.Wait(); err == nil {
+		t.Error("the command ended well although it was cut off")
+	}
+	h.Kill()
+	h.Boot()
 	for _, ns := range []string{"mnt", "pid", "net", "uts", "ipc"} {
 		own, err := os.Readlink("/proc/self/ns/" + ns)
 		if err != nil {
@@ -101,7 +118,8 @@ func TestFilesStayInsideTheHost(t *testing.T) {
 // count as nothing.
 func TestDiskStateSeesEveryWrite(t *testing.T) {
 	t.Parallel()
-	h := e2e.Start(t, e2e.Spec{Release: e2e.Trixie})
+	// Without cron, which logs its jobs.
+	h := e2e.Start(t, e2e.Spec{Release: e2e.Trixie, Daemons: []string{"/usr/sbin/sshd -D"}})
 	h.Run("mkdir /root/d; echo a >/root/d/file; echo a >/root/gone")
 	before := h.DiskState()
 	h.Run("cat /etc/passwd /root/d/file /etc/shadow >/dev/null; ls -lR /etc /root >/dev/null; find / -xdev -type f -size -2 -exec cat {} + >/dev/null")
@@ -161,7 +179,12 @@ func TestHostKeysAreTheHostsOwn(t *testing.T) {
 
 // TestStrace: the trace holds what the command did, and leaves nothing.
 func TestStrace(t *testing.T) {
-	onMatrix(t, func(s *e2e.Spec) { s.Accounts = true }, func(t *testing.T, h *e2e.Host) {
+	onMatrix(t, func(s *e2e.Spec) {
+		s.Accounts = true
+		if s.Init == e2e.Tiny {
+			s.Daemons = []string{"/usr/sbin/sshd -D"} // cron would log its jobs
+		}
+	}, func(t *testing.T, h *e2e.Host) {
 		before := h.DiskState()
 		trace, stdout, _, code := h.Strace("trace=%file", "cat /etc/hostname; exit 3")
 		if stdout != h.Name()+"\n" || code != 3 {
