@@ -38,7 +38,7 @@ var ruleKeys = []string{
 
 var (
 	kebab     = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	sentence  = regexp.MustCompile(`[.!?](\s+|$)`)
+	sentence  = regexp.MustCompile(`[.!?](\s+\p{Lu}|$)`)
 	catalogue = regexp.MustCompile(`^[a-z][a-z0-9.-]*$`)
 )
 
