@@ -80,20 +80,25 @@ func (r *reader) parse(data []byte) *yaml.Node {
 	return root
 }
 
-// checkBytes finds what no YAML reader gives a good place for.
+// checkBytes finds what no YAML reader gives a good place for, and line breaks
+// that YAML counts and an editor does not (or the other way round): with them a
+// line number would mean two lines.
 func (r *reader) checkBytes(data []byte) bool {
-	if utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 {
+	if utf8.Valid(data) && !oddBreak(data) {
 		return true
 	}
 	line, column := 1, 1
 	for len(data) > 0 {
 		c, size := utf8.DecodeRune(data)
-		if c == utf8.RuneError && size == 1 {
+		switch {
+		case c == utf8.RuneError && size == 1:
 			r.add(r.at(line, column), "the byte 0x"+strconv.FormatUint(uint64(data[0]), 16)+" is not UTF-8", "save the file as UTF-8")
 			return false
-		}
-		if c == 0 {
+		case c == 0:
 			r.add(r.at(line, column), "a NUL byte", "save the file as UTF-8 text")
+			return false
+		case c == 0x85 || c == 0x2028 || c == 0x2029 || c == '\r' && !bytes.HasPrefix(data, []byte("\r\n")):
+			r.add(r.at(line, column), "the line break "+strconv.QuoteRuneToASCII(c)+", which not every program takes for one", "save the file with Unix line ends")
 			return false
 		}
 		column++
@@ -103,6 +108,15 @@ func (r *reader) checkBytes(data []byte) bool {
 		data = data[size:]
 	}
 	return true
+}
+
+// oddBreak finds NUL, a carriage return without a line feed, and Unicode's breaks.
+func oddBreak(data []byte) bool {
+	if bytes.IndexByte(data, 0) >= 0 || bytes.Contains(data, []byte("\u0085")) ||
+		bytes.Contains(data, []byte("\u2028")) || bytes.Contains(data, []byte("\u2029")) {
+		return true
+	}
+	return bytes.Count(data, []byte("\r")) != bytes.Count(data, []byte("\r\n"))
 }
 
 func (r *reader) at(line, column int) Pos { return Pos{File: r.file, Line: line, Column: column} }
