@@ -62,7 +62,7 @@ func ParseKey(blob []byte) (Key, error) {
 	}
 	k := Key{Type: keyType(blob), Fingerprint: fingerprint(blob)}
 	if k.Type == "" {
-		return Key{}, errNoKey
+		return k, errNoKey
 	}
 	c := cursor{b: blob}
 	c.str()

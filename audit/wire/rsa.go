@@ -94,12 +94,12 @@ var oddPrimes = sync.OnceValue(func() []chunk {
 
 // smallFactor returns a prime below smallPrimes that divides n, or 0.
 func smallFactor(n *big.Int) uint64 {
-	var m, r big.Int
+	var m, q, r big.Int // reused: Mod would allocate a quotient each time
 	for _, c := range oddPrimes() {
-		rest := r.Mod(n, m.SetUint64(c.product)).Uint64()
+		q.QuoRem(n, m.SetUint64(c.product), &r)
+		rest := r.Uint64()
 		for _, p := range c.primes {
-			// n itself may be that prime: then it has no second factor, but 16
-			// bits are enough to exclude it.
+			// n has at least 16 bits, so it is not that prime itself.
 			if rest%p == 0 {
 				return p
 			}
@@ -152,9 +152,10 @@ var rocaPrimes = [...]uint64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 10
 // roca reports whether n is a power of 65537 modulo each of those primes, which
 // the primes of that generator cannot avoid (Nemec et al., CCS 2017).
 func roca(n *big.Int) bool {
-	var m, r big.Int
+	var m, q, r big.Int
 	for _, p := range rocaPrimes {
-		rest := r.Mod(n, m.SetUint64(p)).Uint64()
+		q.QuoRem(n, m.SetUint64(p), &r)
+		rest := r.Uint64()
 		x, found := uint64(1), false
 		for range p {
 			if found = x == rest; found {

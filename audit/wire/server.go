@@ -191,6 +191,9 @@ func (s *Server) packets(b []byte, total int) error {
 			s.disconnect(payload)
 			return ErrIncomplete
 		case msgNewKeys:
+			if s.Kexinit == nil {
+				return fmt.Errorf("%w: NEWKEYS before KEXINIT", ErrMalformed)
+			}
 			s.NewKeys = true
 			return nil
 		case msgIgnore, msgUnimplemented, msgDebug:

@@ -76,6 +76,6 @@ func kexTable() []entry {
 		{"gss-group1-sha1-*", x, gss + " over a 1024-bit group"},
 		{"diffie-hellman-group1-sha*@ssh.com", x, oakley},
 		{"diffie-hellman-group*-sha1@ssh.com", w, sha1},
-		{"diffie-hellman-group*-sha*@ssh.com", a, "Tectia's name for a finite field exchange"},
+		{"diffie-hellman-group*@ssh.com", a, "Tectia's name for a finite field exchange"},
 	}
 }
