@@ -113,6 +113,19 @@ func Bound(s string, n int) string {
 	return string(b)
 }
 
+// literal is [Inline] that leaves backslashes as they are: not reversible, for
+// words of our own and for what has passed the door in part.
+func literal(s string) string {
+	if !strings.Contains(s, `\`) {
+		return Inline(s)
+	}
+	parts := strings.Split(s, `\`)
+	for i, part := range parts {
+		parts[i] = Inline(part)
+	}
+	return strings.Join(parts, `\`)
+}
+
 // clean reports whether s needs no escape.
 func clean(s string) bool {
 	for i := 0; i < len(s); i++ {

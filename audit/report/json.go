@@ -202,11 +202,15 @@ func scoring() jsonScoring {
 // masker hides secrets in what quotes a host's job lines; nil shows them.
 type masker func(string) string
 
-func (m masker) inline(s string) string {
-	if m != nil && s != "" {
-		s = m(s)
+func (m masker) inline(s string) string { return Inline(m.hide(s)) }
+
+func (m masker) bound(s string, n int) string { return Bound(m.hide(s), n) }
+
+func (m masker) hide(s string) string {
+	if m == nil || s == "" {
+		return s
 	}
-	return Inline(s)
+	return m(s)
 }
 
 func runToJSON(r *audit.Run) jsonRun {
@@ -257,7 +261,7 @@ func hostToJSON(h *audit.Host, mask masker) jsonHost {
 
 func outcomeToJSON(o *policies.Outcome, mask masker) jsonOutcome {
 	j := jsonOutcome{
-		Rule: Inline(o.Rule), Severity: Inline(string(o.Severity)), Outcome: Inline(verdict(o.Verdict)),
+		Rule: Inline(o.Rule), Severity: Inline(string(o.Severity)), Outcome: Inline(string(verdict(o.Verdict))),
 		Message: mask.inline(o.Message), Reason: mask.inline(o.Reason),
 		Fingerprint: Inline(o.Fingerprint), Remedy: Inline(o.Remedy),
 		Evidence:   make(list[jsonEvidence], len(o.Evidence)),
@@ -276,7 +280,7 @@ func fleetToJSON(f *audit.Fleet, mask masker) (jsonFleet, jsonSummary) {
 	j := jsonFleet{Outcomes: make(list[jsonFleetOutcome], len(f.Outcomes))}
 	for i, o := range sorted(f.Outcomes, compareFleetOutcomes) {
 		j.Outcomes[i] = jsonFleetOutcome{
-			Rule: Inline(o.Rule), Severity: Inline(string(o.Severity)), Outcome: Inline(verdict(o.Verdict)),
+			Rule: Inline(o.Rule), Severity: Inline(string(o.Severity)), Outcome: Inline(string(verdict(o.Verdict))),
 			Hosts: inlineAll(o.Hosts), Message: mask.inline(o.Message), Reason: mask.inline(o.Reason),
 			Fingerprint: Inline(o.Fingerprint),
 		}
@@ -297,11 +301,11 @@ func fleetToJSON(f *audit.Fleet, mask masker) (jsonFleet, jsonSummary) {
 }
 
 // verdict spells the zero verdict out: it is unknown.
-func verdict(v policies.Verdict) string {
+func verdict(v policies.Verdict) policies.Verdict {
 	if v == "" {
-		v = policies.Unknown
+		return policies.Unknown
 	}
-	return string(v)
+	return v
 }
 
 func scoreToJSON(s audit.Score) (*float64, *string) {

@@ -24,7 +24,7 @@ func rank[T comparable](list []T, v T) int {
 }
 
 func compareOutcomes(a, b *policies.Outcome) int {
-	if c := cmp.Compare(rank(verdicts, a.Verdict), rank(verdicts, b.Verdict)); c != 0 {
+	if c := cmp.Compare(rank(verdicts, verdict(a.Verdict)), rank(verdicts, verdict(b.Verdict))); c != 0 {
 		return c
 	}
 	if c := cmp.Compare(rank(severities, a.Severity), rank(severities, b.Severity)); c != 0 {

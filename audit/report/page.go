@@ -18,6 +18,7 @@ type page struct {
 	width    int
 	verbose  bool
 	palette  palette
+	mask     masker
 	remedies map[string]shown // remedy -> where it was written
 }
 

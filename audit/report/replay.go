@@ -338,7 +338,7 @@ func unexpectedEnd(err error) error {
 }
 
 // savedError says where in a saved run something is wrong. The words of the JSON
-// decoder may quote the input and pass the door too.
+// decoder may quote the input and pass the door too; our own have passed it.
 func savedError(where string, err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -346,7 +346,11 @@ func savedError(where string, err error) error {
 	case errors.Is(err, ErrNewer):
 		return fmt.Errorf("saved run: %w", err)
 	}
-	text := Bound(err.Error(), 400)
+	text := err.Error()
+	if len(text) > 400 {
+		text = text[:400] + "..."
+	}
+	text = literal(text)
 	if where == "" {
 		return errors.New("saved run: " + text)
 	}

@@ -63,7 +63,7 @@ func (t *Text) see(h *audit.Host) *seenHost {
 	key, places := sha256.New(), sha256.New()
 	digest(key, string(h.State), h.Stage, h.Reason, h.Hint)
 	for _, o := range sorted(h.Outcomes, compareOutcomes) {
-		v := policies.Verdict(verdict(o.Verdict))
+		v := verdict(o.Verdict)
 		digest(key, o.Rule, string(v), string(o.Severity))
 		quiet := v == policies.Pass || v == policies.NotApplicable
 		if v == policies.Pass {
@@ -115,10 +115,7 @@ func (t *Text) seeOutcome(o *policies.Outcome, v policies.Verdict) seenOutcome {
 
 // keep is the door for sentences and lines.
 func (t *Text) keep(s string, n int) string {
-	if t.Mask != nil && s != "" {
-		s = t.Mask(s)
-	}
-	return strings.Clone(Bound(s, n))
+	return strings.Clone(masker(t.Mask).bound(s, n))
 }
 
 // name is the door for names.
@@ -137,11 +134,7 @@ func ownWords(s string) string {
 	}
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	for i, line := range lines {
-		parts := strings.Split(line, `\`)
-		for j, part := range parts {
-			parts[j] = Inline(part)
-		}
-		lines[i] = strings.TrimRight(strings.Join(parts, `\`), " ")
+		lines[i] = strings.TrimRight(literal(line), " ")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -36,7 +36,8 @@ func (t *Text) Host(h *audit.Host) error {
 // End writes the report.
 func (t *Text) End(r *audit.Run, f *audit.Fleet) error {
 	w := bufio.NewWriterSize(t.W, 1<<16)
-	p := &page{w: w, width: t.Width, verbose: t.Verbose, palette: newPalette(t.Color), remedies: map[string]shown{}}
+	p := &page{w: w, width: t.Width, verbose: t.Verbose, palette: newPalette(t.Color), mask: t.Mask,
+		remedies: map[string]shown{}}
 	looked, missed := fold(t.hosts, hostOrder(inlineAll(r.Scope.Selected)))
 	t.hosts = nil
 

@@ -140,7 +140,7 @@ func (p *page) fleet(f *audit.Fleet, looked, missed []*group) {
 	titled := false
 	for _, o := range sorted(f.Outcomes, compareFleetOutcomes) {
 		hosts := names(o.Hosts)
-		v := policies.Verdict(verdict(o.Verdict))
+		v := verdict(o.Verdict)
 		if v != policies.Fail && v != policies.Unknown {
 			continue
 		}
@@ -155,12 +155,12 @@ func (p *page) fleet(f *audit.Fleet, looked, missed []*group) {
 		if v == policies.Fail {
 			label = p.severityWord(o.Severity)
 		}
-		p.para(2, label+"  ", Bound(o.Message, boundMessage)+" ("+name(o.Rule)+")")
+		p.para(2, label+"  ", p.mask.bound(o.Message, boundMessage)+" ("+name(o.Rule)+")")
 		if len(hosts) > 0 {
 			p.para(4, "on    ", someNames(hosts, p.verbose))
 		}
 		if o.Reason != "" {
-			p.para(4, "why   ", Bound(o.Reason, boundMessage))
+			p.para(4, "why   ", p.mask.bound(o.Reason, boundMessage))
 		}
 	}
 	p.table(looked)
