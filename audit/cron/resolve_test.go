@@ -1,0 +1,193 @@
+package cron
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// targets says what a command runs, one short text each: how:path, how:?word for a
+// name that PATH decides, how:!word for what cannot be told.
+func targets(a *Analysis) []string {
+	var out []string
+	for i := range a.Targets {
+		t := &a.Targets[i]
+		s := string(t.How) + ":"
+		switch {
+		case t.Search:
+			s += "?" + t.Word
+		case t.Reason != "":
+			s += "!" + t.Word
+		default:
+			s += t.Path
+		}
+		if t.Dir {
+			s += " (directory)"
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestResolve(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		line string
+		want []string
+	}{
+		{"absolute", "/usr/bin/x -a b", []string{"command:/usr/bin/x"}},
+		{"bare", "certbot renew", []string{"command:?certbot"}},
+		{"relative to the home", "bin/x", []string{"command:/home/u/bin/x"}},
+		{"tilde", "~/bin/x", []string{"command:/home/u/bin/x"}},
+		{"HOME", "$HOME/bin/x; ${HOME}/y", []string{"command:/home/u/bin/x", "command:/home/u/y"}},
+		{"single quotes", "sh '. ../update'", []string{"command:?sh", "script:/home/u/. ../update"}},
+		{"double quotes", `sh ". ../update"`, []string{"command:?sh", "script:/home/u/. ../update"}},
+		{"escaped blank", `sh .\ ../update`, []string{"command:?sh", "script:/home/u/. ../update"}},
+		{"cd and relative", `cd ". .." && sh ./update`, []string{"command:?sh", "script:/home/u/. ../update"}},
+		{"unquoted opens the directory", "sh . ../update", []string{"command:?sh", "script:/home/u (directory)"}},
+		{"cd /", "cd / && run-parts --report /etc/cron.hourly", []string{"run-parts:/etc/cron.hourly", "command:?run-parts"}},
+		{"guard", "test -x /usr/sbin/anacron || ( cd / && run-parts --report /etc/cron.daily )", []string{"run-parts:/etc/cron.daily", "command:?run-parts"}},
+		{"test and run", "[ -x /usr/lib/x ] && /usr/lib/x -q", []string{"command:/usr/lib/x"}},
+		{"if", "if [ -x /a ]; then /a/b; else /c; fi", []string{"command:/a/b", "command:/c"}},
+		{"env and assignments", "env -i A=b /x/y", []string{"command:/x/y"}},
+		{"env -C", "env -C /srv ./x; ./y", []string{"command:/srv/x", "command:/home/u/y"}},
+		{"nice ionice timeout", "nice -n 19 ionice -c3 timeout -k 5 10m /x/y -n 3", []string{"command:/x/y"}},
+		{"flock command", "flock -n /run/lock /x/y", []string{"command:/x/y"}},
+		{"flock string", `flock -n /run/lock -c "/x/y && /z"`, []string{"command:/x/y", "command:/z"}},
+		{"sudo", "sudo -u bob -E A=b /x/y", []string{"command:/x/y"}},
+		{"su", `su - bob -c "/x/y"`, []string{"command:/x/y"}},
+		{"runuser", "runuser -u bob -- /x/y", []string{"command:/x/y"}},
+		{"sh -c", `sh -c 'cd /srv; exec ./x'`, []string{"command:?sh", "command:/srv/x"}},
+		{"bash -lc", `bash -lc "/x/y"`, []string{"command:?bash", "command:/x/y"}},
+		{"eval", `eval "/x/y; /z"`, []string{"command:/x/y", "command:/z"}},
+		{"source", ". /etc/profile; source ~/.env", []string{"sourced:/etc/profile", "sourced:/home/u/.env"}},
+		{"python script", "python3 -u /opt/a.py --x", []string{"command:?python3", "script:/opt/a.py"}},
+		{"python module", "python3 -m mod /opt/a.py", []string{"command:?python3"}},
+		{"python code", "python3 -c 'x' /opt/a.py", []string{"command:?python3"}},
+		{"php -f", "php -d x=y -f /opt/a.php", []string{"command:?php", "script:/opt/a.php"}},
+		{"perl -e", "perl -e 'sleep 1' && /x/y", []string{"command:?perl", "command:/x/y"}},
+		{"shell reads a file", "sh < /opt/a.sh", []string{"command:?sh", "script:/opt/a.sh"}},
+		{"literal input", "echo '/x/y -a' | sh", []string{"command:?sh", "command:/x/y"}},
+		{"decoded input", "echo L3gveSAtYQ== | base64 -d | sh", []string{"command:?base64", "command:?sh", "command:/x/y"}},
+		{"here-string", "bash <<< /x/y", []string{"command:?bash", "command:/x/y"}},
+		{"find -exec", "find /srv -name x -exec /x/y {} +", []string{"command:/x/y"}},
+		{"xargs", "ls | xargs -n1 -I{} /x/y {}", []string{"command:?ls", "command:/x/y"}},
+		{"ssh runs elsewhere", "ssh -i key host /x/y", nil},
+		{"docker runs elsewhere", "docker exec -u www web php /x.php", nil},
+		{"unknown variable", "$VV $X/scripts/worker", []string{"command:!$VV"}},
+		{"known variable", "D=/srv/app; $D/run", []string{"command:/srv/app/run"}},
+		{"default", "${D:-/srv}/run", []string{"command:!/srv/run"}},
+		{"cd to an unknown place", "cd $APP; ./x", []string{"command:!./x"}},
+		{"subshell keeps its cd", "(cd /srv; ./x); ./y", []string{"command:/srv/x", "command:/home/u/y"}},
+		{"pattern", "/opt/*/run", []string{"command:!/opt/*/run"}},
+		{"function", "f() { /x/y; }; f", []string{"command:/x/y"}},
+		{"braces", "{curl,-s,http://x}", []string{"command:?curl"}},
+		{"busybox", "busybox sh -c /x/y", []string{"command:?sh", "command:/x/y"}},
+		{"quoted start", `"/home/u/.acme.sh"/acme.sh --cron`, []string{"command:/home/u/.acme.sh/acme.sh"}},
+		{"wrapper of one's own", "/tmp/nice /x/y", []string{"command:/tmp/nice", "command:/x/y"}},
+		{"comment", "/x/y # /z", []string{"command:/x/y"}},
+		{"unclosed quote", `echo "a`, []string{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := Resolve(c.line, ResolveEnv{Home: "/home/u"}, Debian)
+			got := targets(a)
+			if len(got) == 0 && len(c.want) == 0 {
+				return
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("%s: -want +got\n%s%+v", c.line, d, a.Reason)
+			}
+		})
+	}
+}
+
+func TestResolveWithoutHome(t *testing.T) {
+	a := Resolve(`sh ". ../update"`, ResolveEnv{}, Debian)
+	if d := cmp.Diff([]string{"command:?sh", "script:$HOME/. ../update"}, targets(a)); d != "" {
+		t.Error(d)
+	}
+}
+
+// The literal reading and the joined one are both said, never one for the other.
+func TestJoined(t *testing.T) {
+	for _, c := range []struct {
+		line   string
+		joined string
+		broken bool
+	}{
+		{"sh . ../update", "/home/u/. ../update", true},
+		{"bash -x . ../update", "/home/u/. ../update", true},
+		{"cd . ../dir", "/home/u/. ../dir", true},
+		{". ../update", "/home/u/. ../update", false},
+		{"cp -r . ../x", "/home/u/. ../x", false},
+		{"sh ../update", "", false},
+		{"sh '. ../update'", "", false},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			a := Resolve(c.line, ResolveEnv{Home: "/home/u"}, Debian)
+			path, broken := "", false
+			if len(a.Joined) > 0 {
+				path, broken = a.Joined[0].Path, a.Joined[0].Broken
+			}
+			if path != c.joined || broken != c.broken {
+				t.Errorf("%q %v, want %q %v", path, broken, c.joined, c.broken)
+			}
+		})
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	j := ParseTable([]byte("PATH=/tmp/.x:/usr/bin:\n* * * * * x\n"), User, Cronie, Options{}).Jobs()[0]
+	a := j.Resolve("/home/u", Cronie)
+	if d := cmp.Diff([]string{"/tmp/.x/x", "/usr/bin/x", "/home/u/x"}, a.Candidates(&a.Targets[0])); d != "" {
+		t.Error(d)
+	}
+	signs := Signs(j, a, SignContext{UID: -1})
+	if !hasSign(signs, "environment") {
+		t.Errorf("PATH in /tmp is no sign: %+v", signs)
+	}
+}
+
+func TestResolveExec(t *testing.T) {
+	j := &Job{Exec: true, Command: `-/usr/bin/env A=b "/opt/my tool/x" --y ; /bin/z`}
+	if d := cmp.Diff([]string{"command:/opt/my tool/x", "command:/bin/z"}, targets(j.Resolve("", Debian))); d != "" {
+		t.Error(d)
+	}
+}
+
+func FuzzResolve(f *testing.F) {
+	for _, s := range []string{"sh . ../update", `sh -c "$(curl x)"`, "a=$a$a; eval $a", "{ x; } | sh <<E\ny\nE", "((((", "f(){ f; }; f", "$((1+1))", "echo aGk= | base64 -d | sh", "sudo -u x env -S 'a b' flock l -c 'c'", "x \x00 y", "case x in a) b;; esac"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a := Resolve(s, ResolveEnv{Home: "/root", Stdin: s, HasStdin: true}, Debian)
+		if len(a.Commands) > maxParsed || len(a.Targets) > maxParsed {
+			t.Fatalf("%d commands, %d targets", len(a.Commands), len(a.Targets))
+		}
+		for i := range a.Targets {
+			x := &a.Targets[i]
+			if x.Path != "" && x.Path[0] != '/' && !strings.HasPrefix(x.Path, "$HOME") {
+				t.Fatalf("path %q of %q is not absolute", x.Path, s)
+			}
+			if x.Path == "" && !x.Search && x.Reason == "" {
+				t.Fatalf("target %+v of %q says neither where nor why not", x, s)
+			}
+		}
+		for i := range a.Commands {
+			for _, in := range a.Commands[i].Input {
+				if in < 0 || in >= len(a.Commands) {
+					t.Fatalf("input %d of %d commands", in, len(a.Commands))
+				}
+			}
+		}
+		j := &Job{Command: s, Raw: s, Fate: FateRuns}
+		for _, sign := range Signs(j, a, SignContext{UID: -1}) {
+			for _, c := range []byte(sign.Message) {
+				if c < 0x20 || c >= 0x7f {
+					t.Fatalf("message of %s holds raw bytes: %q", sign.ID, sign.Message)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,442 @@
+package cron
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Sign is one odd thing about a job.
+type Sign struct {
+	ID       string
+	Severity Level
+	Attack   []string // ATT&CK technique ids
+	Message  string   // a sentence; foreign text in it is quoted as ASCII
+	Booster  bool     // says little alone: at most low, and raises the others by one step
+}
+
+// SignContext is what is known of a job beside its line.
+type SignContext struct {
+	Daemon Daemon
+	UID    int64       // of the job's account; -1 not known
+	Look   HostLookup  // nil: the line alone is judged
+	Near   *Neighbours // the host's other jobs; nil: none
+}
+
+// Signs returns what is odd about a job, the heaviest first. a is what
+// [Job.Resolve] made of it.
+func Signs(j *Job, a *Analysis, c SignContext) []Sign {
+	s := &signer{j: j, a: a, c: c}
+	s.source()
+	s.commands()
+	s.names()
+	s.places()
+	s.environment()
+	s.host()
+	s.behind()
+	if len(s.out) > 0 || j.Quiet {
+		s.boosters()
+	}
+	sortSigns(s.out)
+	return s.out
+}
+
+// Severity is that of all signs together: the heaviest one, a step higher where a
+// booster stands beside it. Boosters alone are at most low.
+func Severity(signs []Sign) Level {
+	worst, boost, boosted := None, None, false
+	for i := range signs {
+		switch {
+		case signs[i].Booster:
+			boosted = true
+			boost = max(boost, min(signs[i].Severity, Low))
+		default:
+			worst = max(worst, signs[i].Severity)
+		}
+	}
+	if worst == None {
+		return boost
+	}
+	if boosted && worst > Info && worst < Critical {
+		worst++
+	}
+	return worst
+}
+
+// behind judges the text as if there were no %: an intruder who forgot what the
+// daemon makes of it is still one. Such signs weigh a step less.
+func (s *signer) behind() {
+	if s.a.Behind == nil {
+		return
+	}
+	b := &signer{j: s.j, a: s.a.Behind, c: s.c}
+	b.commands()
+	b.names()
+	b.places()
+	for _, x := range b.out {
+		if !x.Booster && x.Severity > Info && !hasSign(s.out, x.ID) {
+			x.Severity--
+			x.Message += "; a % before it keeps this daemon from running it"
+			s.out = append(s.out, x)
+		}
+	}
+}
+
+func hasSign(signs []Sign, id string) bool {
+	for i := range signs {
+		if signs[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func sortSigns(s []Sign) {
+	for i := 1; i < len(s); i++ {
+		for k := i; k > 0 && lessSign(&s[k], &s[k-1]); k-- {
+			s[k], s[k-1] = s[k-1], s[k]
+		}
+	}
+}
+
+func lessSign(a, b *Sign) bool {
+	if a.Booster != b.Booster {
+		return b.Booster
+	}
+	return a.Severity > b.Severity
+}
+
+// signer gathers the signs of one job.
+type signer struct {
+	j   *Job
+	a   *Analysis
+	c   SignContext
+	out []Sign
+}
+
+// add records a sign once an ID, at its heaviest.
+func (s *signer) add(id string, sev Level, format string, args ...any) {
+	for i := range s.out {
+		if s.out[i].ID == id {
+			if s.out[i].Severity >= sev {
+				return
+			}
+			s.out[i].Severity = sev
+			s.out[i].Message = fmt.Sprintf(format, args...)
+			return
+		}
+	}
+	info := signInfo(id)
+	s.out = append(s.out, Sign{ID: id, Severity: sev, Attack: info.Attack, Booster: info.Booster, Message: fmt.Sprintf(format, args...)})
+}
+
+// q quotes foreign text in a message.
+func q(text string) string { return Quote(clip(Mask(text), 160)) }
+
+// source looks at the bytes of the line.
+func (s *signer) source() {
+	raw := s.j.Raw
+	if raw == "" {
+		raw = s.j.Command
+	}
+	if strings.Contains(raw, " (deleted)") {
+		s.add("deleted", High, "the line holds %s: it was copied from the link to a running program that is no longer on disk", q("(deleted)"))
+	}
+	body := strings.TrimRight(raw, "\r")
+	if hasControl(body) || strings.IndexByte(body, '\r') >= 0 {
+		s.add("control-characters", High, "control characters in the line hide it from a terminal: %s", q(raw))
+	}
+	if i := strings.Index(body, strings.Repeat(" ", 60)); i > 0 && strings.TrimSpace(body[i:]) != "" {
+		s.add("pushed-aside", Medium, "blanks push the end of the line out of sight: %s", q(strings.TrimSpace(body[i:])))
+	}
+	if s.a.Rough && !s.a.Unclosed && (len(s.a.Text) > maxShell || strings.HasPrefix(s.a.Reason, "nested") || strings.HasPrefix(s.a.Reason, "long")) {
+		s.add("unreadable", Medium, "the command is %s: nobody writes that by hand", s.a.Reason)
+	}
+	if s.j.HasStdin && s.runsInput() {
+		s.add("code-behind-percent", Low, "what is run stands behind a %% and is handed to an interpreter as its input: %s", q(s.j.Stdin))
+	}
+	for i := range s.a.Joined {
+		s.spelled(&s.a.Joined[i])
+	}
+}
+
+func (s *signer) runsInput() bool {
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; c.ReadsCode && len(c.Input) == 0 && !c.HasHere && c.Parent < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// spelled judges neighbouring words that spell a name of dots and blanks.
+func (s *signer) spelled(j *Joined) {
+	var f FileInfo
+	if s.c.Look != nil && j.Path != "" {
+		f = s.c.Look(j.Path)
+	}
+	switch {
+	case f.Known && f.Exists:
+		s.add("spelled-name", High, "the words %s spell the name of a file that exists, %s; as it is written, the shell takes them for two words", q(j.Text), q(j.Path))
+	case j.Broken && f.Known:
+		s.add("spelled-name", Medium, "the words %s spell a name in a directory of dots and blanks, which does not exist; as it is written, the command is given a directory and runs nothing", q(j.Text))
+	case j.Broken:
+		s.add("spelled-name", High, "the words %s spell a name in a directory of dots and blanks, %s; as it is written, the command is given a directory and runs nothing", q(j.Text), q(j.Path))
+	}
+}
+
+// targetPath is the path of a target for judging, or its bare name.
+func targetPath(t *Target) string {
+	if t.Path != "" {
+		return t.Path
+	}
+	return t.Word
+}
+
+// names judges how the things that a job touches are called.
+func (s *signer) names() {
+	for i := range s.a.Targets {
+		t := &s.a.Targets[i]
+		if t.Path == "" && !t.Search {
+			continue
+		}
+		p := targetPath(t)
+		if t.Path != "" && strings.HasPrefix(t.Word, "$") {
+			continue
+		}
+		for _, d := range Deceptive(p) {
+			s.deception(p, d, t.How)
+		}
+		if strings.Contains(t.Word, "/./") && len(t.Word) > 3 {
+			s.add("dot-segment", Low, "%s has a needless /./ in it", q(t.Word))
+		}
+	}
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		if prose[c.Name] {
+			continue
+		}
+		for k := range c.Args {
+			s.wordName(&c.Args[k])
+		}
+		for k := range c.Redirects {
+			s.wordName(&c.Redirects[k].File)
+		}
+	}
+}
+
+// prose are commands whose words are text or patterns rather than names.
+var prose = set("echo printf logger mail mailx mutt sendmail notify-send sed awk gawk mawk grep egrep fgrep zgrep rg tr cut date test [ [[ expr mysql psql sqlite3 python perl php ruby node jq curl wget curl.exe say wall write espeak")
+
+// wordName judges a word that looks like a path by its bytes alone.
+func (s *signer) wordName(w *Word) {
+	t := w.Text
+	if t == "" || len(t) > 4096 || t[0] != '/' && t[0] != '.' && t[0] != '~' && !strings.HasPrefix(t, "$HOME/") {
+		return
+	}
+	odd := false
+	for i := 0; i < len(t); i++ {
+		if c := t[i]; c < 0x20 || c >= 0x7f || c == ' ' || c == '.' && i > 0 && t[i-1] == '.' {
+			odd = true
+			break
+		}
+	}
+	if !odd {
+		return
+	}
+	for i, c := range strings.Split(t, "/") {
+		if c == "" || c == "." || c == ".." || i > 256 {
+			continue
+		}
+		if class, sev := byteClass(c); class != "" && class != ClassBlankEdge && class != ClassEncoding && sev == High {
+			s.add("deceptive-name", High, "%s holds %s (%s)", q(t), Quote(c), Spell(c))
+		}
+	}
+}
+
+// deception turns a deceptive component of a target into a sign.
+func (s *signer) deception(p string, d Deception, how How) {
+	switch d.Class {
+	case ClassHidden, ClassHiddenHome:
+		s.add("hidden-exec", d.Severity, "it runs %s, which lies behind the hidden name %s", q(p), Quote(d.Component))
+	case ClassKernel:
+		s.add("kernel-name", d.Severity, "%s has %s", q(p), d.Words)
+	case ClassDaemon:
+		s.add("daemon-name", d.Severity, "%s has %s", q(p), d.Words)
+	default:
+		s.add("deceptive-name", d.Severity, "it runs %s, in which %s is %s", q(p), Quote(d.Component), d.Words)
+	}
+}
+
+// places judges where the things lie that a job runs.
+func (s *signer) places() {
+	for i := range s.a.Targets {
+		t := &s.a.Targets[i]
+		p := t.Path
+		if p == "" {
+			continue
+		}
+		switch {
+		case isTemp(p):
+			s.add("temp-exec", High, "it runs %s, where every account may put files", q(p))
+		case t.How == HowCommand && inCache(p):
+			s.add("cache-exec", Medium, "it runs %s, which lies among cached data", q(p))
+		case t.How == HowCommand && strings.HasPrefix(p, "/etc/") && !etcScript(p):
+			s.add("etc-exec", Low, "it runs %s: programs do not belong in /etc", q(p))
+		}
+		if share, dir := cronDir(p); share > 0 && t.How != HowRunParts {
+			if n, ok := s.j.Schedule.PerDay(); ok && n > 2*share {
+				s.add("cron-dir-often", Medium, "%s is in %s, but this job runs it %s", q(p), dir, s.j.Schedule.Frequency())
+			}
+		}
+	}
+}
+
+// inCache reports a program among the data of a cache or of a browser's profile.
+// Build tools keep whole environments there, with their programs in bin.
+func inCache(p string) bool {
+	for _, c := range [...]string{"/.cache/", "/.mozilla/", "/.thunderbird/", "/.local/share/Trash/", "/.Trash/", "/var/cache/", "/.config/google-chrome/", "/.config/chromium/", "/.npm/_cacache/", "/.gvfs/", "/.thumbnails/", "/.fonts/", "/.icons/", "/.themes/"} {
+		if i := strings.Index(p, c); i >= 0 {
+			rest := p[i+len(c):]
+			return !strings.Contains("/"+rest, "/bin/") && !strings.Contains(rest, "env") && !strings.Contains(rest, "node_modules") && !hasScriptSuffix(p)
+		}
+	}
+	return false
+}
+
+func hasScriptSuffix(p string) bool {
+	return hasSuffixOf(p, ".sh", ".bash", ".py", ".pl", ".rb", ".php", ".js", ".lua", ".cron", ".awk", ".tcl", ".R")
+}
+
+// etcScript reports the places below /etc where distributions and people keep
+// scripts.
+func etcScript(p string) bool {
+	if hasScriptSuffix(p) {
+		return true
+	}
+	dir := p[:strings.LastIndexByte(p, '/')+1]
+	for _, part := range [...]string{"/cron", "init", "/rc", "script", "hook", "/bin/", "sbin/", "/periodic", ".d/", "letsencrypt", "webmin", "/acpi", "/network", "/ppp", "/openvpn", "/asterisk", "/dhcp", "/X11", "/munin", "/zabbix", "/nagios", "/local", "/kernel", "/apt", "/security", "/backup", "/profile", "/alternatives", "/puppet", "/rancid", "/mail", "/pihole", "/csf", "/systemd", "/security", "/vz", "/xen"} {
+		if strings.Contains(dir[len("/etc"):], part) {
+			return true
+		}
+	}
+	return false
+}
+
+// cronDir returns how often a day the directory of cron that p lies in is meant to
+// be run, 0 for other places.
+func cronDir(p string) (perDay float64, dir string) {
+	for _, d := range [...]struct {
+		dir string
+		n   float64
+	}{{"/etc/cron.hourly", 24}, {"/etc/cron.daily", 1}, {"/etc/cron.weekly", 1.0 / 7}, {"/etc/cron.monthly", 1.0 / 30}} {
+		if strings.HasPrefix(p, d.dir+"/") {
+			return d.n, d.dir
+		}
+	}
+	return 0, ""
+}
+
+// environment judges the settings in force.
+func (s *signer) environment() {
+	if s.j.Env != nil {
+		for _, e := range s.j.Env.All() {
+			s.setting(e.Name, e.Value)
+		}
+	}
+	for i := range s.a.Commands {
+		for k := range s.a.Commands[i].Assigns {
+			as := &s.a.Commands[i].Assigns[k]
+			s.setting(as.Name, as.Value.Text)
+		}
+	}
+}
+
+func (s *signer) setting(name, value string) {
+	switch name {
+	case "LD_PRELOAD", "LD_AUDIT":
+		if value == "" {
+			return
+		}
+		for _, lib := range strings.FieldsFunc(value, func(r rune) bool { return r == ':' || r == ' ' }) {
+			if strings.HasPrefix(lib, "$LIB") || strings.IndexByte(lib, '/') < 0 || libDir(lib) {
+				s.add("preload", Info, "%s loads %s into every program of the job", name, q(lib))
+			} else {
+				s.add("preload", Critical, "%s loads %s into every program of the job", name, q(lib))
+			}
+		}
+	case "PATH", "SHELL", "BASH_ENV", "ENV", "LD_LIBRARY_PATH", "PERL5LIB", "PYTHONPATH", "PYTHONSTARTUP", "GCONV_PATH", "ZDOTDIR", "HOME", "RUBYLIB", "NODE_PATH":
+		for value != "" {
+			var dir string
+			dir, value, _ = cutByte(value, ':')
+			s.settingDir(name, dir)
+		}
+	}
+}
+
+func libDir(p string) bool {
+	for _, d := range [...]string{"/usr/lib", "/lib", "/usr/local/lib", "/opt/"} {
+		if strings.HasPrefix(p, d) {
+			return len(Deceptive(p)) == 0
+		}
+	}
+	return false
+}
+
+func (s *signer) settingDir(name, dir string) {
+	sev := High
+	if name == "HOME" || name == "NODE_PATH" || name == "PYTHONPATH" || name == "LD_LIBRARY_PATH" {
+		sev = Medium
+	}
+	switch {
+	case isTemp(dir + "/"):
+		s.add("environment", sev, "%s names %s, where every account may put files; every job below it is concerned", name, q(dir))
+	case name == "PATH" && (dir == "." || dir == ".."):
+		s.add("environment", Low, "PATH names the working directory")
+	case strings.Contains(dir, "/."):
+		for _, d := range Deceptive(dir) {
+			if d.Class == ClassHiddenHome && (name == "PATH" || name == "HOME") && d.Severity < High {
+				s.add("environment", Low, "%s names %s, which lies behind the hidden name %s", name, q(dir), Quote(d.Component))
+				continue
+			}
+			s.add("environment", sev, "%s names %s, in which %s is %s", name, q(dir), Quote(d.Component), d.Words)
+		}
+	}
+}
+
+// boosters adds what says little alone.
+func (s *signer) boosters() {
+	if s.j.Quiet {
+		s.add("unlogged", Low, "a leading dash keeps the start of the job out of the log")
+	}
+	if n, ok := s.j.Schedule.PerDay(); ok && n >= 288 {
+		s.add("often", Info, "it runs %s", s.j.Schedule.Frequency())
+	}
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		for k := range c.Redirects {
+			if f := c.Redirects[k].File.Text; f == "/dev/null" && strings.Contains(c.Redirects[k].Op, ">") {
+				s.add("discards-output", Info, "its output is thrown away")
+			}
+		}
+		if c.Back || hasAny(c.Wrappers, "nohup", "setsid") || c.Name == "disown" {
+			s.add("detached", Low, "it leaves something running behind it")
+		}
+	}
+	if m := s.j.Env.Lookup("MAILTO"); m != nil && m.Value == "" {
+		s.add("no-mail", Info, "MAILTO is empty: nobody is told what it prints")
+	}
+	if s.c.Near != nil && s.c.Near.twin(s.j, s.a) {
+		s.add("reboot-twin", Low, "the same program is started at boot and again by the clock")
+	}
+}
+
+func hasAny(list []string, names ...string) bool {
+	for _, l := range list {
+		for _, n := range names {
+			if l == n {
+				return true
+			}
+		}
+	}
+	return false
+}

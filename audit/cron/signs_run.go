@@ -1,0 +1,482 @@
+package cron
+
+import (
+	"strings"
+)
+
+// fetchers bring something from the network to their output or a file.
+var fetchers = set("curl wget fetch lynx links elinks w3m aria2c axel http https httpie xh wget2 curlie ftp tftp lftp ncftpget get lwp-request lwp-download lwp-dump hget bget rget saldl uget gcurl kermit snarf")
+
+// decoders turn unreadable bytes into readable ones.
+var decoders = set("base64 base32 basenc uudecode xxd openssl gunzip zcat bzcat xzcat lzcat zstdcat bunzip2 unxz unlzma uncompress gpg rev mimencode od hexdump basez ascii85 base58 dd7z")
+
+// commands judges each command of a job.
+func (s *signer) commands() {
+	var fetched []string
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		if c.Name == "" && len(c.Args) == 0 {
+			s.writes(c)
+			continue
+		}
+		s.readsCode(i, c)
+		s.inlineCode(c)
+		s.shellOut(i, c)
+		s.fetch(c)
+		s.writes(c)
+		s.tamper(c)
+		s.privilege(c)
+		s.miner(c)
+		s.tunnel(i, c)
+		if len(c.Args) > 0 && c.Args[0].Odd && c.Name != "" {
+			s.add("obfuscated", High, "quotes or escapes hide the name of the program %s", q(c.Name))
+		}
+		fetched = append(fetched, fetchedFiles(c)...)
+		s.fetchThenRun(fetched, i)
+	}
+	if s.c.Near != nil {
+		s.c.Near.fetchedBy(s)
+	}
+}
+
+// upstream calls f for the commands whose output reaches command i, nearest first.
+func (s *signer) upstream(i int, words bool, f func(c *Command)) {
+	var seen [maxParsed]bool
+	queue := make([]int, 0, 8)
+	push := func(list []int) {
+		for _, k := range list {
+			if k >= 0 && k < len(s.a.Commands) && k < len(seen) && !seen[k] && k != i {
+				seen[k] = true
+				queue = append(queue, k)
+			}
+		}
+	}
+	start := &s.a.Commands[i]
+	push(start.Input)
+	if words {
+		for k := range start.Args {
+			push(start.Args[k].From)
+		}
+	}
+	for n := 0; n < len(queue); n++ {
+		c := &s.a.Commands[queue[n]]
+		f(c)
+		push(c.Input)
+		for k := range c.Args {
+			push(c.Args[k].From)
+		}
+	}
+}
+
+// brings reports whether a command brings something from the network to its output.
+func brings(c *Command) (what string, ok bool) {
+	for k := 1; k < len(c.Args); k++ {
+		if u := urlIn(c.Args[k].Text); u != "" && !prosePlain[c.Name] {
+			return u, true
+		}
+	}
+	if len(c.Args) > 0 && urlIn(c.Args[0].Text) != "" {
+		return urlIn(c.Args[0].Text), true
+	}
+	if fetchers[strings.ToLower(c.Name)] {
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; t != "" && t[0] != '-' {
+				return t, true
+			}
+		}
+		return c.Name, true
+	}
+	if (c.Name == "nc" || c.Name == "ncat" || c.Name == "netcat" || c.Name == "socat" || c.Name == "telnet") && len(c.Args) > 1 {
+		return joinWords(c.Args[1:]), true
+	}
+	if c.Code != "" && codeFetches(c.Code) {
+		return c.Name + " code", true
+	}
+	if c.Name == "s_client" || c.Name == "openssl" && len(c.Args) > 1 && c.Args[1].Text == "s_client" {
+		return "openssl s_client", true
+	}
+	if c.Name == "dig" || c.Name == "nslookup" || c.Name == "host" {
+		return c.Name + " (DNS)", true
+	}
+	for k := range c.Redirects {
+		if f := c.Redirects[k].File.Text; strings.HasPrefix(f, "/dev/tcp/") || strings.HasPrefix(f, "/dev/udp/") {
+			return f, true
+		}
+	}
+	return "", false
+}
+
+var prosePlain = set("echo printf logger mail mailx sendmail git gh hub svn pip pip3 npm yarn composer docker podman")
+
+// decodes reports whether a command decodes what it reads.
+func decodes(c *Command) bool {
+	if !decoders[c.Name] {
+		return false
+	}
+	switch c.Name {
+	case "base64", "base32", "basenc", "mimencode":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; t == "--decode" || t == "-D" || t == "-u" || len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.IndexByte(t, 'd') > 0 {
+				return true
+			}
+		}
+		return false
+	case "xxd":
+		return hasFlag(c, 'r')
+	case "openssl":
+		return len(c.Args) > 1 && (c.Args[1].Text == "enc" || c.Args[1].Text == "base64" || strings.HasPrefix(c.Args[1].Text, "aes"))
+	case "gpg":
+		return hasFlag(c, 'd')
+	case "od", "hexdump":
+		return false
+	}
+	return true
+}
+
+func hasFlag(c *Command, flag byte) bool {
+	for k := 1; k < len(c.Args); k++ {
+		if t := c.Args[k].Text; len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.IndexByte(t, flag) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func hasArg(c *Command, words ...string) bool {
+	for k := 1; k < len(c.Args); k++ {
+		for _, w := range words {
+			if c.Args[k].Text == w {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readsCode judges an interpreter that takes its program from other commands.
+func (s *signer) readsCode(i int, c *Command) {
+	commandIsOutput := len(c.Args) > 0 && len(c.Args[0].From) > 0 && strings.HasPrefix(c.Args[0].Text, "$(")
+	evalOutput := c.Name == "eval" && len(c.Args) > 1 && len(c.Args[1].From) > 0
+	codeOutput := false
+	if lang, _ := interpreter(c.Name); lang != "" && !c.ReadsCode {
+		// bash -c "$(curl ...)", python -c "$(...)"
+		for k := 1; k < len(c.Args) && k < 4; k++ {
+			codeOutput = codeOutput || len(c.Args[k].From) > 0 && (strings.HasPrefix(c.Args[k].Text, "$(") || c.Args[k].Proc) && k > 1 && strings.HasPrefix(c.Args[k-1].Text, "-")
+		}
+	}
+	if !c.ReadsCode && !commandIsOutput && !evalOutput && !codeOutput {
+		return
+	}
+	fetch, decode, any := "", "", ""
+	s.upstream(i, true, func(u *Command) {
+		if w, ok := brings(u); ok && fetch == "" && u.Name != c.Name {
+			fetch = w
+		}
+		if decodes(u) && decode == "" {
+			decode = u.Name
+		}
+		if any == "" {
+			any = u.Name
+		}
+	})
+	who := c.Name
+	if who == "" {
+		who = "the shell"
+	}
+	switch {
+	case fetch != "" && (c.Remote == "" || c.ReadsCode):
+		s.add("fetch-and-run", Critical, "it fetches %s and hands it to %s", q(fetch), q(who))
+	case decode != "":
+		if s.a.Decoded != "" {
+			s.add("decode-and-run", Critical, "it decodes text and hands it to %s; the text is %s", q(who), q(s.a.Decoded))
+		} else {
+			s.add("decode-and-run", Critical, "it decodes text with %s and hands it to %s", q(decode), q(who))
+		}
+	case c.ReadsCode && any != "" && shells[c.Name]:
+		s.add("pipe-to-shell", Low, "what %s prints is run by %s", q(any), q(who))
+	}
+}
+
+// Words of program text, lower case.
+var (
+	fetchWords  = []string{"urlopen", "urllib", "requests.get", "http.client", "httplib", "lwp::", "http::tiny", "file_get_contents('http", "file_get_contents(\"http", "net/http", "open-uri", "net::http", "curl_exec", "fetch(", "https.get", "http.get", "www::mechanize", "socket.http"}
+	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval"}
+	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
+	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket"}
+	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn("}
+)
+
+func anyOf(text string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func codeFetches(code string) bool {
+	low := strings.ToLower(code)
+	return anyOf(low, fetchWords) || urlIn(code) != ""
+}
+
+// inlineCode judges the program text that an interpreter is given.
+func (s *signer) inlineCode(c *Command) {
+	if c.Code == "" {
+		return
+	}
+	low := strings.ToLower(c.Code)
+	switch {
+	case anyOf(low, socketWords) && anyOf(low, shellWords):
+		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
+	case (anyOf(low, fetchWords) || urlIn(c.Code) != "") && anyOf(low, runWords):
+		s.add("fetch-and-run", Critical, "%s code fetches something and runs it: %s", q(c.Name), q(c.Code))
+	case anyOf(low, decodeWords) && anyOf(low, runWords):
+		s.add("decode-and-run", Critical, "%s code decodes text and runs it: %s", q(c.Name), q(c.Code))
+	}
+}
+
+// shellOut judges shells that are tied to the network.
+func (s *signer) shellOut(i int, c *Command) {
+	name := c.Name
+	for k := range c.Redirects {
+		if f := c.Redirects[k].File.Text; strings.HasPrefix(f, "/dev/tcp/") || strings.HasPrefix(f, "/dev/udp/") {
+			if lang, _ := interpreter(name); lang != "" || name == "exec" || name == "cat" || name == "" {
+				s.add("reverse-shell", Critical, "%s is tied to %s", q(name), q(f))
+			} else {
+				s.add("reverse-shell", High, "the shell opens %s", q(f))
+			}
+		}
+	}
+	for k := 1; k < len(c.Args); k++ {
+		if t := c.Args[k].Text; strings.Contains(t, "/dev/tcp/") && name != "echo" && name != "test" && name != "[" {
+			s.add("reverse-shell", Critical, "it opens a connection of the shell's own: %s", q(t))
+		}
+	}
+	switch name {
+	case "nc", "ncat", "netcat", "nc.traditional", "nc.openbsd":
+		if hasFlag(c, 'e') || hasFlag(c, 'c') || hasArg(c, "--exec", "--sh-exec", "--lua-exec") {
+			s.add("reverse-shell", Critical, "%s gives a program to whoever is at the other end: %s", q(name), q(joinWords(c.Args)))
+			return
+		}
+		piped := false
+		s.upstream(i, false, func(u *Command) { piped = piped || shells[u.Name] })
+		if piped {
+			s.add("reverse-shell", Critical, "a shell talks through %s: %s", q(name), q(joinWords(c.Args)))
+		}
+	case "socat":
+		for k := 1; k < len(c.Args); k++ {
+			if u := strings.ToUpper(c.Args[k].Text); strings.HasPrefix(u, "EXEC:") || strings.HasPrefix(u, "SYSTEM:") || strings.HasPrefix(u, "SHELL:") {
+				s.add("reverse-shell", Critical, "socat gives a program to whoever is at the other end: %s", q(joinWords(c.Args)))
+			}
+		}
+	case "telnet", "openssl":
+		s.upstream(i, false, func(u *Command) {
+			if shells[u.Name] && (name == "telnet" || hasArg(c, "s_client")) {
+				s.add("reverse-shell", Critical, "a shell talks through %s", q(name))
+			}
+		})
+	case "tar":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; strings.HasPrefix(t, "--checkpoint-action=exec") {
+				s.add("option-exec", High, "an option of tar runs a program: %s", q(t))
+			}
+		}
+	}
+	if shells[name] && hasFlag(c, 'i') && (len(c.Input) > 0 || c.Piped) {
+		talks := false
+		s.upstream(i, false, func(u *Command) {
+			if _, ok := brings(u); ok {
+				talks = true
+			}
+		})
+		if talks {
+			s.add("reverse-shell", Critical, "an interactive shell is fed from the network")
+		}
+	}
+}
+
+// fetch judges where something is fetched from.
+func (s *signer) fetch(c *Command) {
+	isFetcher := fetchers[strings.ToLower(c.Name)] || c.Name == "git" || c.Name == "scp"
+	for k := 0; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		u := urlIn(t)
+		if u == "" {
+			if !isFetcher || k == 0 || t == "" || t[0] == '-' || strings.ContainsAny(t, " =@") || !hostShape(t) || k > 1 && valuedFetch(c.Args[k-1].Text) {
+				continue
+			}
+			u = "http://" + t
+		} else if !isFetcher && (prosePlain[c.Name] || builtins[c.Name] || c.Name == "grep") {
+			continue
+		}
+		why, sev := oddHost(u)
+		if why == "" {
+			continue
+		}
+		if sev == High && !c.Piped && !stores(c) {
+			sev = Medium
+			if s.thrownAway(c) {
+				sev = Low
+			}
+		}
+		s.add("odd-source", sev, "it asks %s, %s", q(u), why)
+	}
+	if c.Code != "" {
+		if u := urlIn(c.Code); u != "" {
+			if why, sev := oddHost(u); why != "" {
+				s.add("odd-source", sev, "it asks %s, %s", q(u), why)
+			}
+		}
+	}
+}
+
+// valuedFetch reports options of curl and wget whose value is no host.
+func valuedFetch(opt string) bool {
+	return hasWord("-o -O -H -d -A -e -u -m -T -t -x -F -X -w -b -c -K -P -U -i -a -r -y -Y -z -C -E --output --header --data --user --max-time --timeout --tries --user-agent --referer --request --retry --connect-timeout --output-document --config --cacert --cert --key --limit-rate --retry-delay --retry-max-time --proxy --form --cookie --cookie-jar --post-data --post-file --directory-prefix", opt)
+}
+
+// stores reports whether a fetcher writes what it brings into a file.
+func stores(c *Command) bool {
+	if len(fetchedFiles(c)) > 0 {
+		return true
+	}
+	for k := range c.Redirects {
+		if f := c.Redirects[k].File.Text; strings.HasPrefix(c.Redirects[k].Op, ">") && f != "/dev/null" && !digits(f) && f != "" && f[0] != '&' {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *signer) thrownAway(c *Command) bool {
+	for k := range c.Redirects {
+		if c.Redirects[k].File.Text == "/dev/null" && c.Redirects[k].Op != "2>" {
+			return true
+		}
+	}
+	return hasArg(c, "/dev/null", "--spider")
+}
+
+// fetchedFiles are the files that a fetcher writes, as written, absolute where the
+// working directory is known.
+func fetchedFiles(c *Command) []string {
+	low := strings.ToLower(c.Name)
+	if !fetchers[low] {
+		if !strings.Contains(low, "get") && !strings.Contains(low, "curl") && c.Name != "scp" {
+			return nil
+		}
+	}
+	var out []string
+	add := func(name string) {
+		if name != "" && name != "-" && name != "/dev/null" && name != "/dev/stdout" {
+			out = append(out, joinPath(c.Cwd, name))
+		}
+	}
+	remote, dir, last := false, "", ""
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		next := ""
+		if k+1 < len(c.Args) {
+			next = c.Args[k+1].Text
+		}
+		switch {
+		case t == "-o" || t == "--output" || t == "--output-document":
+			if low == "wget" && t == "-o" {
+				k++ // wget's log
+				continue
+			}
+			add(next)
+			remote = false
+			k++
+			if next == "-" {
+				return nil
+			}
+		case t == "-O" && low == "curl", t == "--remote-name", t == "-J", t == "-OJ", t == "-LO", t == "-sO", t == "-OL", t == "-fsSLO", t == "-sSLO":
+			remote = true
+		case len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "O") && low != "curl":
+			add(next)
+			k++
+			if next == "-" {
+				return out
+			}
+			remote = false
+		case len(t) > 2 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "O-"):
+			return nil
+		case len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "o") && low == "curl":
+			add(next)
+			k++
+		case strings.HasPrefix(t, "--output="), strings.HasPrefix(t, "--output-document="):
+			add(t[strings.IndexByte(t, '=')+1:])
+		case t == "-P" || t == "--directory-prefix":
+			dir = next
+			k++
+		case t != "" && t[0] != '-':
+			last = t
+		}
+	}
+	if c.Name == "scp" && last != "" && strings.IndexByte(last, ':') < 0 {
+		add(last)
+		return out
+	}
+	if len(out) == 0 && (remote || low == "wget" || low == "zget") && last != "" && !hasArg(c, "--spider") {
+		name := baseName(strings.SplitN(last, "?", 2)[0])
+		if dir != "" {
+			name = dir + "/" + name
+		}
+		if urlIn(last) != "" && strings.Count(last, "/") > 2 {
+			add(name)
+		}
+	}
+	for k := range c.Redirects {
+		if strings.HasPrefix(c.Redirects[k].Op, ">") && strings.HasPrefix(c.Redirects[k].File.Text, "/") {
+			add(c.Redirects[k].File.Text)
+		}
+	}
+	return out
+}
+
+// fetchThenRun judges a job that runs, or makes executable, what it fetched before.
+func (s *signer) fetchThenRun(fetched []string, upto int) {
+	if len(fetched) == 0 || upto != len(s.a.Commands)-1 {
+		return
+	}
+	for _, f := range fetched {
+		for i := range s.a.Targets {
+			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f {
+				s.add("fetch-then-run", High, "it fetches %s and then runs it", q(f))
+			}
+		}
+		for i := range s.a.Commands {
+			c := &s.a.Commands[i]
+			if c.Name != "chmod" || len(c.Args) < 3 {
+				continue
+			}
+			for k := 2; k < len(c.Args); k++ {
+				if joinPath(c.Cwd, c.Args[k].Text) == f && givesExec(c.Args[1].Text) {
+					s.add("fetch-then-run", High, "it fetches %s and makes it executable", q(f))
+				}
+			}
+		}
+		if execPlace(f) {
+			s.add("fetch-into-place", High, "it fetches %s, a place from which programs and jobs are started", q(f))
+		}
+	}
+}
+
+func givesExec(mode string) bool {
+	if digits(mode) {
+		return len(mode) > 0 && strings.ContainsAny(mode, "1357")
+	}
+	return strings.Contains(mode, "x") && !strings.Contains(mode, "-x") || strings.Contains(mode, "s")
+}
+
+// execPlace reports directories whose files are started by name or by a scheduler.
+func execPlace(p string) bool {
+	for _, d := range [...]string{"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/local/bin/", "/usr/local/sbin/", "/etc/cron", "/var/spool/cron", "/etc/init.d/", "/etc/rc", "/etc/systemd/system/", "/lib/systemd/system/", "/usr/lib/systemd/system/", "/etc/profile.d/", "/etc/update-motd.d/", "/etc/ld.so", "/etc/pam.d/"} {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	return false
+}

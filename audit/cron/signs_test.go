@@ -1,0 +1,83 @@
+package cron
+
+import (
+	"strings"
+	"testing"
+)
+
+// judge parses one line of a table and judges it, with no host behind it.
+func judge(t testing.TB, line string, form Form) (*Job, []Sign) {
+	t.Helper()
+	tab := ParseTable([]byte(line+"\n"), form, Cronie, Options{User: "u"})
+	jobs := tab.Jobs()
+	if len(jobs) != 1 {
+		t.Fatalf("%q: %d jobs, want 1: %+v", line, len(jobs), tab.Entries)
+	}
+	j := jobs[0]
+	return j, Signs(j, j.Resolve("/home/u", Cronie), SignContext{Daemon: Cronie, UID: -1})
+}
+
+func TestCatalogueExamples(t *testing.T) {
+	last := ""
+	for _, info := range Catalogue() {
+		if info.ID <= last {
+			t.Errorf("%s stands behind %s: not in order", info.ID, last)
+		}
+		last = info.ID
+		if info.Booster && info.Severity > Low {
+			t.Errorf("%s: a booster above low", info.ID)
+		}
+		if len(info.Attack) == 0 || info.Title == "" {
+			t.Errorf("%s: no technique or no title", info.ID)
+		}
+		for _, line := range info.True {
+			t.Run(info.ID+"/true/"+line, func(t *testing.T) {
+				_, signs := judge(t, line, User)
+				if !hasSign(signs, info.ID) {
+					t.Errorf("no sign %s: %+v", info.ID, signs)
+				}
+			})
+		}
+		for _, line := range info.False {
+			t.Run(info.ID+"/false/"+line, func(t *testing.T) {
+				_, signs := judge(t, line, User)
+				if hasSign(signs, info.ID) {
+					t.Errorf("sign %s: %+v", info.ID, signs)
+				}
+			})
+		}
+	}
+}
+
+func TestSeverity(t *testing.T) {
+	boost := Sign{ID: "often", Severity: Info, Booster: true}
+	heavy := Sign{ID: "x", Severity: Low, Booster: true}
+	for _, c := range []struct {
+		name  string
+		signs []Sign
+		want  Level
+	}{
+		{"nothing", nil, None},
+		{"booster alone", []Sign{boost}, Info},
+		{"boosters never add up", []Sign{boost, heavy, heavy, heavy}, Low},
+		{"one sign", []Sign{{Severity: Medium}}, Medium},
+		{"booster lifts one step", []Sign{{Severity: Medium}, boost, heavy}, High},
+		{"nothing lifts critical", []Sign{{Severity: Critical}, boost}, Critical},
+		{"information is not lifted", []Sign{{Severity: Info}, boost}, Info},
+		{"the heaviest counts", []Sign{{Severity: Low}, {Severity: High}}, High},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Severity(c.signs); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSignsAreBounded(t *testing.T) {
+	deep := "* * * * * " + strings.Repeat("(", 5000) + "x" + strings.Repeat(")", 5000)
+	_, signs := judge(t, deep, User)
+	if !hasSign(signs, "unreadable") {
+		t.Errorf("a nest of 5000 brackets is not called unreadable: %+v", signs)
+	}
+}

@@ -1,0 +1,423 @@
+package cron
+
+import "strings"
+
+// written are the files that a command writes, takes away or changes, as far as
+// its words say so.
+func written(c *Command, f func(path, how string)) {
+	at := func(w Word, how string) {
+		if w.Text != "" {
+			p := joinPath(c.Cwd, w.Text)
+			if p == "" {
+				p = w.Text
+			}
+			f(p, how)
+		}
+	}
+	for k := range c.Redirects {
+		if r := &c.Redirects[k]; strings.Contains(r.Op, ">") && r.File.Text != "" && !digits(r.File.Text) && r.File.Text != "-" {
+			how := "writes"
+			if c.Name == "" || c.Name == ":" || c.Name == "true" || c.Name == "cat" && len(c.Args) == 2 && c.Args[1].Text == "/dev/null" || c.Name == "echo" && (len(c.Args) == 1 || len(c.Args) == 2 && c.Args[1].Text == "") {
+				if r.Op == ">" {
+					how = "empties"
+				}
+			}
+			at(r.File, how)
+		}
+	}
+	operands := func(how string) {
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; t != "" && t[0] != '-' {
+				at(c.Args[k], how)
+			}
+		}
+	}
+	switch c.Name {
+	case "tee":
+		operands("writes")
+	case "cp", "mv", "install", "ln", "rsync", "scp":
+		if n := len(c.Args); n > 2 {
+			to := c.Args[n-1]
+			if strings.HasSuffix(to.Text, "/") {
+				to.Text += baseName(c.Args[n-2].Text)
+			}
+			at(to, "writes")
+		}
+	case "sed", "perl":
+		if hasFlag(c, 'i') && len(c.Args) > 2 {
+			at(c.Args[len(c.Args)-1], "writes")
+		}
+	case "dd":
+		for k := 1; k < len(c.Args); k++ {
+			if v, ok := strings.CutPrefix(c.Args[k].Text, "of="); ok {
+				at(Word{Text: v}, "writes")
+			}
+		}
+	case "rm", "shred", "unlink", "wipe", "srm":
+		operands("deletes")
+	case "truncate":
+		operands("empties")
+	default:
+		for _, p := range fetchedFiles(c) {
+			f(p, "writes")
+		}
+	}
+}
+
+// writes judges what a command writes to.
+func (s *signer) writes(c *Command) {
+	if c.Remote != "" {
+		return
+	}
+	written(c, func(p, how string) {
+		base := baseName(p)
+		removes := how != "writes"
+		switch {
+		case strings.HasPrefix(base, "authorized_keys") && !removes, strings.HasSuffix(p, "/.ssh/rc"), p == "/etc/ssh/sshrc":
+			s.add("authorized-keys", Critical, "it %s %s, which decides who may log in", how, q(p))
+		case p == "/etc/ld.so.preload" && !removes:
+			s.add("preload", Critical, "it %s %s, which is loaded into every program", how, q(p))
+		case !removes && (p == "/etc/passwd" || p == "/etc/shadow" || p == "/etc/group" || p == "/etc/gshadow" || p == "/etc/sudoers" || strings.HasPrefix(p, "/etc/sudoers.d/") || strings.HasPrefix(p, "/etc/pam.d/")):
+			s.add("privilege", Critical, "it %s %s", how, q(p))
+		case !removes && (p == "/etc/crontab" || strings.HasPrefix(p, "/etc/cron.d/") || strings.HasPrefix(p, "/var/spool/cron/") || strings.HasPrefix(p, "/etc/cron.hourly/") || strings.HasPrefix(p, "/etc/cron.daily/")):
+			s.add("crontab-edit", High, "it %s %s: a job that plants jobs", how, q(p))
+		case !removes && startupFile(p):
+			s.add("startup-edit", Medium, "it %s %s, which is run at login or boot", how, q(p))
+		case p == "/etc/ssh/sshd_config" && !removes:
+			s.add("startup-edit", Medium, "it %s %s", how, q(p))
+		case (how == "empties" || how == "deletes") && securityLog(p):
+			s.add("log-wipe", High, "it %s %s", how, q(p))
+		case how == "deletes" && (p == "/var/log" || p == "/var/log/*" || p == "/var/log/audit" || p == "/var/log/journal"):
+			s.add("log-wipe", High, "it deletes %s", q(p))
+		}
+	})
+}
+
+func startupFile(p string) bool {
+	switch baseName(p) {
+	case ".bashrc", ".profile", ".bash_profile", ".bash_login", ".zshrc", ".zshenv", ".bash_logout":
+		// Only where a shell would find it: a copy in a backup does nothing.
+		n := strings.Count(p, "/")
+		return strings.HasPrefix(p, "$HOME/") && n == 1 || strings.HasPrefix(p, "/root/") && n == 2 || strings.HasPrefix(p, "/home/") && n == 3 || strings.HasPrefix(p, "/etc/skel/")
+	}
+	for _, d := range [...]string{"/etc/profile", "/etc/rc.local", "/etc/rc.d/", "/etc/init.d/", "/etc/inittab", "/etc/bash.bashrc", "/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/", "/etc/update-motd.d/", "/etc/udev/rules.d/", "/etc/xdg/autostart/"} {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// securityLog reports the records of who came and what they did.
+func securityLog(p string) bool {
+	base := baseName(p)
+	switch base {
+	case "wtmp", "btmp", "utmp", "lastlog", "tallylog", "faillog", ".bash_history", ".zsh_history", ".sh_history", ".ash_history", ".history", "auth.log", "secure", "audit.log":
+		return true
+	}
+	return strings.HasPrefix(p, "/var/log/auth.log") || strings.HasPrefix(p, "/var/log/secure") || strings.HasPrefix(p, "/var/log/audit/") || strings.HasPrefix(p, "/var/log/wtmp")
+}
+
+// guards are services whose end blinds the host's owner.
+var guards = set("auditd rsyslog rsyslogd syslog syslog-ng syslogd fail2ban ufw firewalld iptables nftables apparmor falco falcon-sensor crowdstrike wazuh-agent wazuh ossec osqueryd clamav-daemon clamd aide samhain sysmon aliyun aegis yunjing qcloud cloudmonitor bcm-agent mdatp cbagentd sentinelone")
+
+// tamper judges commands that weaken the host or hide a trace.
+func (s *signer) tamper(c *Command) {
+	line := func() string { return q(joinWords(c.Args)) }
+	switch c.Name {
+	case "chattr":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; len(t) > 1 && (t[0] == '+' || t[0] == '-') && strings.ContainsAny(t[1:], "ia") && !strings.ContainsAny(t[1:], "RVf") || len(t) > 1 && t[0] == '+' && strings.ContainsAny(t, "ia") {
+				s.add("tamper", High, "it sets or clears the attribute that keeps a file from being changed: %s", line())
+			}
+		}
+	case "iptables", "ip6tables":
+		if hasArg(c, "-F", "--flush", "-X") || hasArg(c, "-P") && hasArg(c, "ACCEPT") {
+			s.add("tamper", High, "it opens the packet filter: %s", line())
+		}
+	case "nft":
+		if hasArg(c, "flush") {
+			s.add("tamper", High, "it opens the packet filter: %s", line())
+		}
+	case "ufw":
+		if hasArg(c, "disable", "reset") {
+			s.add("tamper", High, "it opens the packet filter: %s", line())
+		}
+	case "setenforce":
+		if hasArg(c, "0", "Permissive", "permissive") {
+			s.add("tamper", High, "it switches SELinux off: %s", line())
+		}
+	case "systemctl", "service", "chkconfig", "update-rc.d", "rc-service", "initctl":
+		if hasArg(c, "stop", "disable", "mask", "off", "remove") {
+			for k := 1; k < len(c.Args); k++ {
+				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[name] && !s.restarts(name) {
+					s.add("tamper", High, "it stops a guard of the host: %s", line())
+				}
+			}
+		}
+	case "history":
+		if hasFlag(c, 'c') || hasFlag(c, 'd') {
+			s.add("log-wipe", High, "it takes lines out of the shell's history: %s", line())
+		}
+	case "unset":
+		if hasArg(c, "HISTFILE") {
+			s.add("log-wipe", High, "it keeps the shell from writing a history: %s", line())
+		}
+	case "journalctl":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; strings.HasPrefix(t, "--vacuum-time=1s") || strings.HasPrefix(t, "--vacuum-size=1K") || strings.HasPrefix(t, "--vacuum-time=0") {
+				s.add("log-wipe", High, "it empties the journal: %s", line())
+			}
+		}
+	case "touch":
+		if hasFlag(c, 'r') || hasArg(c, "--reference") {
+			for k := 1; k+1 < len(c.Args); k++ {
+				if t := c.Args[k].Text; (t == "-r" || t == "-acmr" || t == "-amr" || t == "--reference") && systemDir(c.Args[k+1].Text) {
+					s.add("tamper", High, "it gives a file the times of a system program: %s", line())
+				}
+			}
+		}
+	case "insmod", "kmod":
+		if c.Name == "insmod" {
+			s.add("tamper", High, "it loads a kernel module from a file: %s", line())
+		}
+	case "crontab":
+		switch {
+		case hasArg(c, "-r"):
+			s.add("crontab-edit", High, "it removes a whole crontab: %s", line())
+		case hasArg(c, "-") && len(c.Args) > 1, len(c.Args) == 1 && len(c.Input) > 0:
+			s.add("crontab-edit", High, "it installs a crontab from what another command prints")
+		case !hasFlag(c, 'l') && len(c.Args) > 1 && !hasFlag(c, 'V'):
+			s.add("crontab-edit", Low, "it installs a crontab: %s", line())
+		}
+	}
+	for k := range c.Assigns {
+		if a := &c.Assigns[k]; a.Name == "HISTFILE" && (a.Value.Text == "/dev/null" || a.Value.Text == "") {
+			s.add("log-wipe", High, "it keeps the shell from writing a history")
+		}
+	}
+}
+
+// restarts reports whether the same job starts a service again.
+func (s *signer) restarts(name string) bool {
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		if (c.Name == "systemctl" || c.Name == "service" || c.Name == "rc-service") && hasArg(c, "start", "restart") && hasArg(c, name, name+".service") {
+			return true
+		}
+	}
+	return false
+}
+
+// privilege judges commands that make accounts or give rights.
+func (s *signer) privilege(c *Command) {
+	if c.Remote != "" {
+		return
+	}
+	line := func() string { return q(joinWords(c.Args)) }
+	switch c.Name {
+	case "chmod":
+		for k := 1; k < len(c.Args); k++ {
+			if setuidMode(c.Args[k].Text) {
+				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
+			}
+		}
+	case "useradd", "adduser", "chpasswd", "newusers":
+		s.add("privilege", Critical, "it makes an account or sets a password: %s", line())
+	case "usermod":
+		if hasArg(c, "-o", "0") || hasArg(c, "sudo", "wheel", "root", "admin", "docker") || hasArg(c, "-p", "-U") {
+			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+		}
+	case "passwd":
+		if !hasArg(c, "-l", "-S", "-e", "--lock", "--status", "--expire") {
+			s.add("privilege", Critical, "it sets a password: %s", line())
+		}
+	case "setcap":
+		s.add("privilege", Critical, "it gives a file rights of root: %s", line())
+	case "visudo":
+		s.add("privilege", High, "it edits who may become root: %s", line())
+	}
+}
+
+// setuidMode reports a mode of chmod(1) that sets the set-user-ID bit.
+func setuidMode(mode string) bool {
+	if digits(mode) {
+		return len(mode) >= 4 && (mode[len(mode)-4]-'0')&4 != 0
+	}
+	for _, clause := range strings.Split(mode, ",") {
+		i := strings.IndexAny(clause, "+=")
+		if i < 0 || i > 4 || strings.Trim(clause[:i], "ugoa") != "" || strings.Trim(clause[i+1:], "rwxXst") != "" {
+			continue
+		}
+		if strings.IndexByte(clause[i:], 's') >= 0 && (i == 0 || strings.ContainsAny(clause[:i], "ua")) {
+			return true
+		}
+	}
+	return false
+}
+
+// minerNames are programs that mine coins, and the malware that brings them.
+var minerNames = set("xmrig xmr-stak xmr-stak-cpu minerd cpuminer cpuminer-multi cpuminer-opt ccminer cgminer bfgminer sgminer ethminer nbminer t-rex lolminer phoenixminer teamredminer gminer nanominer srbminer srbminer-multi wildrig xmrigdaemon xmrigcc kinsing kdevtmpfsi kthmimu sysrv ddgs watchbog kerberods khugepageds sustes sustse config_rig ld-linux-x86 moneroocean mxminer")
+
+var minerWords = []string{"stratum+tcp://", "stratum+ssl://", "stratum2+tcp://", "stratum1+", "--donate-level", "--coin=monero", "--coin monero", "-a cryptonight", "--algo=randomx", "-a rx/0", "--nicehash", "minexmr.com", "supportxmr.com", "moneroocean.stream", "nanopool.org", "hashvault.pro", "c3pool.", "2miners.com", "nicehash.com", "f2pool.com", "xmrpool.", "monerohash.com", "pool.minergate", "minergate.com", "dwarfpool.com", "unmineable.com", "herominers.com", "kryptex."}
+
+// miner judges what mines coins.
+func (s *signer) miner(c *Command) {
+	name := strings.ToLower(strings.TrimLeft(c.Name, "."))
+	if minerNames[name] && c.Name != "" {
+		s.add("miner", Critical, "%s is the name of a program that mines coins", q(c.Name))
+		return
+	}
+	for k := range c.Args {
+		t := c.Args[k].Text
+		if len(t) < 6 {
+			continue
+		}
+		if k > 0 && (c.Name == "pkill" || c.Name == "killall" || c.Name == "pgrep" || c.Name == "grep") && minerNames[strings.ToLower(t)] {
+			if c.Name == "grep" || c.Name == "pgrep" {
+				continue
+			}
+			s.add("miner", High, "it ends the miners of others: %s", q(joinWords(c.Args)))
+			continue
+		}
+		if k > 0 && minerNames[strings.ToLower(baseName(t))] && strings.IndexByte(t, '/') >= 0 {
+			s.add("miner", Critical, "%s is the name of a program that mines coins", q(t))
+		}
+		low := strings.ToLower(t)
+		for _, w := range minerWords {
+			if strings.Contains(low, w) && !prose[c.Name] {
+				s.add("miner", Critical, "%s belongs to mining coins", q(w))
+			}
+		}
+		if moneroAddress(t) {
+			s.add("miner", Critical, "%s is an address of the coin Monero", q(t))
+		}
+	}
+	for k := 1; k+1 < len(c.Args); k++ {
+		pair := strings.ToLower(c.Args[k].Text + " " + c.Args[k+1].Text)
+		if pair == "-a rx/0" || pair == "-a cryptonight" || pair == "--coin monero" || pair == "--algo randomx" {
+			s.add("miner", Critical, "%s belongs to mining coins", q(pair))
+		}
+	}
+}
+
+// moneroAddress reports the form of a main or sub address: 95 characters of base
+// 58 that begin with 4 or 8.
+func moneroAddress(t string) bool {
+	if len(t) != 95 || t[0] != '4' && t[0] != '8' {
+		return false
+	}
+	for i := 0; i < len(t); i++ {
+		if c := t[i]; !isAlnum(c) || c == '0' || c == 'O' || c == 'I' || c == 'l' {
+			return false
+		}
+	}
+	return true
+}
+
+// tunnels are programs whose only use is a way in from outside.
+var tunnels = set("ngrok frpc frps chisel gost bore rathole localtunnel lt pagekite gsocket gs-netcat iox ligolo ligolo-ng ew earthworm revsocks reverse-ssh nps npc sshuttle dnscat dnscat2 iodine ptunnel")
+
+// tunnel judges ways in from outside and ways out for data.
+func (s *signer) tunnel(i int, c *Command) {
+	line := func() string { return q(joinWords(c.Args)) }
+	name := c.Name
+	full := c.Full
+	if full == nil {
+		full = c.Args
+	}
+	s.wrappedTunnel(c, full)
+	switch {
+	case tunnels[name]:
+		s.add("tunnel", Medium, "%s opens a way in from outside: %s", q(name), line())
+	case name == "nc" || name == "ncat" || name == "netcat":
+		if len(c.Input) > 0 && !hasFlag(c, 'l') && !hasFlag(c, 'z') && !localHost(c) {
+			s.add("exfiltrate", Low, "it sends data through %s: %s", q(name), line())
+		}
+	case fetchers[name]:
+		for k := 1; k < len(c.Args); k++ {
+			if f := uploaded(c, k); f != "" && sensitive(f) {
+				s.add("exfiltrate", High, "it sends %s away: %s", q(f), line())
+			}
+		}
+		if len(c.Input) > 0 {
+			s.upstream(i, false, func(u *Command) {
+				for k := 1; k < len(u.Args); k++ {
+					if sensitive(u.Args[k].Text) {
+						s.add("exfiltrate", High, "it sends %s away: %s", q(u.Args[k].Text), line())
+					}
+				}
+			})
+		}
+	}
+}
+
+// wrappedTunnel judges what stands before the command that a wrapper starts, or
+// where there is none.
+func (s *signer) wrappedTunnel(c *Command, full []Word) {
+	has := func(names ...string) bool { return hasAny(c.Wrappers, names...) || hasAny(names, c.Name) }
+	line := func() string { return q(joinWords(full)) }
+	switch {
+	case has("ssh", "autossh"):
+		for k := 1; k < len(full); k++ {
+			t := full[k].Text
+			if len(t) < 2 || t[0] != '-' || t[1] == '-' || strings.IndexByte(t, 'R') < 0 {
+				continue
+			}
+			sev := Low
+			for i := range full {
+				if u := full[i].Text; strings.Contains(u, "serveo.net") || strings.Contains(u, "localhost.run") || strings.Contains(u, "pinggy.io") {
+					sev = Medium
+				}
+			}
+			s.add("tunnel", sev, "it opens a way in from outside: %s", line())
+			return
+		}
+	case has("nsenter"):
+		s.add("container-escape", Medium, "it enters the namespaces of another process: %s", line())
+	case has("docker", "podman", "nerdctl"):
+		for k := 1; k < len(full); k++ {
+			t := full[k].Text
+			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") || t == "--privileged" || strings.HasPrefix(t, "--volume=/:") || t == "--pid=host" {
+				s.add("container-escape", Medium, "it gives a container the whole host: %s", line())
+			}
+		}
+	}
+}
+
+func localHost(c *Command) bool {
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if t == "localhost" || strings.HasPrefix(t, "127.") || t == "::1" || privateHost(t) || hasFlag(c, 'U') {
+			return true
+		}
+	}
+	return false
+}
+
+// uploaded returns the file that the word at k sends, or "".
+func uploaded(c *Command, k int) string {
+	t := c.Args[k].Text
+	if i := strings.IndexByte(t, '@'); i >= 0 && k > 1 && hasWord("-d -F --data --data-binary --form --data-urlencode --data-raw", c.Args[k-1].Text) {
+		return t[i+1:]
+	}
+	if k > 1 && hasWord("-T --upload-file --post-file --body-file", c.Args[k-1].Text) {
+		return t
+	}
+	for _, p := range [...]string{"--post-file=", "--body-file=", "--upload-file="} {
+		if v, ok := strings.CutPrefix(t, p); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// sensitive reports files that hold secrets of a host or a person.
+func sensitive(p string) bool {
+	for _, f := range [...]string{"/etc/shadow", "/etc/passwd", "/etc/gshadow", "/.ssh/", "id_rsa", "id_ed25519", "/.aws/", "/.gnupg/", "wallet.dat", ".bash_history", "/.kube/config", "/.docker/config", "/.git-credentials", "/.netrc", "/.pgpass", "/etc/ssl/private", "/etc/kubernetes/"} {
+		if strings.Contains(p, f) {
+			return true
+		}
+	}
+	return false
+}

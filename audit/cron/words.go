@@ -1,0 +1,211 @@
+package cron
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strings"
+)
+
+var dayWords = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
+var monthWords = [...]string{"", "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
+
+// Words says the schedule in short English: "every 5 minutes", "at 06:25",
+// "at 00:00 on Monday". Times are the daemon's own.
+func (s *Schedule) Words() string {
+	switch s.Kind {
+	case ScheduleReboot:
+		return "after each boot"
+	case ScheduleOnce:
+		if s.When != "" {
+			return "once, at " + s.When
+		}
+		return "once"
+	case ScheduleElapsed:
+		if s.Every > 0 {
+			return "every " + duration(s.Every)
+		}
+		return s.Text
+	case ScheduleDemand:
+		return "only when something else starts it"
+	case ScheduleNone:
+		return s.Text
+	}
+	if s.Never() {
+		return "never"
+	}
+	out := s.timeWords() + s.dayWords()
+	if s.Zone != "" {
+		out += " (" + s.Zone + ")"
+	}
+	return out
+}
+
+// timeWords says the minutes and hours.
+func (s *Schedule) timeWords() string {
+	m, h := s.Minute&allMinutes, s.Hour&allHours
+	nm, nh := bits.OnesCount64(m), bits.OnesCount64(h)
+	within := ""
+	if nh < 24 {
+		within = " in hour " + list(setText(h, 0, 23))
+		if step := stepOf(h, 24); step > 1 {
+			within = fmt.Sprintf(" in every %s hour", ordinal(step))
+		}
+	}
+	switch {
+	case s.Random&3 != 0:
+		return "at a random time chosen by the daemon (minute " + setText(m, 0, 59) + ", hour " + setText(h, 0, 23) + ")"
+	case nm == 60:
+		return "every minute" + within
+	case nm == 1 && nh*nm <= 6 && nh < 24:
+		var times []string
+		for i := range 24 {
+			if h&(1<<uint(i)) != 0 {
+				times = append(times, fmt.Sprintf("%02d:%02d", i, bits.TrailingZeros64(m)))
+			}
+		}
+		return "at " + and(times)
+	case nm == 1 && nh == 24:
+		return fmt.Sprintf("every hour at minute %d", bits.TrailingZeros64(m))
+	}
+	if step := stepOf(m, 60); step > 1 {
+		at := ""
+		if first := bits.TrailingZeros64(m); first > 0 {
+			at = fmt.Sprintf(" from minute %d", first)
+		}
+		return fmt.Sprintf("every %d minutes%s%s", step, at, within)
+	}
+	if nh == 24 {
+		return "every hour at minute " + list(setText(m, 0, 59))
+	}
+	return "at minute " + list(setText(m, 0, 59)) + within
+}
+
+// dayWords says the days and months; "" for every day.
+func (s *Schedule) dayWords() string {
+	var parts []string
+	dom, dow := s.Day != allDays, s.Weekday != allDows
+	domText := "day " + list(setText(s.Day, 1, 31))
+	if step := stepOf(s.Day>>1, 31); step > 1 && s.Day&2 != 0 && bits.OnesCount64(s.Day) > 3 {
+		domText = fmt.Sprintf("every %s day of the month", ordinal(step))
+	}
+	switch {
+	case dom && dow && s.Or:
+		parts = append(parts, "on "+domText+" and on every "+days(s.Weekday))
+	case s.Or && (dom || dow):
+		// One of the two is full: either will do, so it is every day.
+	case dom && dow:
+		parts = append(parts, "on "+domText+" where that is "+days(s.Weekday))
+	case dom:
+		parts = append(parts, "on "+domText)
+	case dow:
+		parts = append(parts, "on "+days(s.Weekday))
+	}
+	if s.Month != allMonths {
+		var months []string
+		for i := 1; i <= 12; i++ {
+			if s.Month&(1<<uint(i)) != 0 {
+				months = append(months, monthWords[i])
+			}
+		}
+		parts = append(parts, "in "+and(months))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " " + strings.Join(parts, " ")
+}
+
+// Frequency says how often the job runs, roughly: "1440 times a day".
+func (s *Schedule) Frequency() string {
+	n, ok := s.PerDay()
+	switch {
+	case s.Kind == ScheduleReboot:
+		return "after each boot"
+	case !ok:
+		return "at times that are not known"
+	case n >= 1439:
+		return "every minute"
+	case n >= 25 && math.Mod(1440, n) == 0:
+		return "every " + duration(int64(86400/n))
+	case n >= 1.5:
+		return fmt.Sprintf("%.0f times a day", n)
+	case n > 0.9:
+		return "daily"
+	case n > 0:
+		return fmt.Sprintf("every %.0f days", 1/n)
+	}
+	return "never"
+}
+
+func days(set uint64) string {
+	if set == 0b0111110 {
+		return "Monday to Friday"
+	}
+	var out []string
+	for i := 1; i <= 7; i++ {
+		if set&(1<<uint(i%7)) != 0 {
+			out = append(out, dayWords[i%7])
+		}
+	}
+	return and(out)
+}
+
+func and(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+func list(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, ",", ", "), "-", " to ") }
+
+func ordinal(n int) string {
+	switch {
+	case n%100 >= 11 && n%100 <= 13:
+	case n%10 == 1:
+		return fmt.Sprintf("%dst", n)
+	case n%10 == 2:
+		return fmt.Sprintf("%dnd", n)
+	case n%10 == 3:
+		return fmt.Sprintf("%drd", n)
+	}
+	return fmt.Sprintf("%dth", n)
+}
+
+// stepOf returns the step of a set that covers 0 to size-1 evenly, 0 for others.
+func stepOf(set uint64, size int) int {
+	n := bits.OnesCount64(set)
+	if n < 2 {
+		return 0
+	}
+	first := bits.TrailingZeros64(set)
+	step := bits.TrailingZeros64(set>>uint(first+1)) + 1
+	if first >= step {
+		return 0
+	}
+	var want uint64
+	for i := first; i < size; i += step {
+		want |= 1 << uint(i)
+	}
+	if want != set {
+		return 0
+	}
+	return step
+}
+
+// duration says seconds in the largest unit that fits.
+func duration(sec int64) string {
+	for _, u := range [...]struct {
+		n    int64
+		name string
+	}{{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}} {
+		if sec >= u.n && sec%u.n == 0 {
+			if sec == u.n {
+				return u.name
+			}
+			return fmt.Sprintf("%d %ss", sec/u.n, u.name)
+		}
+	}
+	return fmt.Sprintf("%d seconds", sec)
+}
