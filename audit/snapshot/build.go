@@ -326,12 +326,21 @@ type dueNames map[string][]int
 
 // next gives the first place at or after from; -1: there is none.
 func (d dueNames) next(name string, from int) int {
-	for _, i := range d[name] {
-		if i >= from {
-			return i
-		}
+	at, ok := d[name]
+	if !ok {
+		return -1
 	}
-	return -1
+	k := 0
+	for k < len(at) && at[k] < from {
+		k++
+	}
+	if k > 0 {
+		d[name] = at[k:] // from never goes back
+	}
+	if k == len(at) {
+		return -1
+	}
+	return at[k]
 }
 
 // nameMax bounds a header line of head -v: PATH_MAX and the marks.
@@ -572,7 +581,7 @@ func (b *builder) links() {
 			r := &b.snap.Files[j]
 			f.Content, f.Truncated, f.Filtered = r.Content, r.Truncated, r.Filtered
 		}
-		for _, g := range bad[f.Real] {
+		for _, g := range bad[f.Real][:min(len(bad[f.Real]), 4)] {
 			b.gap(f.Path, g.Kind, f.Real+": "+g.Reason)
 		}
 	}

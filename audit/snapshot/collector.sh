@@ -681,7 +681,8 @@ sshfiles() {
     for REST in $LINES; do
       IFS=" $TAB$NL"
       word || continue
-      KEY=$WORD
+      KEY=${WORD%%=*}
+      case $WORD in *=*) REST=${WORD#*=}$REST;; esac
       while word; do
         case $KEY in
           [Ii]*)
