@@ -95,6 +95,9 @@ func (s *Stack) run(typ string, q Question) Result {
 				ctl = nil
 			}
 		}
+		if out&success != 0 && (pass == nil || e.Module == "pam_unix") {
+			pass = e // the line to show; pam_unix says more than pam_permit behind it
+		}
 		for _, a := range actions(ctl, out) {
 			for _, st := range []uint8{undef, positive, negative} {
 				if states&st == 0 {
@@ -108,9 +111,6 @@ func (s *Stack) run(typ string, q Question) Result {
 					}
 					if a.what == 'd' && state == positive {
 						to = after(list, i)
-					}
-					if out&success != 0 && (pass == nil || e.Module == "pam_unix") {
-						pass = e
 					}
 				case 'b', 'x':
 					state = negative

@@ -42,7 +42,7 @@ const (
 	maxFaults = 1000
 	maxMatch  = 20000   // Match lines, repetitions counted
 	maxPorts  = 256     // MAX_PORTS, MAX_SUBSYSTEMS (servconf.h)
-	maxBytes  = 8 << 20 // of all files, repetitions not counted
+	maxBytes  = 2 << 20 // of all files, repetitions not counted
 )
 
 // includeDir is the directory of relative Includes (SSHDIR).

@@ -16,8 +16,13 @@ type User struct {
 // MaxPlaces bounds the places that [Config.Places] returns.
 const MaxPlaces = 256
 
-// maxCandidates bounds the values tried for one dimension of a place.
-const maxCandidates = 4096
+// maxCandidates bounds the addresses tried, maxTries the combinations of all
+// dimensions, maxWork the comparisons of addresses with list entries.
+const (
+	maxCandidates = 4096
+	maxTries      = 1 << 16
+	maxWork       = 1 << 23
+)
 
 // Places returns one representative for each region of logins that the
 // configuration can tell apart by where they come from and where they arrive:
@@ -33,11 +38,15 @@ func (c *Config) Places() (places []Context, capped bool) {
 	domains := d.domains()
 	capped = capA
 	seen := map[string]bool{}
+	tries := 0
 	for _, rd := range domains {
 		for _, port := range ports {
 			for _, local := range locals {
 				for _, host := range hosts {
 					for _, a := range addrs {
+						if tries++; tries > maxTries {
+							return places, true
+						}
 						p := Context{Addr: a.value, Host: host.value, LocalAddr: local.value, RDomain: rd.value, Label: a.label}
 						p.LocalPort, _ = strconv.Atoi(port.value)
 						for _, part := range []string{host.label, local.label, port.label, rd.label} {
@@ -270,11 +279,16 @@ func prefixesOf(lists []addrList) []netip.Prefix {
 // first or last address of a network, or the one before or behind it.
 func candidates(lists []addrList) (out []netip.Addr, capped bool) {
 	seen := map[netip.Addr]bool{}
+	entries := 1
+	for _, l := range lists {
+		entries += len(l)
+	}
+	most := min(maxCandidates, max(maxWork/entries, len(generic)))
 	add := func(a netip.Addr) {
 		if !a.IsValid() || seen[a] {
 			return
 		}
-		if len(out) >= maxCandidates {
+		if len(out) >= most {
 			capped = true
 			return
 		}

@@ -1,0 +1,208 @@
+package access
+
+import (
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/account"
+	"github.com/postern-ssh/postern/audit/sshd"
+)
+
+// policy is what one set of settings says about logins, for whatever account.
+type policy struct {
+	*judge
+	set *sshd.Settings
+
+	password, kbd, pubkey, empty, hostbased, gssapi, kerberos term
+	pam                                                       term // UsePAM
+	refuse                                                    term // RefuseConnection
+	root                                                      sshd.Value
+	chains                                                    [][]string // nil: any single method
+	chainsUnknown                                             string
+	chainsFrom                                                Evidence
+	service                                                   string // of PAM
+	algs                                                      map[string]bool
+	allowUsers, denyUsers, allowGroups, denyGroups            sshd.Value
+}
+
+// policy works out the settings once.
+func (j *judge) policy(set *sshd.Settings) *policy {
+	if p := j.policies[set]; p != nil {
+		return p
+	}
+	p := &policy{judge: j, set: set}
+	p.password = p.flag("PasswordAuthentication")
+	p.kbd = p.kbdInteractive()
+	p.pubkey = p.flag("PubkeyAuthentication")
+	p.empty = p.flag("PermitEmptyPasswords")
+	p.hostbased = p.flag("HostbasedAuthentication")
+	p.gssapi = p.flag("GSSAPIAuthentication")
+	p.kerberos = p.flag("KerberosAuthentication")
+	p.pam = p.flag("UsePAM")
+	p.refuse = p.flag("RefuseConnection")
+	p.root = set.Get("PermitRootLogin")
+	p.allowUsers, p.denyUsers = set.Get("AllowUsers"), set.Get("DenyUsers")
+	p.allowGroups, p.denyGroups = set.Get("AllowGroups"), set.Get("DenyGroups")
+	p.service = "sshd"
+	if v := set.Get("PAMServiceName"); v.First() != "" {
+		p.service = v.First()
+	}
+	m := set.Get("AuthenticationMethods")
+	p.chainsUnknown = m.Unknown
+	if len(m.Args) > 0 && m.First() != "any" {
+		for _, c := range m.Args {
+			p.chains = append(p.chains, strings.Split(c, ","))
+		}
+		p.chainsFrom = evidence(p.Config, "AuthenticationMethods", m)
+	}
+	j.policies[set] = p
+	return p
+}
+
+// flag reads a yes/no keyword. One that the release does not have is a no.
+func (p *policy) flag(keyword string) term {
+	v := p.set.Get(keyword)
+	ev := []Evidence{evidence(p.Config, keyword, v)}
+	switch {
+	case v.Unknown != "":
+		return term{Unsure, keyword + " may be set in what could not be read: " + v.Unknown, ev}
+	case v.First() == "yes":
+		return term{v: Yes, ev: ev}
+	case v.Args == nil:
+		return term{v: No, why: keyword + " is not known to this release"}
+	}
+	return term{No, keyword + " " + v.First(), ev}
+}
+
+// kbdInteractive is the switch of keyboard-interactive. Up to 8.6 a second
+// keyword, ChallengeResponseAuthentication, switches it on by itself (sshd.c).
+func (p *policy) kbdInteractive() term {
+	t := p.flag("KbdInteractiveAuthentication")
+	if v := p.Config.Version(); v.Known() && v.Before(8, 7) {
+		return some(p.flag("ChallengeResponseAuthentication"), t)
+	}
+	return t
+}
+
+// evidence is the line that sets a value, or that none does.
+func evidence(c *sshd.Config, keyword string, v sshd.Value) Evidence {
+	switch v.Origin.Kind {
+	case sshd.FromFile:
+		return Evidence{Path: v.Origin.File, Line: v.Origin.Pos.Line, Text: strings.TrimSpace(v.Origin.Text)}
+	case sshd.FromCommandLine:
+		return Evidence{Text: "sshd's command line: " + v.Origin.Text}
+	}
+	if v.Args == nil {
+		return Evidence{Path: c.Main, Text: keyword + " is not set"}
+	}
+	return Evidence{Path: c.Main, Text: keyword + " is not set; the default is " + strings.Join(v.Args, " ")}
+}
+
+// gate is what the lists say to one account at one place; comparable, so that
+// places can be grouped by it.
+type gate struct {
+	v       Verdict
+	why     string
+	keyword string // whose line decides
+	arg     string // the word of it
+}
+
+// gate follows allowed_user (auth.c): DenyUsers, AllowUsers, DenyGroups,
+// AllowGroups, each of which may refuse.
+func (p *policy) gate(w *who, place int) gate {
+	unsure := gate{v: Yes}
+	note := func(v sshd.Value, keyword string) {
+		if v.Unknown != "" && unsure.v == Yes {
+			unsure = gate{v: Unsure, why: keyword + " may be set in what could not be read: " + v.Unknown, keyword: keyword}
+		}
+	}
+	for _, pat := range p.denyUsers.Args {
+		if p.fits(pat, w.Name, place) {
+			return gate{No, "DenyUsers " + pat, "DenyUsers", pat}
+		}
+	}
+	note(p.denyUsers, "DenyUsers")
+	if len(p.allowUsers.Args) > 0 {
+		hit := false
+		for _, pat := range p.allowUsers.Args {
+			if hit = p.fits(pat, w.Name, place); hit {
+				break
+			}
+		}
+		if !hit && p.allowUsers.Unknown == "" {
+			return gate{No, "not in AllowUsers", "AllowUsers", ""}
+		}
+	}
+	note(p.allowUsers, "AllowUsers")
+	if len(p.denyGroups.Args)+len(p.allowGroups.Args) > 0 && len(w.Groups) == 0 {
+		return gate{No, "in no group, while groups are listed", "AllowGroups", ""}
+	}
+	for _, pat := range p.denyGroups.Args {
+		if sshd.MatchGroup(pat, w.Groups) {
+			return gate{No, "DenyGroups " + pat, "DenyGroups", pat}
+		}
+	}
+	note(p.denyGroups, "DenyGroups")
+	if len(p.allowGroups.Args) > 0 {
+		hit := false
+		for _, pat := range p.allowGroups.Args {
+			if hit = sshd.MatchGroup(pat, w.Groups); hit {
+				break
+			}
+		}
+		if !hit && p.allowGroups.Unknown == "" {
+			return gate{No, "not in AllowGroups", "AllowGroups", ""}
+		}
+	}
+	note(p.allowGroups, "AllowGroups")
+	return unsure
+}
+
+// fits matches one word of AllowUsers or DenyUsers; what it says about places is
+// worked out once for all accounts.
+func (p *policy) fits(pattern, name string, place int) bool {
+	user, hosts, has := sshd.SplitUser(pattern)
+	if !sshd.MatchName(user, name) {
+		return false
+	}
+	if !has {
+		return true
+	}
+	fit := p.lists[hosts]
+	if fit == nil {
+		fit = make([]bool, len(p.places))
+		for i := range p.places {
+			fit[i] = sshd.MatchPlace(hosts, &p.places[i])
+		}
+		p.lists[hosts] = fit
+	}
+	return fit[place]
+}
+
+// listTerm is a gate with the lines behind it.
+func (p *policy) listTerm(g gate) term {
+	t := term{v: g.v, why: g.why}
+	if g.keyword == "" {
+		return t
+	}
+	v := p.set.Get(g.keyword)
+	o := v.Origin
+	if g.arg != "" {
+		// Which of several lines holds the word that decides?
+		for _, m := range append([]sshd.Origin{v.Origin}, v.More...) {
+			if strings.Contains(m.Text, g.arg) {
+				o = m
+				break
+			}
+		}
+	}
+	t.ev = []Evidence{evidence(p.Config, g.keyword, sshd.Value{Args: v.Args, Origin: o})}
+	return t
+}
+
+// who is one account under judgement.
+type who struct {
+	*judge
+	*account.Account
+	keys map[string]term // by the settings that decide about keys
+	auth map[string]term // of PAM, by service and question
+}
