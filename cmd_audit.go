@@ -39,7 +39,6 @@ hosts or rules that matter could not be judged.`,
 			if err != nil {
 				return err
 			}
-			defer sel.close()
 			return runAudit(c, s, sel)
 		},
 	}
@@ -108,7 +107,7 @@ func runAudit(c *cli.Context, s streams, sel *selection) error {
 		}
 	}
 	bar := newProgress(s, len(sel.targets))
-	fleet, err := audit.Run(c.Context, run, sel.targets, audit.Options{
+	fleet, err := audit.Hosts(c.Context, run, sel.targets, audit.Options{
 		Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"), Judge: judge,
 		FailOn: policies.Severity(c.String("fail-on")), Progress: bar.show,
 	}, report.Multi(append(handlers, handler)...))

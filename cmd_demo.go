@@ -46,8 +46,7 @@ func auditDemo(c *cli.Context, s streams, fleet *demo.Fleet) error {
 	if err != nil {
 		return err
 	}
-	defer dialer.Close()
-	sel := &selection{close: func() {}}
+	sel := &selection{}
 	for _, h := range inv.Hosts {
 		sel.add(h, audit.SSH{Dialer: dialer, Host: h})
 	}

@@ -36,7 +36,6 @@ host could not be read.`,
 			if err != nil {
 				return err
 			}
-			defer sel.close()
 			return printFacts(c, s, sel)
 		},
 	}

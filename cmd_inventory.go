@@ -28,7 +28,7 @@ func inventoryCommand(s streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if inv.Name == "" && !c.Args().Present() {
+			if inv.Path == "" && !c.Args().Present() {
 				return usagef("there is no inventory").hint("give one with -i FILE, or write ./postern.yaml")
 			}
 			hosts, _, err := inv.Select(c.Args().Slice())

@@ -88,13 +88,7 @@ func eachRule(c *cli.Context, s streams, show func(streams, *policies.Rule)) err
 	if err != nil {
 		return err
 	}
-	var ids []string
-	for _, r := range cat.Rules() {
-		ids = append(ids, r.ID)
-	}
-	for _, f := range audit.FleetRules() {
-		ids = append(ids, f.ID)
-	}
+	ids := ruleNames(cat)
 	for i, id := range c.Args().Slice() {
 		if i > 0 {
 			fmt.Fprintln(s.out)
@@ -114,6 +108,18 @@ func eachRule(c *cli.Context, s streams, show func(streams, *policies.Rule)) err
 		return e.hint("postern rules list shows them")
 	}
 	return nil
+}
+
+// ruleNames are the ids that may be asked for and waived.
+func ruleNames(cat *policies.Catalogue) []string {
+	var ids []string
+	for _, r := range cat.Rules() {
+		ids = append(ids, r.ID)
+	}
+	for _, f := range audit.FleetRules() {
+		ids = append(ids, f.ID)
+	}
+	return ids
 }
 
 func fleetRule(id string) *policies.Rule {

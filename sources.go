@@ -18,6 +18,7 @@ import (
 	"github.com/postern-ssh/postern/audit"
 	"github.com/postern-ssh/postern/inventory"
 	"github.com/postern-ssh/postern/inventory/connect"
+	"github.com/postern-ssh/postern/policies"
 )
 
 // sourceFlags are those of every command that reads hosts.
@@ -42,7 +43,6 @@ func sourceFlags() []cli.Flag {
 type selection struct {
 	targets []audit.Target
 	scope   audit.Scope
-	close   func()
 }
 
 // choose turns flags and arguments into targets.
@@ -50,7 +50,7 @@ func choose(c *cli.Context, s streams) (*selection, error) {
 	if err := oneSource(c); err != nil {
 		return nil, err
 	}
-	sel := &selection{close: func() {}}
+	sel := &selection{}
 	switch {
 	case c.Bool("local"):
 		name, err := os.Hostname()
@@ -111,10 +111,10 @@ func (sel *selection) withInventory(c *cli.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	sel.scope.Inventory, sel.scope.Hash = inv.Name, inv.Hash
+	sel.scope.Inventory, sel.scope.Hash = inv.Path, inv.Hash
 	for i := range sel.targets {
 		h := &sel.targets[i].Host
-		if known, ok := inv.Host(h.Name); ok {
+		if known, ok := inv.Lookup(h.Name); ok {
 			known.Address = h.Address
 			*h = known
 		}
@@ -139,14 +139,13 @@ func (sel *selection) overSSH(c *cli.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	sel.close = dialer.Close
 	for _, h := range hosts {
 		sel.add(h, audit.SSH{Dialer: dialer, Host: h})
 	}
 	for _, h := range excluded {
 		sel.scope.Excluded = append(sel.scope.Excluded, h.Name)
 	}
-	sel.scope.Inventory, sel.scope.Hash = inv.Name, inv.Hash
+	sel.scope.Inventory, sel.scope.Hash = inv.Path, inv.Hash
 	return nil
 }
 
@@ -168,9 +167,20 @@ func loadInventory(c *cli.Context, s streams) (*inventory.Inventory, error) {
 }
 
 func readInventory(file string) (*inventory.Inventory, error) {
-	inv, err := inventory.LoadFile(file)
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = ""
+	}
+	inv, err := inventory.LoadFile(file, home)
 	if err != nil {
 		return nil, &usageError{text: err.Error()}
+	}
+	cat, err := policies.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	if faults := inv.CheckRules(ruleNames(cat)); faults != nil {
+		return nil, &usageError{text: faults.Error()}
 	}
 	return inv, nil
 }
@@ -226,6 +236,13 @@ func newDialer(c *cli.Context, s streams) (*connect.Dialer, error) {
 	d, err := connect.New(opt)
 	if err != nil {
 		return nil, &usageError{text: err.Error()}
+	}
+	for i, w := range d.Warnings() {
+		if i == 3 {
+			fmt.Fprintf(s.err, "postern: warning: and %d more lines of known_hosts files were not understood\n", len(d.Warnings())-i)
+			break
+		}
+		fmt.Fprintf(s.err, "postern: warning: %s\n", w)
 	}
 	return d, nil
 }

@@ -49,12 +49,12 @@ const (
 	DefaultTimeout = 2 * time.Minute
 )
 
-// Run audits the targets and gives every result to h: each target is exactly
+// Hosts audits the targets and gives every result to h: each target is exactly
 // one Host call, whether it answered or not. It returns the fleet record that h
 // got last. The error is h's, or nil: what happens to hosts are results. When
 // ctx ends, hosts in flight are cut off and those not begun are named as not
 // looked at, and the run still ends with its fleet record.
-func Run(ctx context.Context, run *Run, targets []Target, opt Options, h Handler) (*Fleet, error) {
+func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handler) (*Fleet, error) {
 	if opt.Parallel <= 0 {
 		opt.Parallel = DefaultParallel
 	}

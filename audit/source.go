@@ -33,24 +33,14 @@ func (s SSH) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
 	}
 	defer conn.Close()
 	opt := s.Collect
-	opt.Name, opt.Sudo = s.Host.Name, sudoRequest(s.Host.Sudo)
+	opt.Name, opt.Account, opt.Privilege = s.Host.Name, s.Host.User, snapshot.Request(s.Host.Sudo)
 	snap, err := snapshot.Collect(ctx, conn, opt)
 	if snap != nil {
 		if data, jerr := json.Marshal(conn.Capture()); jerr == nil {
-			snap.SetOutput(snapshot.Output{Name: snapshot.OutWire, Data: data})
+			snap.Put(snapshot.Output{Name: snapshot.OutWire, Data: data})
 		}
 	}
 	return snap, err
-}
-
-func sudoRequest(s inventory.Sudo) snapshot.Sudo {
-	switch s {
-	case inventory.SudoYes:
-		return snapshot.SudoYes
-	case inventory.SudoNone:
-		return snapshot.SudoNone
-	}
-	return snapshot.SudoAuto
 }
 
 // Local reads this machine with the same script.
@@ -86,7 +76,7 @@ func (a Archive) Snapshot(context.Context) (*snapshot.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	snap, err := snapshot.Read(bytes.NewReader(data))
+	snap, err := snapshot.Read(bytes.NewReader(data), snapshot.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Path, err)
 	}

@@ -192,6 +192,7 @@ type Job struct {
 	Reason      string            `json:"reason" cel:"reason"` // why it does not run
 	Targets     []Target          `json:"targets" cel:"targets"`
 	Signs       []Sign            `json:"signs" cel:"signs"`
+	Severity    string            `json:"severity" cel:"severity"`   // of all signs together: none, info, low, medium, high, critical
 	Deceptive   []string          `json:"deceptive" cel:"deceptive"` // deceptive names it reaches, quoted, with what they are: `". .." (dot, space, dot, dot)`
 	Evidence    []Evidence        `json:"evidence" cel:"evidence"`
 }

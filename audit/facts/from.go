@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/postern-ssh/postern/audit/account"
+	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/sshd"
+	"github.com/postern-ssh/postern/audit/wire"
 )
 
 // Options are what the facts need beyond the snapshot.
@@ -30,12 +34,43 @@ type builder struct {
 	opt  Options
 	f    *Facts
 	fs   *tree
+
+	// accounts
+	list         []account.Account
+	groups       []account.Group
+	byName       map[string]*account.Account
+	userNames    map[int64]string
+	groupNames   map[int64]string
+	groupMembers map[int64]map[string]bool // by gid; primary members too
+	passwdWhole  bool                      // /etc/passwd was read and understood
+	otherNSS     bool                      // accounts may come from elsewhere
+	shadowWhy    string                    // why password states are not known; "" they are
+	keys         map[string][]parsedKeys   // authorized keys by account
+
+	// sshd
+	config       *sshd.Config
+	capture      *wire.Capture
+	server       *wire.Server
+	sshdFiles    []string
+	hostKeyFiles []string
+	keyFiles     []keyFile
+
+	// jobs
+	daemon        cron.Daemon
+	daemonVersion string
+	cronRuns      state
+	cronJobs      []*cron.Job // beside f.Jobs
+	analyses      []*cron.Analysis
+	jobUIDs       []int64
+
+	// files
+	filesSeen, dirsSeen map[string]bool
 }
 
 // From makes the facts of a snapshot. It never fails: what the snapshot does
 // not hold is unknown.
 func From(snap *snapshot.Snapshot, opt Options) *Facts {
-	b := &builder{snap: snap, opt: opt, fs: newTree(snap), f: &Facts{
+	b := &builder{snap: snap, opt: opt, fs: newTree(snap), keys: map[string][]parsedKeys{}, f: &Facts{
 		Unknown: map[string]string{},
 		Gaps:    map[string][]Gap{},
 		Origin:  map[string][]Evidence{},

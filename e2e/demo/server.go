@@ -9,16 +9,19 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/wire"
 )
 
 // server is one host of the fleet.
@@ -33,12 +36,16 @@ type server struct {
 
 func newServer(p Persona, snap *snapshot.Snapshot, client ssh.PublicKey) (*server, error) {
 	s := &server{persona: p, snap: snap}
-	if err := s.makeKeys(); err != nil {
+	shown, methods, err := recordedWire(snap)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.makeKeys(shown.HostKeys); err != nil {
 		return nil, err
 	}
 	want := client.Marshal()
 	s.config = &ssh.ServerConfig{
-		ServerVersion: "SSH-2.0-" + p.Version,
+		ServerVersion: shown.Version,
 		PublicKeyCallback: func(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			if conn.User() != p.User || !bytes.Equal(key.Marshal(), want) {
 				return nil, errors.New("not this key")
@@ -46,12 +53,12 @@ func newServer(p Persona, snap *snapshot.Snapshot, client ssh.PublicKey) (*serve
 			return nil, nil
 		},
 	}
-	s.config.Ciphers, s.config.MACs, s.config.KeyExchanges = p.Ciphers, p.MACs, p.Kex
-	for _, m := range p.Methods {
-		if m == "password" { // offered as the real host offers it; nothing gets in by it
-			s.config.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
-				return nil, errors.New("no password logs in to the demo")
-			}
+	s.config.KeyExchanges = speakable(shown.Kexinit.Kex, ssh.SupportedAlgorithms().KeyExchanges, ssh.InsecureAlgorithms().KeyExchanges)
+	s.config.Ciphers = speakable(shown.Kexinit.Ciphers.ServerToClient, ssh.SupportedAlgorithms().Ciphers, ssh.InsecureAlgorithms().Ciphers)
+	s.config.MACs = speakable(shown.Kexinit.MACs.ServerToClient, ssh.SupportedAlgorithms().MACs, ssh.InsecureAlgorithms().MACs)
+	if slices.Contains(methods, "password") { // offered as the real host offers it; nothing gets in by it
+		s.config.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
+			return nil, errors.New("no password logs in to the demo")
 		}
 	}
 	for _, k := range s.keys {
@@ -60,25 +67,53 @@ func newServer(p Persona, snap *snapshot.Snapshot, client ssh.PublicKey) (*serve
 	return s, nil
 }
 
-// makeKeys makes the host's keys anew. OpenSSH's order is rsa, ecdsa, ed25519.
-func (s *server) makeKeys() error {
+// recordedWire is what the real host showed when it was recorded.
+func recordedWire(snap *snapshot.Snapshot) (*wire.Server, []string, error) {
+	out := snap.Output(snapshot.OutWire)
+	if out == nil {
+		return nil, nil, errors.New("the recording holds no login")
+	}
+	var c wire.Capture
+	if err := json.Unmarshal(out.Data, &c); err != nil {
+		return nil, nil, err
+	}
+	shown, err := wire.Parse(c)
+	return shown, c.Methods, err
+}
+
+// speakable is what of a recorded list x/crypto can speak too.
+func speakable(recorded []string, ours ...[]string) []string {
+	var out []string
+	for _, name := range recorded {
+		if slices.Contains(slices.Concat(ours...), name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// makeKeys makes keys of the types that the host had, anew for each demo.
+func (s *server) makeKeys(recorded []wire.Key) error {
 	var private []any
-	if s.persona.RSA {
-		r, err := rsa.GenerateKey(rand.Reader, 3072)
+	for _, k := range recorded {
+		var made any
+		var err error
+		switch k.Type {
+		case ssh.KeyAlgoRSA:
+			made, err = rsa.GenerateKey(rand.Reader, k.Bits)
+		case ssh.KeyAlgoECDSA256:
+			made, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		case ssh.KeyAlgoED25519:
+			_, made, err = ed25519.GenerateKey(rand.Reader)
+		default:
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		e, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return err
-		}
-		private = append(private, r, e)
+		private = append(private, made)
 	}
-	_, ed, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return err
-	}
-	for _, k := range append(private, ed) {
+	for _, k := range private {
 		signer, err := ssh.NewSignerFromKey(k)
 		if err != nil {
 			return err

@@ -1,0 +1,249 @@
+package facts
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+// sshDaemon is one running SSH server with what the facts need beyond the fact.
+type sshDaemon struct {
+	Daemon
+	options []string // -o arguments
+	ports   []int    // -p arguments
+	lost    string   // why its arguments cannot be told; "" they can
+	start   time.Time
+	inetd   bool // -i: serves one connection
+}
+
+// daemons lists the running SSH servers.
+func (b *builder) daemons() []sshDaemon {
+	data, missing := b.output(snapshot.OutDaemons)
+	if missing != "" {
+		b.unknown("daemons", missing)
+		return nil
+	}
+	listeners, why := b.listeners()
+	var out []sshDaemon
+	lines(data, func(line string) {
+		pid, kind, ok := strings.Cut(line, "\t")
+		if !ok || (kind != "sshd" && kind != "dropbear") {
+			return
+		}
+		d := sshDaemon{Daemon: Daemon{Kind: kind, UID: -1}}
+		d.PID, _ = strconv.ParseInt(pid, 10, 64)
+		proc := "/proc/" + pid
+		d.UID = b.processUID(proc)
+		d.start = b.processStart(proc)
+		if f := b.snap.Lookup(proc + "/exe"); f != nil {
+			d.Exe, d.Replaced = strings.CutSuffix(f.Target, " (deleted)")
+		}
+		cmdline, _ := b.fs.read(proc + "/cmdline")
+		d.arguments(string(cmdline))
+		for _, f := range b.fs.entries(proc + "/fd") {
+			if inode, ok := strings.CutPrefix(f.Target, "socket:["); ok {
+				if l, ok := listeners[strings.TrimSuffix(inode, "]")]; ok {
+					d.Listens = append(d.Listens, l)
+				}
+			}
+		}
+		sort.Strings(d.Listens)
+		d.asked(b)
+		d.Evidence = []Evidence{{Text: strings.Join(d.Args, " "), Witness: fmt.Sprintf("process %d of uid %d", d.PID, d.UID)}}
+		out = append(out, d)
+	})
+	if why != "" {
+		b.gap("daemons", "/proc/net/tcp", why)
+	}
+	b.gaps("daemons", "daemons")
+	b.primary(out)
+	for i := range out {
+		b.f.Daemons = append(b.f.Daemons, out[i].Daemon)
+	}
+	return out
+}
+
+// asked says whether sshd -T was run for the daemon, and why not.
+func (d *sshDaemon) asked(b *builder) {
+	if d.Kind != "sshd" {
+		d.Reason = d.Kind + " has no sshd -T"
+		return
+	}
+	name := snapshot.OutSshdT + strconv.FormatInt(d.PID, 10)
+	if b.snap.Output(name) != nil {
+		d.Asked = true
+		return
+	}
+	if d.Reason = b.why(name); d.Reason == "" {
+		d.Reason = "the collector did not ask it"
+	}
+}
+
+// primary marks the daemon that answers logins: the one that listens on the port
+// that we came by, else root's own on the first port.
+func (b *builder) primary(ds []sshDaemon) {
+	id, _ := b.identity()
+	port := ""
+	if f := strings.Fields(id["connection"]); len(f) == 4 {
+		port = f[3]
+	}
+	best, rank := -1, 0
+	for i := range ds {
+		d := &ds[i]
+		if d.inetd {
+			continue
+		}
+		r := 1
+		if d.UID == 0 {
+			r = 2
+		}
+		for _, l := range d.Listens {
+			if port != "" && strings.HasSuffix(l, ":"+port) {
+				r = 4
+			} else if r < 3 && d.UID == 0 && strings.HasSuffix(l, ":22") {
+				r = 3
+			}
+		}
+		if r > rank {
+			best, rank = i, r
+		}
+	}
+	if best >= 0 {
+		ds[best].Primary = true
+	}
+}
+
+// arguments reads a daemon's command line: words ended by NUL, or what
+// setproctitle left of them: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups".
+func (d *sshDaemon) arguments(cmdline string) {
+	cmdline = strings.TrimRight(cmdline, "\x00")
+	if title, ok := strings.CutPrefix(cmdline, "sshd: "); ok {
+		title, _, _ = strings.Cut(title, " [listener]")
+		d.Args = strings.Fields(title)
+	} else if cmdline != "" {
+		d.Args = strings.Split(cmdline, "\x00")
+	}
+	if d.Kind != "sshd" {
+		return
+	}
+	args := d.Args
+	for i := 1; i < len(args); i++ {
+		w, ok := strings.CutPrefix(args[i], "-")
+		if !ok || w == "" {
+			d.lost = "its arguments hold blanks and cannot be told apart"
+			return
+		}
+		for w != "" {
+			opt := w[0]
+			w = w[1:]
+			if strings.IndexByte("CEbcfghkopuU", opt) < 0 {
+				d.inetd = d.inetd || opt == 'i'
+				continue
+			}
+			value := w
+			w = ""
+			if value == "" && i+1 < len(args) {
+				i++
+				value = args[i]
+			}
+			switch opt {
+			case 'f':
+				d.Config = value
+			case 'o':
+				d.options = append(d.options, value)
+			case 'p':
+				if n, err := strconv.Atoi(value); err == nil {
+					d.ports = append(d.ports, n)
+				}
+			}
+		}
+	}
+}
+
+// processUID is the real uid of a process, -1 where it was not seen.
+func (b *builder) processUID(proc string) int64 {
+	data, _ := b.fs.read(proc + "/status")
+	uid := int64(-1)
+	lines(data, func(line string) {
+		if rest, ok := strings.CutPrefix(line, "Uid:"); ok {
+			if f := strings.Fields(rest); len(f) > 0 {
+				if n, err := strconv.ParseInt(f[0], 10, 64); err == nil {
+					uid = n
+				}
+			}
+		}
+	})
+	return uid
+}
+
+// processStart is when a process started (proc(5): field 22 of stat, in clock
+// ticks since boot); zero where it was not seen.
+func (b *builder) processStart(proc string) time.Time {
+	data, _ := b.fs.read(proc + "/stat")
+	text := string(data)
+	// The command in brackets may hold any byte; the last bracket ends it.
+	f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	id, _ := b.identity()
+	boot, err1 := strconv.ParseInt(id["btime"], 10, 64)
+	hz, err2 := strconv.ParseInt(id["clk_tck"], 10, 64)
+	if len(f) < 20 || err1 != nil || err2 != nil || hz <= 0 {
+		return time.Time{}
+	}
+	ticks, err := strconv.ParseInt(f[19], 10, 64)
+	if err != nil || ticks < 0 || boot < 0 {
+		return time.Time{}
+	}
+	return time.Unix(boot+ticks/hz, (ticks%hz)*int64(time.Second)/hz).UTC()
+}
+
+// listeners maps the inode of each listening TCP socket to address:port
+// (proc_pid_net(5); state 0A).
+func (b *builder) listeners() (map[string]string, string) {
+	out := map[string]string{}
+	seen := false
+	for _, p := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		data, ok := b.fs.read(p)
+		seen = seen || ok
+		lines(data, func(line string) {
+			f := strings.Fields(line)
+			if len(f) < 10 || f[3] != "0A" {
+				return
+			}
+			if a := hexAddress(f[1]); a != "" {
+				out[f[9]] = a
+			}
+		})
+	}
+	if !seen {
+		if r := b.why("/proc/net/tcp"); r != "" {
+			return out, r
+		}
+		return out, "the listening sockets were not seen"
+	}
+	return out, ""
+}
+
+// hexAddress reads "0100007F:0016" (32-bit words in the host's byte order, taken
+// as little-endian; port big-endian).
+func hexAddress(s string) string {
+	host, port, ok := strings.Cut(s, ":")
+	raw, err := hex.DecodeString(host)
+	n, err2 := strconv.ParseUint(port, 16, 16)
+	if !ok || err != nil || err2 != nil || len(raw)%4 != 0 {
+		return ""
+	}
+	for i := 0; i < len(raw); i += 4 {
+		raw[i], raw[i+1], raw[i+2], raw[i+3] = raw[i+3], raw[i+2], raw[i+1], raw[i]
+	}
+	addr, ok := netip.AddrFromSlice(raw)
+	if !ok {
+		return ""
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(n)).String()
+}

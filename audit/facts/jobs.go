@@ -1,0 +1,266 @@
+package facts
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/cron"
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+// jobs reads every scheduler's tables.
+func (b *builder) jobs() {
+	b.schedulers()
+	for _, p := range []string{"/etc/crontab", "/etc/cron.d", "/etc/anacrontab", "/etc/crontabs"} {
+		b.jobGaps(p)
+	}
+	b.table("/etc/crontab", "crontab", cron.FileEtcCrontab, cron.SchedCrontab, cron.System)
+	for _, f := range b.fs.entries("/etc/cron.d") {
+		if f.Type != 'd' {
+			b.table(f.Path, "cron.d", cron.FileCronD, cron.SchedCronD, cron.System)
+		}
+	}
+	for _, dir := range append([]string{"/etc/crontabs"}, spools...) {
+		b.jobGaps(dir)
+		for _, f := range b.fs.entries(dir) {
+			if f.Type != 'd' && (dir != "/var/spool/cron" || !strings.HasPrefix(path.Base(f.Path), ".")) {
+				b.table(f.Path, "spool", cron.FileSpool, cron.SchedSpool, cron.User)
+			}
+		}
+	}
+	b.anacrontab()
+	for _, dir := range []string{"/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly"} {
+		b.runParts(dir)
+	}
+	for _, dir := range []string{"/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/atjobs"} {
+		b.atJobs(dir)
+	}
+	b.timers()
+	b.signs()
+	b.expected()
+}
+
+func (b *builder) jobGaps(p string) {
+	b.gaps("jobs", p)
+	b.gaps("tables", p)
+}
+
+// table reads one table of cron.
+func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Scheduler, form cron.Form) {
+	f := b.snap.Lookup(p)
+	if f == nil {
+		return
+	}
+	name := path.Base(p)
+	t := Table{Path: p, Kind: kind, Runs: true}
+	opt := cron.Options{Path: p, Scheduler: sched, Version: b.daemonVersion, Account: b.account, Look: b.look}
+	if form == cron.User {
+		t.User, opt.User = name, name
+	}
+	t.Evidence = []Evidence{{Path: p, Text: b.ownerMode(f)}}
+	read, why := cron.FileVerdict(fileKind, name, b.meta(f, name), b.daemon)
+	if read == cron.No {
+		t.Runs, t.Reason = false, why
+	}
+	data, ok := b.fs.read(p)
+	if !ok {
+		if read != cron.No {
+			b.jobGaps(p)
+			if b.why(p) == "" && f.Type == 'f' {
+				b.gap("jobs", p, "its content was not read")
+				b.gap("tables", p, "its content was not read")
+			}
+		}
+		if f.Type == 'f' || read == cron.No {
+			b.f.Tables = append(b.f.Tables, t)
+		}
+		return
+	}
+	if f.Truncated {
+		b.gap("jobs", p, "only its first part was read")
+		b.gap("tables", p, "only its first part was read")
+	}
+	parsed := cron.ParseTable(data, form, b.daemon, opt)
+	if t.Runs && (parsed.Dropped || parsed.Kills) {
+		t.Runs, t.Reason = false, parsed.Reason
+	}
+	jobs := parsed.Jobs()
+	for i := range parsed.Entries {
+		e := &parsed.Entries[i]
+		if e.Kind == cron.EntryBad && e.Fate != cron.FateNone {
+			if t.Reason == "" {
+				t.Reason = e.Reason
+			}
+			t.Evidence = append(t.Evidence, Evidence{Path: p, Line: e.Line, Text: strings.TrimRight(e.Raw, "\r\n"), Witness: e.Reason})
+		}
+	}
+	t.Lost = int64(parsed.Lost())
+	if !t.Runs && t.Lost == 0 {
+		t.Lost = int64(len(jobs))
+	}
+	b.f.Tables = append(b.f.Tables, t)
+	for _, j := range jobs {
+		b.job(j, t.Runs, t.Reason, string(sched))
+	}
+}
+
+func (b *builder) ownerMode(f *snapshot.File) string {
+	return fmt.Sprintf("%s %s:%s", modeText(f.Mode), b.userName(f.UID), b.groupName(f.GID))
+}
+
+// meta is what a daemon looks at before it reads a file.
+func (b *builder) meta(f *snapshot.File, name string) cron.FileMeta {
+	m := cron.FileMeta{Type: f.Type, Mode: f.Mode, UID: f.UID, LinkUID: -1, Links: f.Links}
+	if f.Type == 'l' {
+		m.LinkUID = f.UID
+		m.UID = -1
+		if end := b.fs.resolve(f.Path); end != nil && end.Type != 'l' {
+			m.TargetType, m.Mode, m.UID, m.Links = end.Type, end.Mode, end.UID, end.Links
+		}
+	}
+	switch exists, known := b.account(name); {
+	case !known:
+	case exists:
+		m.Account = cron.Yes
+	default:
+		m.Account = cron.No
+	}
+	if a, ok := b.byName[name]; ok && a.UID == m.UID {
+		m.OwnerIsUser = true
+	}
+	return m
+}
+
+// account reports whether an account exists, and whether that is known: other
+// sources than /etc/passwd may know accounts that it does not.
+func (b *builder) account(name string) (exists, known bool) {
+	if _, ok := b.byName[name]; ok {
+		return true, true
+	}
+	return false, b.passwdWhole && !b.otherNSS
+}
+
+// job adds one job with what it runs and what is odd about it.
+func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string) {
+	out := Job{
+		Scheduler: scheduler, Path: j.Path, Line: int64(j.Line), User: j.User,
+		Schedule: j.Schedule.Text, Command: j.Command, Environment: j.Env.Map(),
+		Runs: j.Runs() && tableRuns, Reason: j.Reason,
+		Evidence: []Evidence{{Path: j.Path, Line: j.Line, Text: shown(j)}},
+	}
+	if !tableRuns {
+		out.Reason = tableReason
+	}
+	if out.Runs && b.cronRuns == no && scheduler != string(cron.SchedTimer) && scheduler != string(cron.SchedAt) {
+		out.Runs, out.Reason = false, "no cron daemon is running"
+	}
+	home, uid := "", int64(-1)
+	if a, ok := b.byName[j.User]; ok {
+		home, uid = a.Home, a.UID
+	} else if j.User == "root" {
+		home, uid = "/root", 0
+	}
+	an := j.Resolve(home, b.daemon)
+	for i := range an.Targets {
+		out.Targets = append(out.Targets, b.target(an, &an.Targets[i], uid))
+	}
+	out.Deceptive = b.deceptive(an)
+	b.f.Jobs = append(b.f.Jobs, out)
+	b.cronJobs = append(b.cronJobs, j)
+	b.analyses = append(b.analyses, an)
+	b.jobUIDs = append(b.jobUIDs, uid)
+}
+
+// signs judges every job beside its neighbours.
+func (b *builder) signs() {
+	near := cron.NewNeighbours(b.cronJobs, b.analyses)
+	for i, j := range b.cronJobs {
+		c := cron.SignContext{Daemon: b.daemon, UID: b.jobUIDs[i], Look: b.look, Near: near}
+		found := cron.Signs(j, b.analyses[i], c)
+		for _, s := range found {
+			b.f.Jobs[i].Signs = append(b.f.Jobs[i].Signs, Sign{
+				ID: s.ID, Severity: s.Severity.String(), Attack: s.Attack, Message: s.Message,
+			})
+		}
+		b.f.Jobs[i].Severity = cron.Severity(found).String()
+	}
+}
+
+// shown is a job's line as a person would find it.
+func shown(j *cron.Job) string {
+	text := j.Schedule.Text
+	if j.Raw != "" {
+		text += " " + j.Raw
+	} else {
+		text += " " + j.Command
+	}
+	return strings.TrimSpace(text)
+}
+
+// target looks at a file that a job runs.
+func (b *builder) target(an *cron.Analysis, t *cron.Target, uid int64) Target {
+	out := Target{Path: t.Path, Exists: "unknown", Writable: "unknown"}
+	if out.Path == "" {
+		out.Path = t.Word
+	}
+	candidates := an.Candidates(t)
+	allKnown := len(candidates) > 0
+	for _, c := range candidates {
+		info := b.look(c)
+		if info.Exists {
+			out.Path, out.Exists = c, "yes"
+			out.Owner, out.Mode = b.userName(info.UID), modeText(info.Mode)
+			break
+		}
+		allKnown = allKnown && info.Known
+	}
+	if out.Exists != "yes" && allKnown {
+		out.Exists = "no"
+	}
+	if out.Exists != "unknown" {
+		if who, known := b.writers(out.Path, uid); who != "" || known {
+			out.Writable = who
+		}
+	}
+	return out
+}
+
+// deceptive names the components on the way of a job's targets that lie to the
+// eye, and the neighbouring words that spell such a name where it exists.
+func (b *builder) deceptive(an *cron.Analysis) []string {
+	var out []string
+	seen := map[string]bool{}
+	add := func(p, note string) {
+		for _, d := range cron.Deceptive(p) {
+			switch d.Class {
+			case cron.ClassHidden, cron.ClassHiddenHome, cron.ClassDaemon, cron.ClassNear:
+				continue // usual enough to be judged as signs, by their severity
+			}
+			text := fmt.Sprintf("%s (%s) in %s%s", cron.Quote(d.Component), d.Words, cron.Quote(p), note)
+			if !seen[text] {
+				seen[text] = true
+				out = append(out, text)
+			}
+		}
+	}
+	for i := range an.Targets {
+		if p := an.Targets[i].Path; p != "" {
+			add(p, "")
+		} else {
+			add(an.Targets[i].Word, "")
+		}
+	}
+	for _, j := range an.Joined {
+		if info := b.look(j.Path); info.Exists {
+			note := ", which exists: two neighbouring words spell it"
+			if j.Broken {
+				note += ", though the shell as written opens a directory and runs nothing"
+			}
+			add(j.Path, note)
+		} else if dir := b.look(path.Dir(j.Path)); dir.Exists {
+			add(path.Dir(j.Path), ", which exists: two neighbouring words spell it")
+		}
+	}
+	return out
+}

@@ -1,0 +1,163 @@
+package facts
+
+import (
+	"path"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/cron"
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+// schedulers finds out which daemon reads the tables here.
+func (b *builder) schedulers() {
+	kinds := map[string]bool{}
+	data, missing := b.output(snapshot.OutDaemons)
+	lines(data, func(line string) {
+		if _, kind, ok := strings.Cut(line, "\t"); ok {
+			kinds[strings.TrimSpace(kind)] = true
+		}
+	})
+	_, version := b.installed("cron")
+	switch {
+	case b.has("systemd-cron"):
+		b.daemon = cron.SystemdCron
+	case b.has("cronie"):
+		b.daemon, _ = cron.Cronie, version
+		_, version = b.installed("cronie")
+	case version != "":
+		b.daemon = cron.Debian
+	case b.has("dcron"):
+		b.daemon = cron.Dcron
+	case kinds["busybox-crond"] || b.f.Host.OS == "alpine":
+		b.daemon = cron.Busybox
+	default:
+		switch b.f.Host.OS {
+		case "rhel", "centos", "fedora", "rocky", "almalinux", "ol", "amzn", "arch", "opensuse-leap", "opensuse-tumbleweed", "sles":
+			b.daemon = cron.Cronie
+		}
+	}
+	b.daemonVersion = version
+	for _, k := range []string{"cron", "crond", "busybox-crond", "anacron", "atd", "systemd-cron"} {
+		if kinds[k] {
+			b.f.Host.Cron = append(b.f.Host.Cron, k)
+		}
+	}
+	if missing != "" {
+		b.unknown("host.cron", missing)
+		return
+	}
+	// A scheduler that is known not to run makes every one of its jobs dormant.
+	b.cronRuns = yes
+	if !kinds["cron"] && !kinds["crond"] && !kinds["busybox-crond"] && b.daemon != cron.SystemdCron {
+		b.cronRuns = no
+		if b.why("/proc") != "" {
+			b.cronRuns = maybe
+		}
+	}
+}
+
+func (b *builder) has(pkg string) bool {
+	_, v := b.installed(pkg)
+	return v != ""
+}
+
+// state is an answer that may be missing.
+type state uint8
+
+const (
+	maybe state = iota
+	no
+	yes
+)
+
+// look tells what the snapshot knows of a path.
+func (b *builder) look(p string) cron.FileInfo {
+	info := cron.FileInfo{UID: -1, GID: -1}
+	f := b.fs.resolve(p)
+	if f == nil {
+		if b.absent(p) {
+			info.Known = true
+		}
+		return info
+	}
+	if f.Type == 'l' { // the link's end is not in the snapshot
+		return info
+	}
+	info.Known, info.Exists = true, true
+	info.Type, info.Mode, info.UID, info.GID = f.Type, f.Mode, f.UID, f.GID
+	info.Head = f.Content
+	if len(info.Head) > 512 {
+		info.Head = info.Head[:512]
+	}
+	return info
+}
+
+// absent reports whether the collector looked for a path and did not find it:
+// it was asked for by name, or a directory above it does not exist.
+func (b *builder) absent(p string) bool {
+	if b.why(p) != "" {
+		return false
+	}
+	if b.fs.asked[p] {
+		return true
+	}
+	for d := path.Dir(p); d != "/" && d != "."; d = path.Dir(d) {
+		if b.snap.Lookup(d) != nil {
+			return false
+		}
+		if b.fs.asked[d] {
+			return true
+		}
+	}
+	return false
+}
+
+// writers says in words who beside root and the job's user may change what lies
+// at p: the file itself, or by a directory above it. known is false where owner
+// or mode of something on the way was not seen.
+func (b *builder) writers(p string, uid int64) (who string, known bool) {
+	known = true
+	at := p
+	if f := b.fs.resolve(p); f != nil && f.Type != 'l' {
+		at = f.Path
+	}
+	for first := true; ; first = false {
+		f := b.snap.Lookup(at)
+		switch {
+		case f == nil && (first && b.absent(at) || b.absent(at)):
+			// What does not exist is made by whoever may write the directory above.
+		case f == nil || f.UID < 0:
+			known = false
+		case f.Type == 'l':
+		default:
+			if w := b.writer(f, uid, first); w != "" {
+				if at != p {
+					w += " (" + at + ")"
+				}
+				return w, true
+			}
+		}
+		if at == "/" || at == "." || at == "" {
+			return "", known
+		}
+		at = path.Dir(at)
+	}
+}
+
+// writer says who beside root and uid may write f itself.
+func (b *builder) writer(f *snapshot.File, uid int64, leaf bool) string {
+	if f.UID != 0 && f.UID != uid {
+		return "account " + b.userName(f.UID) + ", its owner"
+	}
+	// In a sticky directory others may add names, but not replace the one that is there.
+	if f.Type == 'd' && !leaf && f.Mode&0o1000 != 0 {
+		return ""
+	}
+	if f.Mode&0o002 != 0 {
+		return "every account"
+	}
+	if f.Mode&0o020 != 0 && f.GID != 0 && !b.privateGroup(f.GID, b.userName(uid)) {
+		return "group " + b.groupName(f.GID)
+	}
+	return ""
+}
