@@ -377,27 +377,35 @@ func (l *list[T]) UnmarshalJSON(data []byte) error {
 	case list[jsonEvidence]:
 		limit = maxEvidence
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	t, err := dec.Token()
-	if err != nil {
-		return err
+	if len(data) > 0 && data[0] != '[' && data[0] != 'n' {
+		return fmt.Errorf("found %s where a list was expected", Quote(bounded(string(data[:1]))))
 	}
-	*l = nil
-	if t == nil {
-		return nil // null
+	if !atMost(data, limit) {
+		return fmt.Errorf("a list of more than %d items", limit)
 	}
-	if t != json.Delim('[') {
-		return fmt.Errorf("found %s where a list was expected", Quote(bounded(fmt.Sprint(t))))
-	}
-	for dec.More() {
-		if len(*l) >= limit {
-			return fmt.Errorf("a list of more than %d items", limit)
+	return json.Unmarshal(data, (*[]T)(l))
+}
+
+// atMost reports whether the list in data, which is valid JSON, has no more than
+// limit items: it counts the commas between them before anything is allocated.
+func atMost(data []byte, limit int) bool {
+	depth, items, quoted := 0, 1, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 1:
+			if items++; items > limit {
+				return false
+			}
 		}
-		var item T
-		if err := dec.Decode(&item); err != nil {
-			return err
-		}
-		*l = append(*l, item)
 	}
-	return nil
+	return true
 }

@@ -241,7 +241,10 @@ func TestReadListsAreBounded(t *testing.T) {
 
 // What can be read is written back in the same words, and stays the same from then on.
 func FuzzRead(f *testing.F) {
-	for _, hosts := range [][]*audit.Host{demo(), {refused()}, nil} {
+	// Small seeds: what a large one finds takes the fuzzer its whole time to minimise.
+	small := breached()
+	small.Outcomes = small.Outcomes[5:8]
+	for _, hosts := range [][]*audit.Host{{small}, {refused()}, nil} {
 		for _, saved := range shapes(f, hosts...) {
 			f.Add(saved)
 		}

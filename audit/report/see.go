@@ -3,7 +3,6 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"strings"
 	"time"
 
@@ -60,11 +59,10 @@ func (t *Text) see(h *audit.Host) *seenHost {
 	if h.Account == "" {
 		s.account = ""
 	}
-	key, places := sha256.New(), sha256.New()
-	digest(key, string(h.State), h.Stage, h.Reason, h.Hint)
+	key, places := digest(t.key[:0], string(h.State), h.Stage, h.Reason, h.Hint), t.places[:0]
 	for _, o := range sorted(h.Outcomes, compareOutcomes) {
 		v := verdict(o.Verdict)
-		digest(key, o.Rule, string(v), string(o.Severity))
+		key = digest(key, o.Rule, string(v), string(o.Severity))
 		quiet := v == policies.Pass || v == policies.NotApplicable
 		if v == policies.Pass {
 			s.passed++
@@ -75,17 +73,15 @@ func (t *Text) see(h *audit.Host) *seenHost {
 		if quiet && !t.Verbose {
 			continue
 		}
-		digest(key, o.Message, o.Reason)
+		key = digest(key, o.Message, o.Reason)
 		for _, e := range o.Evidence {
-			digest(places, e.Path, e.Text, e.Witness)
-			var line [8]byte
-			binary.LittleEndian.PutUint64(line[:], uint64(e.Line))
-			places.Write(line[:])
+			places = digest(places, e.Path, e.Text, e.Witness)
+			places = binary.AppendVarint(places, int64(e.Line))
 		}
 		s.outcomes = append(s.outcomes, t.seeOutcome(o, v))
 	}
-	key.Sum(s.key[:0])
-	places.Sum(s.places[:0])
+	s.key, s.places = sha256.Sum256(key), sha256.Sum256(places)
+	t.key, t.places = key, places
 	return s
 }
 
@@ -140,11 +136,10 @@ func ownWords(s string) string {
 }
 
 // digest adds words with their lengths, so that no two lists of words are alike.
-func digest(h hash.Hash, words ...string) {
-	var n [8]byte
+func digest(b []byte, words ...string) []byte {
 	for _, w := range words {
-		binary.LittleEndian.PutUint64(n[:], uint64(len(w)))
-		h.Write(n[:])
-		h.Write([]byte(w))
+		b = binary.AppendUvarint(b, uint64(len(w)))
+		b = append(b, w...)
 	}
+	return b
 }

@@ -18,7 +18,8 @@ type Text struct {
 	Verbose bool                // also what passes, all evidence, all names of folded hosts
 	Mask    func(string) string // hides secrets in what quotes a job's line; nil shows them
 
-	hosts []*seenHost
+	hosts       []*seenHost
+	key, places []byte // buffers of see
 }
 
 // Begin forgets an earlier run.
