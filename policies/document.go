@@ -72,7 +72,7 @@ func (d *document) parse(data []byte) (body ast.Node) {
 				pos = d.at(syntax.Token)
 			}
 		}
-		d.fault(pos, "not YAML: "+message, "")
+		d.fault(pos, "not YAML: "+message, wayOut(message))
 		return nil
 	}
 	var bodies []ast.Node
@@ -92,6 +92,21 @@ func (d *document) parse(data []byte) (body ast.Node) {
 	}
 	d.fault(d.node(bodies[1]), "a second YAML document", "a rule file holds one list of rules")
 	return nil
+}
+
+// wayOut is the hint for what most often is behind one of the parser's messages.
+func wayOut(message string) string {
+	switch {
+	case strings.Contains(message, "cannot start any token"):
+		return "indent with blanks, not tabs, and put text with signs in it in quotes"
+	case strings.Contains(message, "mapping value is not allowed"):
+		return "put text with a colon in it in quotes, and indent the keys of a rule alike"
+	case strings.Contains(message, "already defined"):
+		return "remove one of them"
+	case strings.Contains(message, "not found"):
+		return "close what is open on this line, or put it in quotes"
+	}
+	return "look for a quote or bracket that is not closed, and for lines that are not indented alike"
 }
 
 // tooMuch refuses input that no rule file needs.
@@ -160,7 +175,7 @@ func (d *document) pairs(n ast.Node, what string, f func(key string, at Pos, val
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{m}
 	default:
-		d.fault(d.node(n), what+" must be a mapping, it is "+kind(n), "")
+		d.fault(d.node(n), what+" must be a mapping, it is "+kind(n), "write it as key: value")
 		return
 	}
 	seen := make(map[string]bool, len(values))
@@ -183,7 +198,7 @@ func (d *document) pairs(n ast.Node, what string, f func(key string, at Pos, val
 func (d *document) items(n ast.Node, what string) []ast.Node {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.fault(d.node(n), what+" must be a list, it is "+kind(n), "")
+		d.fault(d.node(n), what+" must be a list, it is "+kind(n), "write it as [one, two], or with a hyphen before each entry")
 		return nil
 	}
 	return s.Values

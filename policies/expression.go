@@ -119,7 +119,11 @@ func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
 		return nil, out
 	}
 	if want != nil && !checked.OutputType().IsEquivalentType(want) && checked.OutputType() != cel.DynType {
-		return nil, []problem{{message: fmt.Sprintf("must be %s, it is %s", want, checked.OutputType())}}
+		p := problem{message: fmt.Sprintf("must be %s, it is %s", want, checked.OutputType())}
+		if want == cel.BoolType {
+			p.hint = "ask a question: compare the value with the one that is wanted"
+		}
+		return nil, []problem{p}
 	}
 	tree := checked.NativeRep()
 	x := &expr{}
@@ -268,11 +272,19 @@ func explain(src string, line, column int, message string) problem {
 	case undefined.MatchString(message):
 		name := undefined.FindStringSubmatch(message)[1]
 		p.message, p.hint = fmt.Sprintf("unknown field %q", name), meant(name, w.names)
-	default:
-		p.message = bounded(strings.TrimPrefix(message, "Syntax error: "), 200)
-		if strings.HasPrefix(message, "Syntax error: ") {
-			p.message = "not CEL: " + p.message
+	case strings.HasPrefix(message, "Syntax error: "):
+		message, _, _ = strings.Cut(strings.TrimPrefix(message, "Syntax error: "), " expecting ")
+		p.message = "not CEL: " + bounded(message, 200)
+		if strings.Contains(message, "<EOF>") {
+			p.message, p.hint = "not CEL: the expression ends too soon", "finish it"
+		} else {
+			p.hint = "CEL knows && || ! == != < <= > >= in and methods like .exists(x, ...)"
 		}
+	case strings.HasPrefix(message, "found no matching overload"):
+		p.message = bounded(message, 200)
+		p.hint = "the types do not go together; postern facts lists them"
+	default:
+		p.message = bounded(message, 200)
 	}
 	return p
 }

@@ -1,7 +1,9 @@
 package policies
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -95,11 +97,22 @@ func near(name string, candidates []string) string {
 	}
 	best, distance := "", max(1, len(name)/3)+1
 	for _, c := range candidates {
-		if d := levenshtein.ComputeDistance(name, c); d < distance {
+		d := levenshtein.ComputeDistance(name, c)
+		if d == 2 && sameLetters(name, c) {
+			d = 1 // two letters changed places: one slip, not two
+		}
+		if d < distance {
 			best, distance = c, d
 		}
 	}
 	return best
+}
+
+func sameLetters(a, b string) bool {
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return bytes.Equal(x, y)
 }
 
 // meant is the hint for a name that nobody knows.

@@ -303,11 +303,9 @@ func (r *reader) template(env *cel.Env, s scalar, key string, not ...string) *te
 			t.parts = append(t.parts, part{text: p.text})
 			continue
 		}
-		x := r.compiled(env, s, p.text, p.offset, key, nil, not)
-		if x == nil {
-			return nil
+		if x := r.compiled(env, s, p.text, p.offset, key, nil, not); x != nil {
+			t.parts = append(t.parts, part{expr: x})
 		}
-		t.parts = append(t.parts, part{expr: x})
 	}
 	t.squeeze()
 	return t
