@@ -126,6 +126,10 @@ func tooMuch(data []byte) *Fault {
 		case 0:
 			return &Fault{Pos: Pos{Line: line, Column: i - start + 1}, Message: "a NUL byte"}
 		}
+		// YAML takes it for a line end, editors and terminals do not.
+		if b == '\r' && (i+1 == len(data) || data[i+1] != '\n') {
+			return &Fault{Pos: Pos{Line: line, Column: i - start + 1}, Message: "a carriage return inside a line", Hint: "end lines with a newline"}
+		}
 		if depth > maxDepth {
 			return &Fault{Pos: Pos{Line: line, Column: i - start + 1}, Message: fmt.Sprintf("more than %d open brackets", maxDepth)}
 		}
