@@ -31,6 +31,7 @@ type Job struct {
 	Exec      bool   // Command is systemd's ExecStart, not a shell line
 	Fate      Fate
 	Reason    string // why the fate is not FateRuns
+	Cwd       string // where it starts, where its table says so; "" the scheduler's rule
 	ID        string // anacron's job name, the timer's unit, at's job number
 }
 

@@ -9,24 +9,30 @@ const masked = "****"
 // Authorization headers, curl -u a:b, sshpass -p x. It knows forms, not secrets:
 // what it cannot recognise stays. Words are split at blanks outside quotes, so
 // that text which is no shell is masked too. Time is linear.
-func Mask(command string) string {
+func Mask(command string) string { return mask(command, 0) }
+
+// maskDepth is how deep quoted commands are looked into: bash -c "sh -c '...'".
+const maskDepth = 3
+
+func mask(command string, depth int) string {
 	if !mayHoldSecret(command) {
 		return command
 	}
 	var b strings.Builder
 	b.Grow(len(command))
-	m := masker{}
+	m := masker{depth: depth}
+	last := [2]int{strings.LastIndexByte(command, '"'), strings.LastIndexByte(command, '\'')}
 	for i := 0; i < len(command); {
 		c := command[i]
 		if isSpace(c) || strings.IndexByte(";|&()\n", c) >= 0 {
 			if !isSpace(c) || c == '\n' {
-				m = masker{}
+				m = masker{depth: depth}
 			}
 			b.WriteByte(c)
 			i++
 			continue
 		}
-		end := wordEnd(command, i)
+		end := wordEnd(command, i, last)
 		b.WriteString(m.word(command[i:end]))
 		i = end
 	}
@@ -48,8 +54,9 @@ func mayHoldSecret(s string) bool {
 	return false
 }
 
-// wordEnd returns the end of the word at i; quotes hold it together.
-func wordEnd(s string, i int) int {
+// wordEnd returns the end of the word at i; quotes that are closed somewhere hold it
+// together. last are the places of the last quotes.
+func wordEnd(s string, i int, last [2]int) int {
 	var quote byte
 	for ; i < len(s); i++ {
 		c := s[i]
@@ -61,7 +68,7 @@ func wordEnd(s string, i int) int {
 				quote = 0
 			}
 		case c == '"' || c == '\'':
-			if strings.IndexByte(s[i+1:min(len(s), i+1+4096)], c) >= 0 {
+			if c == '"' && last[0] > i || c == '\'' && last[1] > i {
 				quote = c
 			}
 		case isSpace(c) || strings.IndexByte(";|&()", c) >= 0:
@@ -73,10 +80,11 @@ func wordEnd(s string, i int) int {
 
 // masker walks the words of one command.
 type masker struct {
-	name string // the program
-	next bool   // the next word is a secret
-	pair bool   // the next word is user:password
-	head bool   // the next word is a header
+	depth int
+	name  string // the program
+	next  bool   // the next word is a secret
+	pair  bool   // the next word is user:password
+	head  bool   // the next word is a header
 }
 
 // word returns a word, masked where it holds a secret.
@@ -110,10 +118,10 @@ func (m *masker) word(w string) string {
 	if n, v, ok := strings.Cut(w, "="); ok && v != "" && secretName(unquoteFront(n)) {
 		return n + "=" + hide(v)
 	}
-	if len(bare) > 24 && (strings.HasPrefix(bare, "sh") || strings.ContainsAny(bare, " \t")) && bare != w {
+	if m.depth < maskDepth && len(bare) > 24 && (strings.HasPrefix(bare, "sh") || strings.ContainsAny(bare, " \t")) && bare != w {
 		// Text in quotes may be a command of its own: bash -c '...'.
 		q := w[:1]
-		return q + Mask(bare) + q
+		return q + mask(bare, m.depth+1) + q
 	}
 	return hideURL(w)
 }

@@ -34,7 +34,7 @@ func DefaultPath(d Daemon) string {
 
 // Resolve says what a job runs. home is the account's home from passwd, or "".
 func (j *Job) Resolve(home string, d Daemon) *Analysis {
-	e := ResolveEnv{User: j.User, Stdin: j.Stdin, HasStdin: j.HasStdin, Home: home, Vars: j.Env,
+	e := ResolveEnv{User: j.User, Stdin: j.Stdin, HasStdin: j.HasStdin, Home: home, Cwd: j.Cwd, Vars: j.Env,
 		Shell: j.Env.Get("SHELL"), Path: j.Env.Get("PATH")}
 	switch d {
 	case Debian, Cronie:

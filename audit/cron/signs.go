@@ -130,7 +130,7 @@ func (s *signer) add(id string, sev Level, format string, args ...any) {
 }
 
 // q quotes foreign text in a message.
-func q(text string) string { return Quote(clip(Mask(text), 160)) }
+func q(text string) string { return Quote(clip(Mask(clip(text, 1024)), 160)) }
 
 // source looks at the bytes of the line.
 func (s *signer) source() {
