@@ -155,6 +155,9 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	if out.Runs && b.cronRuns == no && scheduler != string(cron.SchedTimer) && scheduler != string(cron.SchedAt) {
 		out.Runs, out.Reason = false, "no cron daemon is running"
 	}
+	if !out.Runs && j.Fate.Runs() {
+		j.Fate = cron.FateNever // expectations are met by what runs
+	}
 	home, uid := "", int64(-1)
 	if a, ok := b.byName[j.User]; ok {
 		home, uid = a.Home, a.UID

@@ -401,7 +401,7 @@ func (b *builder) wireAgainst(s *sshd.Settings) {
 	}{{"Ciphers", b.f.Wire.Ciphers}, {"MACs", b.f.Wire.MACs}, {"KexAlgorithms", b.f.Wire.Kex}} {
 		allowed := map[string]bool{}
 		for _, a := range s.Algorithms(list.keyword) {
-			allowed[a] = true
+			allowed[oneName(a)] = true
 		}
 		v := s.Get(list.keyword)
 		if len(allowed) == 0 || v.Unknown != "" || v.Origin.Kind == sshd.FromDefault {
@@ -409,7 +409,7 @@ func (b *builder) wireAgainst(s *sshd.Settings) {
 		}
 		var extra []string
 		for _, a := range list.offered {
-			if !allowed[a.Name] {
+			if !allowed[oneName(a.Name)] {
 				extra = append(extra, a.Name)
 			}
 		}
@@ -421,6 +421,18 @@ func (b *builder) wireAgainst(s *sshd.Settings) {
 			})
 		}
 	}
+}
+
+// oneName gives algorithms that have two names one: the vendor's name and the
+// standard's mean the same bytes on the wire.
+func oneName(algorithm string) string {
+	switch algorithm {
+	case "curve25519-sha256@libssh.org":
+		return "curve25519-sha256"
+	case "sntrup761x25519-sha512@openssh.com":
+		return "sntrup761x25519-sha512"
+	}
+	return algorithm
 }
 
 // evidence is a line of the configuration with a witness.

@@ -121,8 +121,8 @@ token() {
 }
 
 # look HOW NAMES...: metadata of all names that exist, and of the final path of
-# links. HOW: meta, or read (contents too, with our rights), or as:UID:GID (with
-# theirs). Positions of names are kept as words like "${12}": so they may hold
+# links. HOW: meta, or read (contents too, with our rights), or as:UID:GID:DIR
+# (with theirs; DIR is what they may change). Positions of names are kept as words like "${12}": so they may hold
 # any byte.
 look() {
   HOW=$1
@@ -174,7 +174,7 @@ contents() {
   MCAP=$1 MHOW=$2
   shift 2
   case $MHOW in
-    as:*) MU=${MHOW#as:} MG=${MU#*:} MU=${MU%:*};;
+    as:*) MU=${MHOW#as:} MG=${MU#*:} MU=${MU%%:*} ROOM=${MG#*:} MG=${MG%%:*};;
     *) MU=0 MG=0;;
   esac
   [ "$UID0" = yes ] || MU=0
@@ -189,27 +189,32 @@ contents() {
 
 # stays NAMES...: contents of files below a directory that their user can write,
 # where no tool is there to take on that user's rights: only what is a regular
-# file whose real path does not leave its directory, the same before and after.
+# file with one name, whose real path stays in $ROOM, and which that user could
+# read; the same before and after.
 stays() {
+  SM=$MU SR=$(cd -P -- "$ROOM" 2>/dev/null && pwd -P; echo .)
+  SR=${SR%"$NL".}
   for P do
-    SD=$(cd -P -- "${P%/*}" 2>/dev/null && pwd -P; echo .)
-    SD=${SD%"$NL".}
-    S1=$(stat -L -c '%d %i %u %h %f' -- "$P" </dev/null 2>/dev/null)
     SF=$(readlink -f -- "$P" </dev/null; echo .)
     SF=${SF%"$NL".}
+    S1=$(stat -L -c '%d %i %u %h %f' -- "$P" </dev/null 2>/dev/null)
     case $SF in
-      "${SD%/*}"/*) ;;
-      *) gap unsafe "$P" "its real path leaves the home"; continue;;
+      "${SR:-/dev/null}"/*) ;;
+      *) gap unsafe "$P" "its real path leaves ${SR:-its home}"; continue;;
     esac
     case $S1 in
       *" 1 8"???) ;;
       *) gap unsafe "$P" "not a regular file with one name"; continue;;
     esac
+    case $S1 in
+      *" $SM 1 "* | *[4567cdef]) ;;
+      *) gap denied "$P" "it could not be read, with the rights of uid $SM"; continue;;
+    esac
     SC=$(limit head -c $((MCAP + 1)) -- "$P" </dev/null 2>/dev/null; echo .)
     S2=$(stat -L -c '%d %i %u %h %f' -- "$P" </dev/null 2>/dev/null)
     SG=$(readlink -f -- "$P" </dev/null; echo .)
     if [ "$S1" != "$S2" ] || [ "$SF$NL." != "$SG" ]; then gap changed "$P" "another file while it was read"; continue; fi
-    mark "v $MCAP"
+    mark "v $MCAP$PART"
     printf '%s\0%s' "$P" "${SC%.}"
   done
 }
@@ -294,7 +299,7 @@ targets() {
     TI=$((TI + 1))
     entered "$P" || continue
     rights "$P"
-    if [ "$RU" = 0 ]; then TSAFE="$TSAFE \"\${$TI}\""; else TOTHER="$TOTHER as:$RU:$RG \"\${$TI}\""; fi
+    if [ "$RU" = 0 ]; then TSAFE="$TSAFE \"\${$TI}\""; else TOTHER="$TOTHER \"as:$RU:$RG:\${ROOM$TI}\" \"\${$TI}\""; eval "ROOM$TI=\$RD"; fi
   done
   TALL=$TOTHER
   [ -z "$TSAFE" ] || eval "look read $TSAFE"
@@ -620,8 +625,26 @@ effective() {
     *) trusted "$DCONF" || { gap unsafe "sshd-T.$EPID" "$DCONF is not root's alone, or not readable: not used"; return; }
       CONFS=$CONFS$DCONF$NL;;
   esac
-  ask "sshd-T.$EPID" "$EX" "$EA"
-  version "$EPID" "$EX"
+  ASKS=$ASKS$EPID$NL$EX$NL$EA$NL
+}
+
+# answers: of each daemon in ASKS (lines: PID, binary, arguments, an empty line).
+# sshd quotes lines that it cannot read, so none is asked that would read shadow.
+answers() {
+  while [ -n "$ASKS" ]; do
+    AP=${ASKS%%"$NL"*} ASKS=${ASKS#*"$NL"}
+    AX=${ASKS%%"$NL"*} ASKS=${ASKS#*"$NL"}
+    AA=
+    while :; do
+      L=${ASKS%%"$NL"*} ASKS=${ASKS#*"$NL"}
+      [ -n "$L" ] || break
+      AA=$AA$L$NL
+    done
+    if [ -n "$SECRETS" ]; then gap withheld "sshd-T.$AP" "not asked: it would read $SECRETS"
+    else ask "sshd-T.$AP" "$AX" "$AA"
+    fi
+    version "$AP" "$AX"
+  done
 }
 
 # ask NAME BINARY ARGUMENTS(lines)
@@ -664,7 +687,7 @@ word() {
 }
 
 sshfiles() {
-  KEYFILES=".ssh/authorized_keys$NL.ssh/authorized_keys2$NL" MODULI= REFS= PUBS= METAS=
+  KEYFILES=".ssh/authorized_keys$NL.ssh/authorized_keys2$NL" MODULI= REFS= PUBS= METAS= SECRETS=
   CONFS=$CONFS/etc/ssh/sshd_config$NL/usr/etc/ssh/sshd_config$NL
   LEVEL=$CONFS DEPTH=0 NCONF=0
   while [ -n "$LEVEL" ] && [ $DEPTH -le 16 ]; do
@@ -672,6 +695,10 @@ sshfiles() {
     IFS=$NL
     set --
     for F in $LEVEL; do
+      case $F in
+        /etc/shadow* | /etc/gshadow*) SECRETS=$F;;
+        *) if [ -L "$F" ]; then case $(readlink -f -- "$F" </dev/null) in /etc/shadow* | /etc/gshadow*) SECRETS=$F;; esac; fi;;
+      esac
       [ -f "$F" ] && [ -r "$F" ] && entered "$F" && set -- "$@" "$F"
       IFS=$NL
     done
@@ -758,15 +785,16 @@ state() {
 accounts() {
   fields /etc/passwd
   fields /etc/group
-  IDS=$NL PEOPLE= INPASSWD= NP=0
+  IDS=$NL PEOPLE= SHELLS= INPASSWD= NP=0
   if [ -r /etc/passwd ]; then
-    while IFS=: read -r U X I G _ H _ || [ -n "$U" ]; do
+    while IFS=: read -r U X I G _ H S || [ -n "$U" ]; do
       case $U in '' | '#'* | [-+]*) U=; continue;; esac
       case $X in *[!x*!]*) state "$X"; INPASSWD=$INPASSWD$U:$STATE:$A::::::$NL;; esac
       case $I$G in *[!0-9]* | '') U=; continue;; esac
       NP=$((NP + 1))
       if [ $NP -gt 20000 ]; then gap cap /etc/passwd "more than 20000 accounts"; break; fi
       IDS=$IDS$I:$G$NL
+      case $NL$SHELLS in *"$NL${S:-/bin/sh}$NL"*) ;; *) SHELLS=$SHELLS${S:-/bin/sh}$NL;; esac
       case $H in /*) [ -d "$H" ] && PEOPLE=$PEOPLE$I:$G:$U:$H$NL;; esac
       U=
     done </etc/passwd
@@ -822,7 +850,7 @@ keys() {
       case $NL$MINE in *"$NL$P$NL"*) ;; *) MINE=$MINE$P$NL; above "$P";; esac
     done
     if [ -n "$MINE" ]; then
-      if [ "$I" = 0 ] || [ "$UID0" != yes ]; then AS="${AS}read$NL$MINE$NL"; else AS="${AS}as:$I:$G$NL$MINE$NL"; fi
+      if [ "$I" = 0 ] || [ "$UID0" != yes ]; then AS="${AS}read$NL$MINE$NL"; else AS="${AS}as:$I:$G:$H$NL$MINE$NL"; fi
       LIST=$LIST$MINE
     elif [ -d "${H%/}/.ssh" ]; then
       LIST=$LIST${H%/}/.ssh$NL
@@ -830,7 +858,8 @@ keys() {
     fi
   done
   IFS=" $TAB$NL"
-  LIST=$LIST$NEW NEW=
+  # Their shells too: sshd refuses an account whose shell is not there.
+  LIST=$LIST$NEW$SHELLS NEW=
   looks meta
   # Contents: one child a user, with that user's rights.
   while [ -n "$AS" ]; do
@@ -843,17 +872,21 @@ keys() {
       set -- "$@" "$P"
     done
     IFS=" $TAB$NL"
-    KI=0 KL= KF=
+    KI=0 KL= KF= KR=
     for P do
       KI=$((KI + 1))
       if [ -f "$P" ]; then
         if [ -L "$P" ]; then KL="$KL \"\${$KI}\""
-        elif [ -r "$P" ]; then KF="$KF \"\${$KI}\""
+        elif [ -r "$P" ]; then
+          RU=1
+          [ -n "$SWITCH" ] || rights "$P" # what only root can change needs no other's rights
+          if [ "$RU" = 0 ]; then KR="$KR \"\${$KI}\""; else KF="$KF \"\${$KI}\""; fi
         else gap denied "$P" "no permission to read it"
         fi
       elif [ -e "$P" ] && [ ! -d "$P" ]; then gap unsafe "$P" "neither a file nor a directory: not opened"
       fi
     done
+    [ -z "$KR" ] || eval "contents \"\$CAP\" read $KR"
     case $KH in
       read) [ -z "$KF$KL" ] || eval "targets read $KF $KL";;
       *) [ -z "$KF" ] || eval "contents \"\$CAP\" \"\$KH\" $KF"; [ -z "$KL" ] || eval "finals \"\$KH\" $KL";;
@@ -1210,18 +1243,19 @@ run() {
   mark "v 4096"
   printf '/proc/stat\0btime %s\n' "$BTIME"
   section daemons
-  CONFS=
+  CONFS= ASKS=
   for P in $SSHDS; do effective "$P"; done
   if [ -z "$SSHDS" ]; then
     for F in /usr/sbin/sshd /usr/local/sbin/sshd /usr/bin/sshd; do
       [ -f "$F" ] || continue
-      if trusted "$F"; then ask sshd-T.default "$F" ""; version default "$F"
+      if trusted "$F"; then ASKS=default$NL$F$NL$NL
       else gap unsafe sshd-T.default "$F is not root's alone: not run"
       fi
       break
     done
   fi
   section sshfiles
+  section answers
   section moduli
   section keys
   section jobs
@@ -1283,13 +1317,14 @@ root() { SU=$1 SG=$2; shift 2; limit chroot --userspec="$SU:$SG" --groups= / "$@
 # filter: no line with a private key or a password hash passes, whatever it
 # stands in. It knows frames by their form alone: the nonce would show.
 filter() {
-  sed -E -e '/^[0-9a-f]{24} [mvo] /,/^[0-9a-f]{24} [^mvo]/{
+  sed -E -e '/^[0-9a-f]{24} [mvox] /,/^[0-9a-f]{24} [^mvox]/{
 /PRIVATE KEY-----|PuTTY-User-Key-File/,/^(==> .* <==|[0-9a-f]{24} [a-z].*)$/{
 /^(==> .* <==|[0-9a-f]{24} [a-z].*)$/b
 s/.*/postern-withheld/
 }
 s/^[^:]*:[$][0-9a-z]+[$].*/postern-withheld/
-}'
+}
+/^[0-9a-f]{24} [ox] /,/^[0-9a-f]{24} [^ox]/s/.*:[!*]*[$][0-9a-z]+[$].*/postern-withheld/'
 }
 
 collect end-of-collector

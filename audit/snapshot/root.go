@@ -45,7 +45,7 @@ type rooted struct {
 	moduliFile string
 }
 
-type account struct{ name, uid, home string }
+type account struct{ name, uid, home, shell string }
 
 // FromRoot reads what the collector reads from a directory tree: an image, a
 // mounted disk. It needs no rights but to read; what it may not read is a gap of
@@ -339,7 +339,11 @@ func (r *rooted) accounts() {
 			r.b.gap("/etc/passwd", GapCap, "more than 20000 accounts")
 			break
 		}
-		r.order = append(r.order, account{v[0], v[2], v[5]})
+		shell := "/bin/sh" // passwd(5): where none is named
+		if len(v) > 6 && v[6] != "" {
+			shell = v[6]
+		}
+		r.order = append(r.order, account{v[0], v[2], v[5], shell})
 	}
 	r.fields("/etc/group")
 	if c, err := r.t.read("/etc/nsswitch.conf", r.limit.File); err == nil {

@@ -113,6 +113,10 @@ func confWords(line string) []string {
 func (r *rooted) keys() {
 	seen := map[string]bool{}
 	for _, a := range r.order {
+		if strings.HasPrefix(a.shell, "/") && !seen["shell "+a.shell] {
+			seen["shell "+a.shell] = true
+			r.look(meta, a.shell)
+		}
 		if !strings.HasPrefix(a.home, "/") || !r.t.isDir(a.home) || r.ctx.Err() != nil {
 			continue
 		}

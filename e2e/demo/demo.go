@@ -77,8 +77,15 @@ func (f *Fleet) start(ctx context.Context) error {
 		return err
 	}
 	var inv, known strings.Builder
-	fmt.Fprintf(&inv, "# The demo fleet of postern. The monitor has to run on every host.\n")
-	fmt.Fprintf(&inv, "defaults:\n  key: %q\nexpect:\n  jobs:\n    - {match: \"*/monitor-nodes*\", user: root}\nhosts:\n", f.Key)
+	fmt.Fprintf(&inv, "# The demo fleet of postern.\ndefaults:\n  key: %q\n", f.Key)
+	inv.WriteString(`groups:
+  nodes: # of the cluster: the monitor has to run on each
+    hosts: [hardened, breached]
+    expect:
+      jobs:
+        - {match: "*/monitor-nodes*", user: root}
+hosts:
+`)
 	for _, p := range Personas {
 		addr, err := f.serve(ctx, p, client, &known)
 		if err != nil {

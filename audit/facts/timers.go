@@ -1,0 +1,149 @@
+package facts
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/cron"
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+func (b *builder) anacrontab() {
+	const p = "/etc/anacrontab"
+	f := b.snap.Lookup(p)
+	data, ok := b.fs.read(p)
+	if f == nil || !ok {
+		return
+	}
+	t := Table{Path: p, Kind: "anacrontab", User: "root", Runs: true, Evidence: []Evidence{{Path: p, Text: b.ownerMode(f)}}}
+	parsed := cron.ParseAnacrontab(data, cron.Options{Path: p, Scheduler: cron.SchedAnacron, User: "root"})
+	t.Lost = int64(parsed.Lost())
+	for i := range parsed.Entries {
+		if e := &parsed.Entries[i]; e.Kind == cron.EntryBad {
+			t.Reason = e.Reason
+			t.Evidence = append(t.Evidence, Evidence{Path: p, Line: e.Line, Text: strings.TrimSpace(e.Raw), Witness: e.Reason})
+		}
+	}
+	b.f.Tables = append(b.f.Tables, t)
+	for _, j := range parsed.Jobs() {
+		if j.User == "" {
+			j.User = "root"
+		}
+		b.job(j, true, "", string(cron.SchedAnacron))
+	}
+}
+
+// atJobs reads one spool of at and batch.
+func (b *builder) atJobs(dir string) {
+	b.gaps("jobs", dir)
+	for _, f := range b.fs.entries(dir) {
+		name := path.Base(f.Path)
+		if f.Type != 'f' || !cron.AtName(name) {
+			continue
+		}
+		data, ok := b.fs.read(f.Path)
+		if !ok {
+			b.gap("jobs", f.Path, "its content was not read")
+			continue
+		}
+		j, ok := cron.ParseAt(name, data, cron.Options{Path: f.Path, Scheduler: cron.SchedAt})
+		if !ok {
+			continue
+		}
+		if uid, isUID := strings.CutPrefix(j.User, "uid="); isUID {
+			if n, err := strconv.ParseInt(uid, 10, 64); err == nil {
+				j.User = b.userName(n)
+			}
+		}
+		read, why := cron.FileVerdict(cron.FileAt, name, b.meta(f, name), b.daemon)
+		b.job(j, read != cron.No, why, string(cron.SchedAt))
+	}
+}
+
+// unitDirs are systemd's, in its order: the first that has a unit wins (systemd.unit(5)).
+var unitDirs = []string{
+	"/etc/systemd/system", "/run/systemd/system", "/run/systemd/transient", "/run/systemd/generator",
+	"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+}
+
+// timers reads what systemd says of its timers, else the unit files.
+func (b *builder) timers() {
+	if data, missing := b.output(snapshot.OutTimers); missing == "" {
+		for _, j := range cron.ParseTimers(data) {
+			b.job(j, true, "", string(cron.SchedTimer))
+		}
+		return
+	}
+	if b.f.Host.Systemd {
+		b.gaps("jobs", snapshot.OutTimers)
+	}
+	seen := map[string]bool{}
+	for _, dir := range unitDirs {
+		b.gaps("jobs", dir)
+		for _, f := range b.fs.entries(dir) {
+			id := path.Base(f.Path)
+			if !strings.HasSuffix(id, ".timer") || seen[id] {
+				continue
+			}
+			seen[id] = true
+			timer := b.unit(id)
+			if timer == nil {
+				continue // masked: a link to /dev/null
+			}
+			starts := timer.Last("Timer", "Unit")
+			if starts == "" {
+				starts = strings.TrimSuffix(id, ".timer") + ".service"
+			}
+			for _, j := range cron.TimerJobs(id, f.Path, timer, b.unit(starts)) {
+				b.job(j, true, "", string(cron.SchedTimer))
+			}
+		}
+	}
+}
+
+// unit reads a unit file with its drop-ins; nil where there is none.
+func (b *builder) unit(id string) *cron.Unit {
+	var u *cron.Unit
+	for _, dir := range unitDirs {
+		if data, ok := b.fs.read(dir + "/" + id); ok && u == nil {
+			u = cron.ParseUnit(data)
+		}
+	}
+	if u == nil {
+		return nil
+	}
+	for _, dir := range unitDirs {
+		for _, f := range b.fs.entries(dir + "/" + id + ".d") {
+			if strings.HasSuffix(f.Path, ".conf") {
+				if data, ok := b.fs.read(f.Path); ok {
+					u.Append(cron.ParseUnit(data))
+				}
+			}
+		}
+	}
+	return u
+}
+
+// expected says of each job that the inventory asks for how it stands.
+func (b *builder) expected() {
+	for _, e := range b.opt.Expect {
+		state, which := cron.Expect(b.cronJobs, cron.Expectation{Match: e.Match, User: e.User, Line: e.Line})
+		out := Expected{Match: e.Match, User: e.User, State: string(state)}
+		witness := "expected by " + e.Written
+		for _, i := range which {
+			j := b.cronJobs[i]
+			out.Evidence = append(out.Evidence, Evidence{Path: j.Path, Line: j.Line, Text: shown(j), Witness: witness})
+		}
+		if len(which) == 0 {
+			out.Evidence = []Evidence{{Text: "no job matches " + e.Match, Witness: witness}}
+		}
+		// What was not read may hold it.
+		if state != cron.ExpectPresent && state != cron.ExpectDuplicated && len(b.f.Gaps["jobs"]) > 0 {
+			out.State = "unknown"
+			g := b.f.Gaps["jobs"][0]
+			out.Evidence = append(out.Evidence, Evidence{Path: g.Path, Text: g.Reason, Witness: "what was not read may hold it"})
+		}
+		b.f.Expected = append(b.f.Expected, out)
+	}
+}
