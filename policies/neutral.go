@@ -52,7 +52,7 @@ func neutral() *facts.Facts {
 		}},
 		Jobs: []facts.Job{{
 			Scheduler: "cron.d", Path: "/etc/cron.d/backup", Line: 3, User: "root", Schedule: "17 2 * * *",
-			Command: "/usr/local/sbin/backup --all", Runs: true,
+			Command: "/usr/local/sbin/backup --all", Runs: true, Severity: "none",
 			Targets: []facts.Target{{Path: "/usr/local/sbin/backup", Exists: "yes", Owner: "root", Mode: "0755"}},
 		}},
 		Tables: []facts.Table{
