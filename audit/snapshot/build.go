@@ -64,7 +64,7 @@ func (b *builder) frame(head string, data []byte, over bool) {
 			}
 		}
 	case "v":
-		b.virtual(data, arg(1), arg(2) == "filtered", over)
+		b.virtual(data, arg(1), arg(2), over)
 	case "a":
 		b.args = splitNUL(data)
 	case "o":
@@ -413,6 +413,25 @@ func holdsSecret(c []byte) bool {
 	return bytes.Contains(c, withheld) || secret.Match(c)
 }
 
+// hashInLine finds a password hash as one field of a line, as sshd quotes it when
+// it is made to read shadow as a configuration.
+var hashInLine = regexp.MustCompile(`PRIVATE KEY-----|:[!*]*[$][0-9a-z]+[$]`)
+
+// mask copies the lines of an output, those with a secret replaced.
+func mask(d []byte) []byte {
+	out := make([]byte, 0, len(d))
+	if !hashInLine.Match(d) {
+		return append(out, d...)
+	}
+	for line := range bytes.Lines(d) {
+		if hashInLine.Match(line) {
+			line = append(slices.Clone(withheld), '\n')
+		}
+		out = append(out, line...)
+	}
+	return out
+}
+
 // content keeps what was read of f.
 func (b *builder) content(f *File, c []byte, max int64, exact, part bool, who string) {
 	path := f.Path
@@ -449,7 +468,7 @@ func (b *builder) unread(path, who string) {
 }
 
 // virtual keeps a content that a command printed: path, NUL, content.
-func (b *builder) virtual(data []byte, cap string, filtered, over bool) {
+func (b *builder) virtual(data []byte, cap, how string, over bool) {
 	i := bytes.IndexByte(data, 0)
 	if i < 0 {
 		return
@@ -466,9 +485,10 @@ func (b *builder) virtual(data []byte, cap string, filtered, over bool) {
 		f.Type = 'f'
 	}
 	c := data[i+1:]
-	b.content(f, c, max, true, false, "")
-	if f = b.at(f.Path); f.Content != nil {
-		f.Filtered = filtered
+	exact := f.Type != 'f' || f.UID < 0 || how == "filtered" || int64(len(c)) == min(b.sizeOf(f), max+1)
+	b.content(f, c, max, exact, how == "part", "")
+	if f.Content != nil {
+		f.Filtered = how == "filtered"
 		f.Truncated = f.Truncated || over
 	}
 }
@@ -492,7 +512,7 @@ func (b *builder) output(name string, data []byte, over, reverse bool) {
 		b.outIndex[name] = i
 		b.snap.Outputs = append(b.snap.Outputs, Output{Name: name})
 	}
-	d := append(make([]byte, 0, len(data)), data...)
+	d := mask(data)
 	if reverse {
 		d = reverseLines(d)
 	}
@@ -516,7 +536,7 @@ func (b *builder) exit(rc string, stderr []byte) {
 		o.RC = n
 	}
 	if e := bytes.TrimRight(stderr, "\n"); len(e) > 0 {
-		o.Stderr = append(make([]byte, 0, len(e)), e...)
+		o.Stderr = mask(e)
 	}
 }
 

@@ -33,8 +33,9 @@ const body = `PATH=/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C; export PATH LC_ALL; 
 
 // ask tries sudo -n with the same words that will run: one line in the host's
 // log, not two. sudo exits with 1 when it refuses, and has read nothing of
-// stdin then; 126 and 127 are the shell's words for a sudo that is not there.
-const ask = `{ E=$(sudo -n /bin/sh -c "$B" sh sudo "$C" "" 2>&1 >&3 3>&-); R=$?; } 3>&1; ` +
+// stdin then; 126 and 127 are the shell's words for a sudo that is not there. With
+// -k sudo neither uses nor makes the account's timestamp file.
+const ask = `{ E=$(sudo -n -k /bin/sh -c "$B" sh sudo "$C" "" 2>&1 >&3 3>&-); R=$?; } 3>&1; ` +
 	`case $R in 1|126|127) ;; *) exit $R;; esac; `
 
 // Command returns the command line that runs the collector with the rights

@@ -23,7 +23,7 @@ import (
 //	                       UID's rights; part: no more than CAP was wanted
 //	r                      pairs of a link and its final path, each with a NUL
 //	l                      a link and its text, NUL between
-//	v CAP [filtered]       a path, NUL, its content as a command printed it
+//	v CAP [filtered|part]  a path, NUL, its content as a command printed it
 //	a                      the words of the next output's command, each with a NUL
 //	o NAME [reverse]       an output
 //	x RC                   ends an output; its data is stderr

@@ -134,7 +134,12 @@ mkdir -p "$T/m/tmp"; mount -t tmpfs -o mode=1777 x "$T/m/tmp"
 [ -z "$TRACE" ] || { touch "$T/m$TRACE"; mount --bind "$TRACE" "$T/m$TRACE"; }
 chroot "$T/m" /bin/sh -c "$SETUP" </dev/null >&2
 exec chroot "$T/m" "$@"`
-	args := append([]string{"-m", "-p", "-f", "-u", "-i", "--kill-child", "/bin/sh", "-c", outer, "sh", h.dir(), h.setup}, via...)
+	dir, err := os.MkdirTemp("", "postern-host")
+	if err != nil {
+		return -1, err
+	}
+	defer os.Remove(dir) // empty: all mounts on it were in the namespace
+	args := append([]string{"-m", "-p", "-f", "-u", "-i", "--kill-child", "/bin/sh", "-c", outer, "sh", dir, h.setup}, via...)
 	c := exec.CommandContext(ctx, "unshare", append(args, command)...)
 	c.Env = append(os.Environ(), "SSH_CONNECTION=192.0.2.7 50000 192.0.2.1 2222", "HOME=/root", "TRACE="+h.trace)
 	c.Stdin, c.Stdout, c.Stderr = stdin, stdout, stderr
@@ -142,16 +147,6 @@ exec chroot "$T/m" "$@"`
 		return c.ProcessState.ExitCode(), nil
 	}
 	return 0, nil
-}
-
-// dir is a directory to mount on; nothing is ever written below it outside the
-// namespace.
-func (h whole) dir() string {
-	d, err := os.MkdirTemp("", "postern-host")
-	if err != nil {
-		panic(err)
-	}
-	return d
 }
 
 func collect(t testing.TB, r Runner, o Options) *Snapshot {
