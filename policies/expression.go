@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
-	"sort"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -21,7 +20,7 @@ import (
 // expr is one compiled CEL expression.
 type expr struct {
 	program cel.Program
-	paths   []string // facts that it mentions, as far as the vocabulary names them; sorted
+	paths   []string // facts that it mentions, as far as the vocabulary names them; in the order of the text
 	locals  []string // of item, bad and count, those that it mentions
 }
 
@@ -145,7 +144,11 @@ func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
 // say something other than it seems to.
 func (x *expr) survey(tree *ast.AST) (bad *problem) {
 	w := vocabulary()
-	paths, locals := map[string]bool{}, map[string]bool{}
+	once := func(list *[]string, name string) {
+		if !contains(*list, name) {
+			*list = append(*list, name)
+		}
+	}
 	inner := map[int64]bool{} // operands of a select that was noted whole
 	refuse := func(e ast.Expr, message, hint string) {
 		if bad == nil {
@@ -160,9 +163,9 @@ func (x *expr) survey(tree *ast.AST) (bad *problem) {
 			switch {
 			case inner[e.ID()]:
 			case name == varItem || name == varBad || name == varCount:
-				locals[name] = true
+				once(&x.locals, name)
 			case w.known[name] != nil:
-				paths[name] = true
+				once(&x.paths, name)
 			}
 		case ast.SelectKind:
 			if e.AsSelect().IsTestOnly() && strings.HasPrefix(tree.GetType(e.AsSelect().Operand().ID()).String(), "facts.") {
@@ -172,7 +175,7 @@ func (x *expr) survey(tree *ast.AST) (bad *problem) {
 				return
 			}
 			if p, ok := chain(w, e); ok {
-				paths[p] = true
+				once(&x.paths, p)
 				for o := e.AsSelect().Operand(); ; o = o.AsSelect().Operand() {
 					inner[o.ID()] = true
 					if o.Kind() != ast.SelectKind {
@@ -189,13 +192,6 @@ func (x *expr) survey(tree *ast.AST) (bad *problem) {
 			}
 		}
 	}))
-	for p := range paths {
-		x.paths = append(x.paths, p)
-	}
-	sort.Strings(x.paths)
-	for l := range locals {
-		x.locals = append(x.locals, l)
-	}
 	return bad
 }
 
