@@ -78,6 +78,11 @@ func wordEnd(s string, i int, last [2]int) int {
 	return i
 }
 
+// secretPrograms take a secret as a short option.
+var secretPrograms = set(`mysql mysqldump mysqladmin mysqlcheck mysqlimport mysqlshow mariadb mariadb-dump mariadb-admin mariabackup xtrabackup
+innobackupex mydumper mycli sshpass 7z 7za 7zr zip unzip rar unrar mongodump mongo mongosh mongorestore ldapsearch ldapadd ldapmodify smbclient
+plink pscp clickhouse-client rabbitmqadmin redis-cli curl wget http https xh curlie aria2c lftp ncftpput ncftpget smbget smbmap openssl`)
+
 // masker walks the words of one command.
 type masker struct {
 	depth int
@@ -103,14 +108,8 @@ func (m *masker) word(w string) string {
 		return hideHeader(w)
 	}
 	bare := unquote(w)
-	if m.name == "" {
-		if n, _, ok := strings.Cut(bare, "="); !ok || !isName(n) {
-			switch base := baseName(bare); base {
-			case "env", "sudo", "nice", "ionice", "nohup", "timeout", "exec", "command", "time", "flock", "chronic":
-			default:
-				m.name = base
-			}
-		}
+	if base := baseName(bare); secretPrograms[base] {
+		m.name = base // also behind sudo, nice and their like
 	}
 	if bare != "" && bare[0] == '-' {
 		return m.option(w, bare)
@@ -160,7 +159,7 @@ func (m *masker) option(w, bare string) string {
 		if strings.HasPrefix(bare, "-p") && len(bare) > 2 {
 			return w[:strings.Index(w, "-p")+2] + masked + tail(w)
 		}
-	case "sshpass", "7z", "7za", "7zr", "zip", "unzip", "rar", "unrar", "mongodump", "mongo", "mongosh", "mongorestore", "htpasswd", "ldapsearch", "ldapadd", "ldapmodify", "smbclient", "plink", "pscp", "expect", "clickhouse-client", "rabbitmqadmin":
+	case "sshpass", "7z", "7za", "7zr", "zip", "unzip", "rar", "unrar", "mongodump", "mongo", "mongosh", "mongorestore", "ldapsearch", "ldapadd", "ldapmodify", "smbclient", "plink", "pscp", "clickhouse-client", "rabbitmqadmin":
 		flag := "-p"
 		switch m.name {
 		case "zip", "unzip":
@@ -169,8 +168,8 @@ func (m *masker) option(w, bare string) string {
 			flag = "-w"
 		case "plink", "pscp":
 			flag = "-pw"
-		case "htpasswd":
-			return w
+		case "smbclient":
+			return w // -p is its port
 		}
 		if bare == flag {
 			m.next = true
@@ -192,8 +191,8 @@ func (m *masker) option(w, bare string) string {
 		case strings.HasPrefix(bare, "-H") && len(bare) > 2:
 			return w[:2] + hideHeader(w[2:])
 		}
-	case "psql", "pg_dump", "sqlplus", "openssl":
-		m.next = m.name == "openssl" && (bare == "-k" || bare == "-K" || bare == "-pass" || bare == "-passin" || bare == "-passout")
+	case "openssl":
+		m.next = bare == "-k" || bare == "-K" || bare == "-pass" || bare == "-passin" || bare == "-passout"
 	}
 	return w
 }

@@ -155,3 +155,139 @@ func TestRows(t *testing.T) {
 		}
 	}
 }
+
+func TestSystemTables(t *testing.T) {
+	accounts := func(name string) (bool, bool) { return name == "root" || name == "bob", true }
+	for _, c := range []struct {
+		name   string
+		table  string
+		debian Fate
+		cronie Fate
+	}{
+		{"a user", "* * * * * bob touch x\n", FateRuns, FateRuns},
+		{"69 bad line in the middle", "61 * * * * root touch x\n", FateDropped, FateLost},
+		{"70 user column forgotten", "* * * * * touch x\n", FateDropped, FateNever},
+		{"a number", "* * * * * 0 touch x\n", FateDropped, FateNever},
+		{"user and group", "* * * * * root:root touch x\n", FateDropped, FateNever},
+		{"24 dash first", "-* * * * * root touch x\n", FateDropped, FateRuns},
+		{"no command", "* * * * * root\n", FateDropped, FateLost},
+		{"nickname", "@daily bob touch x\n", FateRuns, FateRuns},
+	} {
+		for _, d := range []Daemon{Debian, Cronie} {
+			t.Run(c.name+"/"+d.String(), func(t *testing.T) {
+				want := c.debian
+				if d == Cronie {
+					want = c.cronie
+				}
+				tab := ParseTable([]byte("1 2 3 4 5 root good\n"+c.table), System, d, Options{Account: accounts})
+				e := tab.Entries[1]
+				if e.Fate != want {
+					t.Errorf("%v (%s), want %v", e.Fate, e.Reason, want)
+				}
+				if first := tab.Entries[0].Job; first.Runs() == tab.Dropped || first.User != "root" || first.Command != "good" {
+					t.Errorf("the good line: %+v", first)
+				}
+			})
+		}
+	}
+	if n := ParseTable([]byte("1 2 3 4 5 root a\n61 2 3 4 5 root b\n"), System, Debian, Options{}).Lost(); n != 2 {
+		t.Errorf("%d lines lost, want 2", n)
+	}
+}
+
+func TestPercent(t *testing.T) {
+	for _, c := range []struct {
+		raw, command, stdin string
+		has                 bool
+	}{
+		{"a b", "a b", "", false}, {"cat%l1%l2", "cat", "l1\nl2", true}, {`a\%b`, "a%b", "", false}, {`a\%b%c\%d`, "a%b", "c%d", true}, {"%", "", "", true},
+	} {
+		command, stdin, has := splitPercent(c.raw)
+		if command != c.command || stdin != c.stdin || has != c.has {
+			t.Errorf("%q: %q %q %v", c.raw, command, stdin, has)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	const text = "A=1\nB = 'two words ' \nA=\"3\"\n1 2 3 4 5 x\nC=4\n"
+	j := ParseTable([]byte(text), User, Cronie, Options{}).Jobs()[0]
+	if got := j.Env.Map(); len(got) != 2 || got["A"] != "3" || got["B"] != "two words " {
+		t.Errorf("%v", got)
+	}
+	if j := ParseTable([]byte(text), User, Debian, Options{}).Jobs()[0]; j.Env.Get("B") != "two words" {
+		t.Errorf("Debian trims inside the quotes: %q", j.Env.Get("B"))
+	}
+}
+
+func TestKills(t *testing.T) {
+	for _, c := range []struct {
+		name, table string
+		d           Daemon
+		o           Options
+	}{
+		{"zero step", "*/0 * * * * x\n", SystemdCron, Options{}},
+		{"nickname in Debian's busybox", "@daily x\n", Busybox, Options{NoNicks: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tab := ParseTable([]byte("1 2 3 4 5 y\n"+c.table), User, c.d, c.o)
+			if !tab.Kills || tab.Line != 2 || tab.Entries[0].Job.Fate != FateKills {
+				t.Errorf("%+v", tab)
+			}
+		})
+	}
+}
+
+// A huge table is bounded and still printed whole.
+func TestHugeTable(t *testing.T) {
+	text := strings.Repeat("* * * * * x\n", maxEntries+10)
+	tab := ParseTable([]byte(text), User, Busybox, Options{User: "root"})
+	if len(tab.Entries) != maxEntries+1 || tab.Entries[maxEntries].Kind != EntryRest {
+		t.Errorf("%d entries", len(tab.Entries))
+	}
+	if string(tab.Bytes()) != text {
+		t.Error("printed differently")
+	}
+}
+
+// Printing returns what was parsed; entries follow each other without a gap;
+// lines count the newlines; jobs of a refused file do not run.
+func FuzzTable(f *testing.F) {
+	for _, r := range rows {
+		if len(r.table) < 2000 {
+			f.Add([]byte(r.table), uint8(0), false)
+			f.Add([]byte(r.table), uint8(1), true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, d uint8, system bool) {
+		form := User
+		if system {
+			form = System
+		}
+		tab := ParseTable(data, form, Daemon(d%5), Options{User: "u"})
+		if string(tab.Bytes()) != string(data) {
+			t.Fatalf("%q printed as %q", data, tab.Bytes())
+		}
+		pos := 0
+		for i := range tab.Entries {
+			e := &tab.Entries[i]
+			if e.Pos != pos || e.End-e.Pos != len(e.Raw) || e.Line != 1+strings.Count(string(data[:pos]), "\n") {
+				t.Fatalf("entry %d at %d, line %d: %+v", i, pos, e.Line, e)
+			}
+			pos = e.End
+			if (e.Kind == EntryJob) != (e.Job != nil) {
+				t.Fatalf("entry %+v", e)
+			}
+			if e.Job != nil && (tab.Dropped && e.Job.Runs() || e.Job.Runs() && e.Job.Schedule.Never() || !e.Job.Runs() && e.Job.Reason == "") {
+				t.Fatalf("job %+v in a table that is dropped: %v", e.Job, tab.Dropped)
+			}
+		}
+		again := ParseAnacrontab(data, Options{})
+		if string(again.Bytes()) != string(data) {
+			t.Fatalf("anacrontab %q printed as %q", data, again.Bytes())
+		}
+		ParseTimers(data)
+		ParseAt("a0000101bf8c2e", data, Options{})
+		TimerJobs("x.timer", "", ParseUnit(data), ParseUnit(data))
+	})
+}
