@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/postern-ssh/postern/audit"
@@ -233,7 +234,7 @@ func runToJSON(r *audit.Run) jsonRun {
 		j.Parameters[Inline(k)] = Inline(v)
 	}
 	for i, x := range r.Rules {
-		j.Rules[i] = jsonRule{Inline(x.ID), Inline(x.Title), Inline(string(x.Severity)), Inline(x.Why), Inline(x.Remedy)}
+		j.Rules[i] = jsonRule{Inline(x.ID), Inline(x.Title), Inline(string(x.Severity)), prose(x.Why), prose(x.Remedy)}
 	}
 	return j
 }
@@ -263,7 +264,7 @@ func outcomeToJSON(o *policies.Outcome, mask masker) jsonOutcome {
 	j := jsonOutcome{
 		Rule: Inline(o.Rule), Severity: Inline(string(o.Severity)), Outcome: Inline(string(verdict(o.Verdict))),
 		Message: mask.inline(o.Message), Reason: mask.inline(o.Reason),
-		Fingerprint: Inline(o.Fingerprint), Remedy: Inline(o.Remedy),
+		Fingerprint: Inline(o.Fingerprint), Remedy: prose(o.Remedy),
 		Evidence:   make(list[jsonEvidence], len(o.Evidence)),
 		References: make(map[string]list[string], len(o.References)),
 	}
@@ -343,4 +344,15 @@ func inlineAll(in []string) list[string] {
 		out[i] = Inline(s)
 	}
 	return out
+}
+
+// prose is the door for texts of several lines: each line as Inline has it, the
+// line breaks kept. It is for the catalogue's own words, which are meant to be
+// copied and hold no host's bytes.
+func prose(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = Inline(line)
+	}
+	return strings.Join(lines, "\n")
 }

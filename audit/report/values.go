@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postern-ssh/postern/audit"
@@ -31,6 +32,11 @@ func (v *values) text(field, s string) string {
 		v.fail(field, err)
 	}
 	return raw
+}
+
+// prose is the inverse of the function of that name.
+func (v *values) prose(field, s string) string {
+	return strings.Join(v.texts(field, strings.Split(s, "\n")), "\n")
 }
 
 func (v *values) texts(field string, in []string) []string {
@@ -119,7 +125,7 @@ func runFromJSON(j *jsonRun) (*audit.Run, error) {
 		r.Rules = append(r.Rules, audit.RuleInfo{
 			ID: v.text("rules", x.ID), Title: v.text("rules", x.Title),
 			Severity: oneOf(v, "rules", x.Severity, severities),
-			Why:      v.text("rules", x.Why), Remedy: v.text("rules", x.Remedy),
+			Why:      v.prose("rules", x.Why), Remedy: v.prose("rules", x.Remedy),
 		})
 	}
 	return r, v.err
@@ -172,7 +178,7 @@ func outcomeFromJSON(v *values, j *jsonOutcome, o *policies.Outcome) {
 		Rule: v.text("rule", j.Rule), Severity: oneOf(v, "severity", j.Severity, severities),
 		Verdict: oneOf(v, "outcome", j.Outcome, verdicts), Message: v.text("message", j.Message),
 		Reason: v.text("reason", j.Reason), Fingerprint: v.text("fingerprint", j.Fingerprint),
-		Remedy: v.text("remedy", j.Remedy),
+		Remedy: v.prose("remedy", j.Remedy),
 	}
 	if j.Rule == "" {
 		v.fail("rule", errors.New("missing"))
