@@ -141,9 +141,32 @@ func (c algClass) defaults(rel release) []string {
 	return out
 }
 
-// all lists every algorithm of the class that the release knows.
+// keyOrder is the order of sshkey.c's table, which patterns follow.
+var keyOrder = []string{
+	"ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com",
+	"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+	"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+	"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+	"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+	"ssh-dss", "ssh-dss-cert-v01@openssh.com", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com",
+	"rsa-sha2-256", "rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-512", "rsa-sha2-512-cert-v01@openssh.com",
+	"ssh-mldsa44-ed25519@openssh.com",
+}
+
+// all lists every algorithm of the class that the release knows, in the order
+// in which a pattern finds them.
 func (c algClass) all(rel release) []string {
 	var out []string
+	if c == algKey || c == algSig {
+		for _, n := range keyOrder {
+			for i := range algs[c] {
+				if algs[c][i].name == n && algs[c][i].known(rel) {
+					out = append(out, n)
+				}
+			}
+		}
+		return out
+	}
 	for i := range algs[c] {
 		if algs[c][i].known(rel) {
 			out = append(out, algs[c][i].name)

@@ -75,7 +75,9 @@ func normal(r *row, lines []string) []string {
 		words = append(words, lines...)
 	case kindAlgorithms:
 		for _, l := range lines {
-			words = append(words, strings.Split(l, ",")...)
+			if l != "" {
+				words = append(words, strings.Split(l, ",")...)
+			}
 		}
 		return unique(words)
 	default:
@@ -126,7 +128,7 @@ func normal(r *row, lines []string) []string {
 			if f, err := strconv.ParseFloat(value, 64); ok && err == nil {
 				w = class + ":" + strconv.FormatFloat(f, 'f', -1, 64)
 			}
-		case kindPath, kindPaths, kindWord, kindCommand, kindRaw:
+		case kindPath, kindPaths, kindPathTilde, kindKeyFiles, kindWord, kindCommand, kindRaw:
 			if strings.EqualFold(w, "none") {
 				w = "none"
 			}
@@ -206,8 +208,6 @@ func (s *Settings) printed(i int, v *Value) []string {
 		return []string{strings.Join(s.algorithms(i, false), ",")}
 	case r.wins == appends || r.kind == kindSubsystem || r.kind == kindEnvSet:
 		return v.Args
-	case r.name == "AuthorizedKeysFile" && len(v.Args) == 1 && strings.EqualFold(v.Args[0], "none"):
-		return nil
 	case (r.name == "ChannelTimeout" || r.name == "LogVerbose") && v.Origin.Kind == FromDefault:
 		return nil
 	case r.kind == kindTimeOrNone && v.First() == "0":

@@ -2,7 +2,6 @@ package sshd
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 )
 
@@ -114,7 +113,9 @@ func (s *Settings) algorithms(slot int, mayBeEmpty bool) []string {
 		return r.algs.defaults(s.cfg.env.rel)
 	}
 	names, _ := r.algs.assemble(v.Args[0], s.cfg.env.rel)
-	if len(names) == 0 && !mayBeEmpty {
+	// The second call makes the default of what the first has emptied; a list
+	// from a Match block meets only one.
+	if len(names) == 0 && !mayBeEmpty && v.Origin.Match == "" {
 		return r.algs.defaults(s.cfg.env.rel)
 	}
 	return names
@@ -257,7 +258,7 @@ func (p *pass) apply(l *setting) {
 			args = append(make([]string, 0, len(args)+2), args...) // grows in place
 		}
 		p.vals[l.row] = &Value{Args: args, Origin: l.origin, Unknown: p.gap}
-		if r.kind == kindCommand && p.commandTaken(l.row) {
+		if p.sharedCommand(l.row) && p.keysCommand() {
 			p.vals[l.row] = nil
 		}
 		return
@@ -285,7 +286,7 @@ func (p *pass) apply(l *setting) {
 	case r.kind == kindPenalties:
 		old.Args = mergePenalties(old.Args, l.args)
 		old.More = append(old.More, l.origin)
-	case order == lastWins, r.kind == kindTimeOrNone && l.args[0] == "none", r.kind == kindCommand && p.commandTaken(l.row):
+	case order == lastWins, r.kind == kindTimeOrNone && l.args[0] == "none", p.sharedCommand(l.row) && !p.keysCommand():
 		args := l.args
 		if r.kind == kindMaxStartups && l.extra != "" {
 			// One number sets start and full; an earlier line's rate stays.
@@ -298,19 +299,17 @@ func (p *pass) apply(l *setting) {
 	}
 }
 
-// commandTaken models a fault of 8.7 to 9.3: AuthorizedPrincipalsCommand looked
+// sharedCommand models a fault of 8.7 to 9.3: AuthorizedPrincipalsCommand looked
 // whether AuthorizedKeysCommand was set, not itself. So it is ignored once that
 // is set, and its last line wins while that is not.
-func (p *pass) commandTaken(row int) bool {
+func (p *pass) sharedCommand(row int) bool {
 	v := p.c.opt.Version
-	if v.Before(8, 7) || !v.Before(9, 4) || rows[row].name != "AuthorizedPrincipalsCommand" {
-		return false
-	}
-	keys, _, _, _ := lookup("AuthorizedKeysCommand", v, "")
-	if p.vals[row] != nil && p.vals[row].Origin.Pos.IsValid() && p.vals[keys] == nil {
-		return true // overwritten
-	}
-	return p.vals[keys] != nil
+	return rows[row].name == "AuthorizedPrincipalsCommand" && !v.Before(8, 7) && v.Before(9, 4)
+}
+
+func (p *pass) keysCommand() bool {
+	row, _, _, _ := lookup("AuthorizedKeysCommand", p.c.opt.Version, "")
+	return p.vals[row] != nil
 }
 
 // complete fills what a line left open.
@@ -409,8 +408,8 @@ func (c *Config) checkStart() {
 	family := g.Get("AddressFamily").First()
 	for _, a := range g.Get("ListenAddress").Args {
 		host, _, _ := splitListen(a)
-		ip, err := netip.ParseAddr(host)
-		if err == nil && (family == "inet6" && ip.Is4() || family == "inet" && ip.Is6()) {
+		ip, ok := parseAddr(host)
+		if ok && (family == "inet6" && ip.Is4() || family == "inet" && ip.Is6()) {
 			refuse(g.Get("ListenAddress"), "ListenAddress", "bad addr or host: "+host+" (Address family for hostname not supported)",
 				"AddressFamily "+family+" excludes this address")
 		}

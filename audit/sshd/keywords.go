@@ -25,6 +25,7 @@ const (
 	kindPort                      // 1 to 65535 or a service's name
 	kindListen                    // ListenAddress
 	kindAlgorithms                // a comma list with +, - or ^
+	kindGSSKex                    // GSSAPIKexAlgorithms, a patch of distributions
 	kindSubsystem                 // name and command
 	kindMaxStartups               // begin:rate:full
 	kindNetBlock                  // bits:bits
@@ -150,7 +151,7 @@ var rows = []row{
 	{name: "GSSAPICleanupCreds", match: neverMatch, alias: "GSSAPICleanupCredentials", vendor: "debian ubuntu fedora rhel"},
 	{name: "GSSAPIDelegateCredentials", kind: kindFlag, since: V(10, 3), match: neverMatch},
 	{name: "GSSAPIEnablek5users", kind: kindFlag, match: neverMatch, def: no, vendor: "fedora rhel"},
-	{name: "GSSAPIKexAlgorithms", kind: kindWord, match: neverMatch, vendor: "debian ubuntu fedora rhel"},
+	{name: "GSSAPIKexAlgorithms", kind: kindGSSKex, match: neverMatch, vendor: "debian ubuntu fedora rhel"},
 	{name: "GSSAPIKeyExchange", kind: kindFlag, match: neverMatch, def: no, vendor: "debian ubuntu fedora rhel"},
 	{name: "GSSAPIStoreCredentialsOnRekey", kind: kindFlag, match: neverMatch, def: no, vendor: "debian ubuntu fedora rhel"},
 	{name: "GSSAPIStrictAcceptorCheck", kind: kindFlag, since: V(6, 9), match: neverMatch, def: yes},
@@ -372,6 +373,11 @@ func (r *row) order(v Version) repeat {
 func (r *row) defaultArgs(rel release) []string {
 	if r.kind == kindAlgorithms {
 		return r.algs.defaults(rel)
+	}
+	// Debian and Ubuntu keep the old default of IPQoS
+	// (revert-ipqos-defaults.patch; seen in Debian 12's sshd -T).
+	if r.kind == kindQoS && (rel.family == "debian" || rel.family == "ubuntu") && rel.v.Before(10, 1) {
+		return r.def[0].args
 	}
 	var args []string
 	for _, d := range r.def {

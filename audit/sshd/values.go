@@ -119,6 +119,13 @@ func (e *env) check(r *row, ln *Line) checked {
 		return e.listen(words)
 	case kindAlgorithms:
 		return e.algorithms(r, first)
+	case kindGSSKex:
+		for n := range strings.SplitSeq(first, ",") {
+			if n != "" && !contains(gssKex, n) {
+				return bad("Bad GSSAPI KexAlgorithms '%s'.", first)
+			}
+		}
+		return one(first)
 	case kindSubsystem:
 		if len(words) < 2 || words[1].Text == "" {
 			return bad("Missing subsystem command.")
@@ -169,6 +176,9 @@ func (e *env) check(r *row, ln *Line) checked {
 	}
 	return one(first)
 }
+
+// gssKex are the exchanges of the GSSAPI patch.
+var gssKex = []string{"gss-gex-sha1-", "gss-group1-sha1-", "gss-group14-sha1-", "gss-group14-sha256-", "gss-group16-sha512-", "gss-nistp256-sha256-", "gss-curve25519-sha256-"}
 
 func enumerate(r *row, arg string) checked {
 	for _, spelling := range r.enum {
@@ -287,6 +297,9 @@ func (e *env) absolute(p string) string {
 
 // tilde is tilde_expand_filename for the account that sshd runs as.
 func (e *env) tilde(p string) string {
+	if strings.EqualFold(p, "none") {
+		return "none"
+	}
 	if p != "~" && !strings.HasPrefix(p, "~/") {
 		return p
 	}
@@ -732,6 +745,9 @@ func (e *env) listen(words []Word) checked {
 				port = strconv.Itoa(n)
 			}
 		}
+	}
+	if _, ok := parseAddr(host); !ok && strings.Trim(host, "0123456789.") == "" {
+		return bad("bad addr or host: %s", host)
 	}
 	c := checked{used: 1}
 	out := host
