@@ -322,10 +322,16 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 		}
 		outs = r.stmt(c.Body, in)
 	case *syntax.DeclClause:
+		var cmd Command
 		for _, as := range c.Args {
 			if as.Name != nil && as.Value != nil {
-				r.assign(as.Name.Value, r.word(as.Value))
+				w := r.word(as.Value)
+				r.assign(as.Name.Value, w)
+				cmd.Assigns = append(cmd.Assigns, Assign{as.Name.Value, w})
 			}
+		}
+		if len(cmd.Assigns) > 0 {
+			r.add(cmd)
 		}
 	case *syntax.TimeClause:
 		outs = r.stmt(c.Stmt, in)

@@ -22,8 +22,6 @@ const (
 	maxGrown  = 128 << 10 // bytes that variables may add to one job
 )
 
-var errShell = errors.New("not parsed")
-
 var parsers = sync.Pool{New: func() any {
 	return syntax.NewParser(syntax.Variant(syntax.LangBash))
 }}
@@ -100,7 +98,7 @@ func parseMessage(err error) string {
 	if errors.As(err, &le) {
 		return "a feature of another shell"
 	}
-	return clip(errShell.Error(), 120)
+	return "not parsed"
 }
 
 // word evaluates a word as far as its text is known. outs collects the output of

@@ -203,7 +203,7 @@ var (
 	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval"}
 	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
 	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket"}
-	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn("}
+	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x("}
 )
 
 func anyOf(text string, words []string) bool {
@@ -317,7 +317,7 @@ func (s *signer) fetch(c *Command) {
 		if sev == High && !c.Piped && !stores(c) {
 			sev = Medium
 			if s.thrownAway(c) {
-				sev = Low
+				sev = Info // asked for its own sake: a health check, or a sign of life
 			}
 		}
 		s.add("odd-source", sev, "it asks %s, %s", q(u), why)
@@ -424,7 +424,7 @@ func fetchedFiles(c *Command) []string {
 		if dir != "" {
 			name = dir + "/" + name
 		}
-		if urlIn(last) != "" && strings.Count(last, "/") > 2 {
+		if urlIn(last) != "" && strings.Count(last, "/") > 2 || hostShape(last) && strings.Contains(last, "/") {
 			add(name)
 		}
 	}

@@ -159,6 +159,11 @@ func (s *signer) tamper(c *Command) {
 		if hasFlag(c, 'c') || hasFlag(c, 'd') {
 			s.add("log-wipe", High, "it takes lines out of the shell's history: %s", line())
 		}
+	case "find":
+		if len(c.Args) > 2 && (c.Args[1].Text == "/var/log" || c.Args[1].Text == "/var/log/") && hasArg(c, "-delete") &&
+			!hasArg(c, "-mtime", "-ctime", "-atime", "-mmin", "-cmin", "-amin", "-name", "-iname", "-size", "-newer", "-regex", "-path", "-user", "-empty") {
+			s.add("log-wipe", Medium, "it deletes all logs: %s", line())
+		}
 	case "unset":
 		if hasArg(c, "HISTFILE") {
 			s.add("log-wipe", High, "it keeps the shell from writing a history: %s", line())

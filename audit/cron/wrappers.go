@@ -81,9 +81,6 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 			if w.code != "" {
 				return nil, w, true
 			}
-			if name == "sudo" && (t == "-i" || t == "-s") {
-				w.shell = true
-			}
 			if name == "env" && (t == "-S" || strings.HasPrefix(t, "-S") || t == "--split-string" || strings.HasPrefix(t, "--split-string=")) {
 				return envSplit(args, j, w)
 			}
@@ -112,7 +109,6 @@ type wrapped struct {
 	assigns []Assign
 	user    string
 	remote  bool
-	shell   bool   // an interactive or login shell is started
 	cwd     string // env -C
 }
 
