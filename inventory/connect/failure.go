@@ -49,6 +49,8 @@ func (a *attempt) dialError(dctx context.Context, err error) *StageError {
 		e.Text, e.Hint = "the name "+quote(a.t.host)+" could not be looked up: "+quote(dns.Err), "check this machine's name resolution"
 	case isErrno(err, refusedErrnos):
 		e.Text, e.Hint = "connection refused by "+where, "the machine is up, but nothing listens there: is sshd running, on another port?"
+	case isErrno(err, resetErrnos):
+		e.Text, e.Hint = where+" reset the connection", "a firewall or a limit of the server (MaxStartups, penalties)? Retry later"
 	case isErrno(err, unreachableErrnos):
 		e.Text, e.Hint = "no route to "+where, "is the machine up, and a firewall or VPN between?"
 	case errors.Is(err, syscall.EINVAL):
@@ -124,6 +126,8 @@ func (a *attempt) handshakeError(e *StageError, err error, s *wire.Server, perr 
 		e.Text, e.Hint = "not an SSH server: it says "+quote(strings.Join(s.PreLines, "\n")), port
 	case s.Version != "" && s.Protocol != "2.0" && s.Protocol != "1.99":
 		e.Text, e.Hint = "the server speaks no SSH 2: "+quote(s.Version), "upgrade it: protocol 1 protects nothing"
+	case errors.Is(perr, wire.ErrMalformed):
+		e.Text, e.Hint = "what follows "+quote(s.Version)+" is not SSH: "+bound(perr.Error()), "is something between that changes the stream?"
 	case late:
 		e.Text, e.Hint = "the key exchange with "+quote(s.Version)+" was not done "+within, "is the machine overloaded, or the line very slow?"
 	case lost(err):

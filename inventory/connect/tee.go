@@ -18,8 +18,11 @@ type tee struct {
 	dropped  atomic.Bool
 	failed   atomic.Bool  // a read ended with an error
 	lastRead atomic.Int64 // unix nanoseconds of the last byte
+	unsent   atomic.Bool  // a write failed
+	closing  sync.Once
 
-	mu  sync.Mutex
+	reading sync.Mutex // keeps two readers' bytes in their order
+	mu      sync.Mutex
 	buf []byte
 }
 
@@ -30,6 +33,8 @@ func newTee(c net.Conn) *tee {
 }
 
 func (t *tee) Read(p []byte) (int, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
 	n, err := t.Conn.Read(p)
 	if err != nil {
 		t.failed.Store(true)
@@ -41,6 +46,40 @@ func (t *tee) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+func (t *tee) Write(p []byte) (int, error) {
+	n, err := t.Conn.Write(p)
+	if err != nil {
+		t.unsent.Store(true)
+	}
+	return n, err
+}
+
+// lastWords bounds what is read of a server that hung up while we were writing.
+const (
+	lastWords     = 4 << 10
+	lastWordsWait = 200 * time.Millisecond
+)
+
+// Close closes the connection. A server that turns a client away says why and
+// hangs up at once; the library, which was writing, gives up without reading
+// that, so it is read here.
+func (t *tee) Close() error {
+	t.closing.Do(func() {
+		if !t.unsent.Load() || t.dropped.Load() {
+			return
+		}
+		t.Conn.SetReadDeadline(time.Now().Add(lastWordsWait)) // ends another reader too
+		buf := make([]byte, 1<<10)
+		for got := 0; got < lastWords; {
+			n, err := t.Read(buf)
+			if got += n; err != nil {
+				break
+			}
+		}
+	})
+	return t.Conn.Close()
 }
 
 func (t *tee) keep(p []byte) {
