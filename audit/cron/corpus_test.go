@@ -137,3 +137,53 @@ func TestRealTables(t *testing.T) {
 		t.Errorf("%d of %d jobs of real tables at medium or above", heavy, jobs)
 	}
 }
+
+// What distributions ship: every line is read, and none is odd.
+func TestStockTables(t *testing.T) {
+	shared(t, "corpus/stock/INDEX.md")
+	root := filepath.Join(os.Getenv("POSTERN_SHARED"), "corpus/stock")
+	files, err := filepath.Glob(filepath.Join(root, "*/etc/cron.d/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, _ := filepath.Glob(filepath.Join(root, "*/etc/crontab"))
+	ana, _ := filepath.Glob(filepath.Join(root, "*/etc/anacrontab"))
+	if len(files) == 0 || len(tables) == 0 || len(ana) == 0 {
+		t.Fatalf("%d files, %d crontabs, %d anacrontabs: the folder has moved", len(files), len(tables), len(ana))
+	}
+	jobs := 0
+	check := func(name string, tab *Table, data []byte) {
+		if string(tab.Bytes()) != string(data) {
+			t.Errorf("%s: printed differently", name)
+		}
+		if tab.Lost() > 0 || tab.Dropped {
+			t.Errorf("%s: %d lines lost, dropped %v: %s", name, tab.Lost(), tab.Dropped, tab.Reason)
+		}
+		for _, j := range tab.Jobs() {
+			jobs++
+			if j.Fate != FateRuns {
+				t.Errorf("%s:%d %v %s", name, j.Line, j.Fate, j.Reason)
+			}
+			if signs := Signs(j, j.Resolve("/root", tab.Daemon), SignContext{UID: 0, Daemon: tab.Daemon}); Severity(signs) >= Medium {
+				t.Errorf("%s:%d %q: %+v", name, j.Line, j.Raw, signs)
+			}
+		}
+	}
+	for _, f := range append(files, tables...) {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []Daemon{Debian, Cronie, SystemdCron} {
+			check(f, ParseTable(data, System, d, Options{Version: "3.0pl1-162"}), data)
+		}
+	}
+	for _, f := range ana {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(f, ParseAnacrontab(data, Options{}), data)
+	}
+	t.Logf("%d jobs", jobs)
+}

@@ -320,7 +320,7 @@ func (p *tableParser) command(j *Job) {
 		if i := strings.IndexByte(raw, 0); i >= 0 {
 			raw = raw[:i]
 		}
-		if rest, ok := strings.CutPrefix(raw, "-n"); ok && rest != "" && isBlank(rest[0]) && !olderThan(p.o.Version, 1, 5, 3) {
+		if rest, ok := strings.CutPrefix(raw, "-n"); ok && rest != "" && isBlank(rest[0]) && !olderThan(p.o.Version, 1, 6) {
 			j.MailOnly = true
 			raw = trimLeftBlank(rest)
 		}
@@ -424,7 +424,7 @@ func (p *tableParser) otherwise(j *Job) string {
 		return "a user table has no user column: the command is " + Quote(word)
 	case word == "*":
 		return "six time fields: the command begins with an asterisk"
-	case word == "-n" && d != Cronie:
+	case word == "-n":
 		return "the command is -n"
 	case hasOddBackslash(raw) && d != Busybox:
 		return "a backslash at the end joins no lines in this daemon"

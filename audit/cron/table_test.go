@@ -291,3 +291,80 @@ func FuzzTable(f *testing.F) {
 		TimerJobs("x.timer", "", ParseUnit(data), ParseUnit(data))
 	})
 }
+
+// systemd-cron 2.5.1, its generator run offline.
+func TestSystemdCron(t *testing.T) {
+	for _, c := range []struct {
+		line   string
+		fate   Fate
+		normal string
+	}{
+		{"* * * * * x", FateRuns, "* * * * *"},
+		{"@minutely x", FateRuns, "* * * * *"},
+		{"@REBOOT x", FateRuns, "@reboot"},
+		{"@quarterly x", FateRuns, "0 0 1 1,4,7,10 *"},
+		{"@foo x", FateLost, ""},
+		{"* * * * mon-sun x", FateRuns, "* * * * *"},
+		{"* * * * monday x", FateRuns, "* * * * 1"},
+		{"* * * november * x", FateLost, ""},
+		{"* * * * mon#4 x", FateOther, "* * * * 1"},
+		{"59-0 * * * * x", FateLost, ""},
+		{"5/10 * * * * x", FateRuns, "5 * * * *"},
+		{"+1 * * * * x", FateRuns, "1 * * * *"},
+		{"0~59 * * * * x", FateRuns, "* * * * * ~1"},
+		{"* * * * 1-8 x", FateRuns, "* * * * *"},
+		{"61 * * * * x", FateLost, ""},
+		{"** * * * * x", FateLost, ""},
+		{"? * * * * x", FateLost, ""},
+		{"* * 1-31/2 * 2 x", FateRuns, "* * 1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31 * 2"},
+		{"*/0 * * * * x", FateKills, ""},
+		{"* * * * *", FateLost, ""},
+		{"* * * * * x\r", FateRuns, "* * * * *"},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			tab := ParseTable([]byte(c.line+"\n"), User, SystemdCron, Options{})
+			e := tab.Entries[0]
+			if e.Fate != c.fate {
+				t.Errorf("%v (%s), want %v", e.Fate, e.Reason, c.fate)
+			}
+			if c.normal != "" && (e.Job == nil || e.Job.Schedule.Normal() != c.normal) {
+				t.Errorf("%+v, want %q", e.Job, c.normal)
+			}
+		})
+	}
+}
+
+func TestDaemonNames(t *testing.T) {
+	for d := Debian; d <= SystemdCron; d++ {
+		if got, ok := ParseDaemon(d.String()); !ok || got != d {
+			t.Errorf("%v is read as %v", d, got)
+		}
+	}
+	if _, ok := ParseDaemon("vixie"); ok {
+		t.Error("a daemon that is not known is read")
+	}
+}
+
+// cronie's releases differ in the tilde, in what may cling to an asterisk, and in
+// their bounds.
+func TestCronieReleases(t *testing.T) {
+	flood := strings.Repeat("# flood\n", 10100)
+	for _, c := range []struct {
+		line, version string
+		want          Fate
+	}{
+		{"~ * * * * x\n", "1.5.7", FateLost}, {"~ * * * * x\n", "1.7.2", FateRuns},
+		{"** * * * * x\n", "1.5.7-13.el9", FateOther}, {"** * * * * x\n", "1.7.2", FateLost},
+		{"* * * * * -n x\n", "1.5.7", FateOther}, {"* * * * * -n x\n", "1.7.2", FateRuns},
+		{flood + "* * * * * x\n", "1.5.2", FateRuns}, {flood + "* * * * * x\n", "1.5.7", FateDropped},
+	} {
+		jobs := ParseTable([]byte(c.line), User, Cronie, Options{Version: c.version}).Jobs()
+		got := FateLost
+		if len(jobs) == 1 {
+			got = jobs[0].Fate
+		}
+		if got != c.want {
+			t.Errorf("%q on %s: %v, want %v", clip(c.line, 30), c.version, got, c.want)
+		}
+	}
+}
