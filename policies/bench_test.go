@@ -71,6 +71,26 @@ func BenchmarkJudgeBig(b *testing.B) {
 	}
 }
 
+// BenchmarkJudgeHostile judges a host where n jobs and keys all fail.
+func BenchmarkJudgeHostile(b *testing.B) {
+	c := catalogueFor(b)
+	for _, n := range []int{1000, 2000, 4000} {
+		f := neutral()
+		for i := range n {
+			name := fmt.Sprintf("user%d", i)
+			f.AuthorizedKeys = append(f.AuthorizedKeys, facts.AuthorizedKey{User: name, Type: "ssh-dss", Weak: "DSA"})
+			f.Jobs = append(f.Jobs, facts.Job{Path: "/" + name, User: name, Severity: "critical", Deceptive: []string{name},
+				Signs:    []facts.Sign{{ID: "fetch-and-run", Severity: "critical"}, {ID: "miner", Severity: "critical"}},
+				Evidence: []facts.Evidence{{Path: "/" + name, Line: i}}, Targets: []facts.Target{{Path: name, Writable: name}}})
+		}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				c.Judge(f, JudgeOptions{})
+			}
+		})
+	}
+}
+
 func catalogueFor(tb testing.TB) *Catalogue {
 	tb.Helper()
 	c, err := Embedded()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,15 +29,11 @@ func TestExamples(t *testing.T) {
 }
 
 // TestNeutral holds the neutral host to its promise: nothing fails on it and
-// nothing is unknown, but for what only a strict list asks for.
+// nothing is unknown.
 func TestNeutral(t *testing.T) {
-	strict := map[string]bool{"login-banner": true} // a careful host may do without
 	outcomes, _ := catalogueFor(t).Judge(neutral(), JudgeOptions{})
 	for _, o := range outcomes {
-		switch {
-		case o.Verdict == Pass || o.Verdict == NotApplicable:
-		case strict[o.Rule] && o.Verdict == Fail:
-		default:
+		if o.Verdict != Pass && o.Verdict != NotApplicable {
 			t.Errorf("%s: %s: %s %s", o.Rule, o.Verdict, o.Message, o.Reason)
 		}
 	}
@@ -167,6 +164,12 @@ func TestReferences(t *testing.T) {
 		notes.Write(data)
 	}
 	all := notes.String()
+	// The notes shorten: "sshd-40,41,38".
+	for _, m := range regexp.MustCompile(`sshd-(\d\d(?:, ?\d\d)+)`).FindAllStringSubmatch(all, -1) {
+		for _, n := range strings.Split(m[1], ",") {
+			all += " sshd-" + strings.TrimSpace(n)
+		}
+	}
 	known := []string{
 		"anssi", "attack", "bsi", "cac", "cis-debian-12", "cis-rhel-9", "cis-ubuntu-24.04", "cve", "dev-sec",
 		"nist-800-53", "ovh-debian-cis", "pci-dss-4", "stig-rhel-9", "stig-ubuntu-24.04",
@@ -179,12 +182,6 @@ func TestReferences(t *testing.T) {
 			}
 			for _, id := range ids {
 				n++
-				if name == "attack" {
-					_, sub, ok := strings.Cut(id, ".")
-					if ok && strings.Contains(all, "."+sub) { // "T1036.005, .006"
-						continue
-					}
-				}
 				if !strings.Contains(all, strings.TrimPrefix(id, "ssh_")) {
 					t.Errorf("%s: %s %s is not in the notes", r.ID, name, id)
 				}

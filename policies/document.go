@@ -46,21 +46,13 @@ const (
 )
 
 // parse reads the file's bytes. It gives nil and faults where they are no YAML.
-func (d *document) parse(data []byte) (body ast.Node) {
+func (d *document) parse(data []byte) ast.Node {
 	if fault := tooMuch(data); fault != nil {
 		fault.Pos.File = d.name
 		d.faults = append(d.faults, *fault)
 		return nil
 	}
 	d.text = string(data)
-	// The parser has been seen to index past its tokens on broken input; a rule
-	// file is the operator's own, and a fault serves him better than a trace.
-	defer func() {
-		if p := recover(); p != nil {
-			body = nil
-			d.fault(Pos{File: d.name}, "the YAML parser gave up on this file", "reduce it until it parses")
-		}
-	}()
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		pos := Pos{File: d.name}

@@ -427,3 +427,23 @@ func TestSentences(t *testing.T) {
 		})
 	}
 }
+
+// TestConcurrent judges many hosts at once by one catalogue: the race detector
+// looks on in the long runs, here the outcomes must agree.
+func TestConcurrent(t *testing.T) {
+	c := catalogueFor(t)
+	want, _ := c.Judge(neutral(), JudgeOptions{})
+	results := make(chan []Outcome)
+	const hosts = 16
+	for range hosts {
+		go func() {
+			got, _ := c.Judge(neutral(), JudgeOptions{})
+			results <- got
+		}()
+	}
+	for range hosts {
+		if d := cmp.Diff(want, <-results); d != "" {
+			t.Error(d)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func neutral() *facts.Facts {
 			PermitRootLogin: "no", PubkeyAuthentication: true, IgnoreRhosts: "yes", UsePAM: true, StrictModes: true,
 			MaxAuthTries: 4, LoginGraceTime: 60, MaxStartups: "10:30:60", ClientAliveInterval: 300,
 			AllowTCPForwarding: "no", AllowStreamLocalForwarding: "no", DisableForwarding: true,
-			GatewayPorts: "no", PermitTunnel: "no", LogLevel: "VERBOSE", Compression: "no", Banner: "none",
+			GatewayPorts: "no", PermitTunnel: "no", LogLevel: "VERBOSE", Compression: "no", Banner: "/etc/issue.net",
 			Ciphers:                  []string{"chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com"},
 			MACs:                     []string{"hmac-sha2-256-etm@openssh.com"},
 			KexAlgorithms:            []string{"sntrup761x25519-sha512@openssh.com", "curve25519-sha256"},
