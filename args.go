@@ -2,115 +2,183 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/urfave/cli/v2"
 )
 
-// reorder moves flags in front of the other arguments, since cli v2 stops at the
-// first argument that is no flag and would take the rest for hosts: flags may
-// stand anywhere on the line. It gives the words for App.Run: name, command,
-// subcommand, flags, "--", arguments. No argument that begins with "-" is ever
-// passed on as a host, not even after "--".
-func reorder(app *cli.App, args []string) ([]string, error) {
-	if len(args) == 0 {
-		return args, nil
-	}
-	var (
-		path   []string // command words
-		flags  []string
-		rest   []string
-		cmds   = app.Commands
-		cmd    *cli.Command
-		queued [][]string // flags met before the command that knows them
-	)
-	known := func(name string) cli.Flag {
-		if cmd != nil {
-			return find(cmd.Flags, name)
-		}
-		return nil
-	}
-	words := args[1:]
-	for i := 0; i < len(words); i++ {
-		w := words[i]
-		switch {
-		case w == "--":
-			for _, r := range words[i+1:] {
-				if strings.HasPrefix(r, "-") && r != "-" {
-					return nil, usagef("%q begins with \"-\" and cannot be a host or a file", r).hint("write ./%s for a file of that name", r)
-				}
-				rest = append(rest, r)
-			}
-			i = len(words)
-		case strings.HasPrefix(w, "-") && w != "-":
-			name, _, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
-			f := known(name)
-			if f == nil && cmd == nil {
-				f = findAny(app.Commands, name)
-			}
-			if f == nil {
-				if help(name) {
-					flags = append(flags, "--help")
-					continue
-				}
-				if cmd == nil && (name == "version" || name == "v") {
-					path = append(path, "version")
-					continue
-				}
-				return nil, unknownFlag(cmd, w, name)
-			}
-			word := []string{w}
-			if !hasValue && takesValue(f) {
-				if i+1 >= len(words) {
-					return nil, usagef("flag %s needs a value", w).hint("see postern %s--help", prefix(cmd))
-				}
-				i++
-				// "--flag=value" keeps a value that begins with "-" from being read as a flag.
-				word = []string{w + "=" + words[i]}
-			}
-			if cmd == nil {
-				queued = append(queued, word)
-			} else {
-				flags = append(flags, word...)
-			}
-		default:
-			if c := command(cmds, w); c != nil && len(rest) == 0 {
-				cmd, cmds = c, c.Subcommands
-				path = append(path, c.Name)
-				continue
-			}
-			if cmd == nil {
-				return nil, unknownCommand(app.Commands, "", w)
-			}
-			if len(cmds) > 0 && cmd.Action == nil {
-				return nil, unknownCommand(cmds, cmd.Name+" ", w)
-			}
-			rest = append(rest, w)
-		}
-	}
-	for _, q := range queued {
-		name, _, _ := strings.Cut(strings.TrimLeft(q[0], "-"), "=")
-		if known(name) == nil {
-			return nil, unknownFlag(cmd, q[0], name)
-		}
-		flags = append(flags, q...)
-	}
-	out := append([]string{args[0]}, path...)
-	out = append(out, flags...)
-	if len(rest) > 0 {
-		out = append(append(out, "--"), rest...)
-	}
-	return out, nil
+// line is a command line as postern understands it.
+type line struct {
+	path  []*cli.Command // command and subcommand
+	words []string       // for App.Run: name, commands, flags, "--", arguments
+	help  bool           // help was asked for, and nothing else is done
 }
 
-func help(name string) bool { return name == "help" || name == "h" }
-
-func prefix(cmd *cli.Command) string {
-	if cmd == nil {
-		return ""
+// parseLine moves flags in front of the other arguments, since cli v2 stops at
+// the first argument that is no flag and would take the rest for hosts: flags may
+// stand anywhere on the line. No argument that begins with "-" is ever passed on
+// as a host, not even after "--".
+func parseLine(app *cli.App, args []string) (*line, error) {
+	r := &reader{cmds: app.Commands, app: app, given: map[string]string{}}
+	for r.words = args[min(1, len(args)):]; len(r.words) > 0; {
+		w := r.words[0]
+		r.words = r.words[1:]
+		if err := r.word(w); err != nil {
+			return nil, err
+		}
 	}
-	return cmd.Name + " "
+	if err := r.early(); err != nil {
+		return nil, err
+	}
+	l := &line{path: r.path, help: r.help, words: []string{"postern"}}
+	for _, c := range r.path {
+		l.words = append(l.words, c.Name)
+	}
+	l.words = append(l.words, r.flags...)
+	if len(r.rest) > 0 {
+		l.words = append(append(l.words, "--"), r.rest...)
+	}
+	return l, nil
+}
+
+// reader takes a command line apart, word by word.
+type reader struct {
+	app   *cli.App
+	words []string       // still to be read
+	cmds  []*cli.Command // that may come next
+	path  []*cli.Command
+	flags []string
+	rest  []string
+	queue []queued          // flags that came before the command that knows them
+	given map[string]string // flag by its first name -> as it was written
+	help  bool
+}
+
+type queued struct{ written, name, value string }
+
+func (r *reader) cmd() *cli.Command {
+	if len(r.path) == 0 {
+		return nil
+	}
+	return r.path[len(r.path)-1]
+}
+
+func (r *reader) word(w string) error {
+	switch {
+	case w == "--":
+		for _, a := range r.words {
+			if strings.HasPrefix(a, "-") && a != "-" {
+				return usagef("%q begins with \"-\" and cannot be a host or a file", a).hint("for a file of that name write ./%s", a)
+			}
+			r.rest = append(r.rest, a)
+		}
+		r.words = nil
+		return nil
+	case strings.HasPrefix(w, "-") && w != "-":
+		return r.flag(w)
+	}
+	if len(r.rest) == 0 {
+		if c := command(r.cmds, w); c != nil {
+			r.path, r.cmds = append(r.path, c), c.Subcommands
+			return nil
+		}
+		if len(r.path) == 0 && w == "help" {
+			r.help = true
+			return nil
+		}
+		if len(r.cmds) > 0 {
+			return unknownCommand(r.cmds, r.path, w)
+		}
+	}
+	r.rest = append(r.rest, w)
+	return nil
+}
+
+// flag reads a flag, and its value from the next word where it takes one.
+func (r *reader) flag(w string) error {
+	written, value, hasValue := strings.Cut(w, "=")
+	name := strings.TrimLeft(written, "-")
+	f := r.find(name)
+	if f == nil {
+		switch {
+		case name == "help" || name == "h":
+			r.help = true
+			return nil
+		case len(r.path) == 0 && (name == "version" || name == "v"):
+			r.path, r.cmds = []*cli.Command{command(r.app.Commands, "version")}, nil
+			return nil
+		}
+		return unknownFlag(r.app, r.path, written)
+	}
+	if takesValue(f) {
+		if !hasValue {
+			if len(r.words) == 0 {
+				return usagef("flag %s needs a value", written).hint("see %s --help", commandName(r.path))
+			}
+			// The flag behind it is hardly meant as its value.
+			if next, _, _ := strings.Cut(r.words[0], "="); strings.HasPrefix(next, "-") && next != "-" && r.find(strings.TrimLeft(next, "-")) != nil {
+				return usagef("flag %s needs a value, and %s is the next flag", written, next).hint("if %q is the value, write %s=%s", r.words[0], written, r.words[0])
+			}
+			value, r.words = r.words[0], r.words[1:]
+		}
+		if value == "" {
+			return usagef("flag %s has an empty value", written).hint("is a variable of the shell not set? leave the flag out for its default")
+		}
+		if err := checkValue(f, written, value); err != nil {
+			return err
+		}
+		// "--flag=value" keeps a value that begins with "-" from being read as a flag.
+		w = written + "=" + value
+	} else if hasValue && value != "true" && value != "false" {
+		return usagef("flag %s takes no value, %q was given", written, value).hint("it is on when it is there")
+	}
+	if len(r.cmds) > 0 { // a command is still to come
+		r.queue = append(r.queue, queued{written, name, w})
+		return nil
+	}
+	return r.add(f, written, w)
+}
+
+// add takes a flag over. A second value would silently replace the first one.
+func (r *reader) add(f cli.Flag, written, w string) error {
+	first := f.Names()[0]
+	if before, twice := r.given[first]; twice && !repeatable(f) {
+		return usagef("flag %s stands twice on the line (%s and %s)", written, before, w).hint("keep one of them")
+	}
+	r.given[first] = w
+	r.flags = append(r.flags, w)
+	return nil
+}
+
+// early gives the flags that came before the command to it.
+func (r *reader) early() error {
+	for _, q := range r.queue {
+		f := r.find(q.name)
+		if f == nil || len(r.cmds) > 0 {
+			return unknownFlag(r.app, r.path, q.written)
+		}
+		if err := r.add(f, q.written, q.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find gives the flag of that name of the command, or before a command was read,
+// of any.
+func (r *reader) find(name string) cli.Flag {
+	if c := r.cmd(); c != nil && len(c.Subcommands) == 0 {
+		return find(c.Flags, name)
+	} else if c != nil {
+		return findAny(c.Subcommands, name)
+	}
+	if name == "v" { // alone it asks for the version
+		return nil
+	}
+	return findAny(r.app.Commands, name)
 }
 
 func command(cmds []*cli.Command, name string) *cli.Command {
@@ -150,17 +218,36 @@ func takesValue(f cli.Flag) bool {
 	return !isBool
 }
 
-func unknownFlag(cmd *cli.Command, word, name string) error {
+func repeatable(f cli.Flag) bool {
+	_, ok := f.(*cli.StringSliceFlag)
+	return ok || !takesValue(f)
+}
+
+// checkValue refuses what a flag's type cannot hold.
+func checkValue(f cli.Flag, written, value string) error {
+	switch f.(type) {
+	case *cli.IntFlag:
+		if _, err := strconv.Atoi(value); err != nil {
+			return usagef("flag %s needs a whole number, not %q", written, value)
+		}
+	case *cli.DurationFlag:
+		if _, err := time.ParseDuration(value); err != nil {
+			return usagef("flag %s needs a time, not %q", written, value).hint("a time has a unit: 30s, 2m, 1m30s")
+		}
+	}
+	return nil
+}
+
+func unknownFlag(app *cli.App, path []*cli.Command, written string) error {
+	where := commandName(path)
+	e := usagef("%s knows no flag %s", where, written)
+	name := strings.TrimLeft(written, "-")
 	var names []string
-	where := "postern"
-	if cmd != nil {
-		where = "postern " + cmd.Name
-		for _, f := range cmd.Flags {
+	if len(path) > 0 {
+		for _, f := range path[len(path)-1].Flags {
 			names = append(names, f.Names()...)
 		}
 	}
-	shown, _, _ := strings.Cut(word, "=")
-	e := usagef("%s knows no flag %s", where, shown)
 	if n := near(name, names); n != "" {
 		dash := "--"
 		if len(n) == 1 {
@@ -168,19 +255,25 @@ func unknownFlag(cmd *cli.Command, word, name string) error {
 		}
 		return e.hint("did you mean %s%s?", dash, n)
 	}
+	if find := findAny(app.Commands, name); find != nil && len(path) > 0 {
+		return e.hint("other commands have it; see %s --help for what this one takes", where)
+	}
 	return e.hint("see %s --help", where)
 }
 
-func unknownCommand(cmds []*cli.Command, before, word string) error {
+func unknownCommand(cmds []*cli.Command, path []*cli.Command, word string) error {
 	var names []string
 	for _, c := range cmds {
 		if !c.Hidden {
 			names = append(names, c.Name)
 		}
 	}
-	e := usagef("there is no command %q", before+word)
+	e := usagef("%s knows no command %q", commandName(path), word)
 	if n := near(word, names); n != "" {
-		return e.hint("did you mean postern %s%s?", before, n)
+		return e.hint("did you mean %s %s?", commandName(path), n)
+	}
+	if len(path) == 0 && strings.ContainsAny(word, "@.:") {
+		return e.hint("to look at a host: postern audit %s", word)
 	}
 	return e.hint("commands: %s", strings.Join(names, ", "))
 }
@@ -189,7 +282,8 @@ func unknownCommand(cmds []*cli.Command, before, word string) error {
 func near(word string, names []string) string {
 	best, bestDistance := "", len(word)/3+2
 	for _, n := range names {
-		if d := levenshtein.ComputeDistance(word, n); d < bestDistance {
+		// A name of which nothing is left after the changes is not near.
+		if d := levenshtein.ComputeDistance(word, n); d < bestDistance && d < min(len(word), len(n)) {
 			best, bestDistance = n, d
 		}
 	}

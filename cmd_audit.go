@@ -1,12 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/urfave/cli/v2"
 
 	"github.com/postern-ssh/postern/audit"
@@ -21,45 +20,67 @@ import (
 func auditCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "audit",
+		Category:  lookAtHosts,
 		Usage:     "judge hosts and report",
-		ArgsUsage: "[hosts…]",
-		Description: `Hosts are names, globs, groups (@web) or labels (env=prod) of the inventory,
-or user@host:port. Exit codes: 0 nothing to act on; 1 findings at or above
---fail-on, or expired waivers; 2 usage or input error; 3 nothing found, but
-hosts or rules that matter could not be judged.`,
-		Flags: concat(sourceFlags(), ruleFlags(), outputFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "archive", Usage: "keep the run in `DIR` instead of the XDG state folder"},
-			&cli.BoolFlag{Name: "no-history", Usage: "keep nothing of this run"},
-		}),
+		ArgsUsage: "[HOST...]",
+		Description: `A HOST is a name, a glob (web*), a group (@web) or a label (env=prod) of the
+inventory, or user@host:port. "!" in front of one takes it away. Without any, all
+hosts of the inventory are audited.
+
+Exit codes: 0 nothing to act on; 1 findings at or above --fail-on, or waivers
+that have run out; 2 a mistake on the command line or in a file; 3 nothing found,
+but hosts or rules that matter could not be judged.`,
+		Flags: concat(sourceFlags(), ruleFlags(), outputFlags(), keepFlags()),
 		Action: func(c *cli.Context) error {
 			if err := positive(c); err != nil {
+				return err
+			}
+			if c.IsSet("archive") && c.Bool("no-history") {
+				return usagef("--archive keeps the run and --no-history does not").hint("leave one of them out")
+			}
+			how, err := readRequest(c, s)
+			if err != nil {
 				return err
 			}
 			sel, err := choose(c, s)
 			if err != nil {
 				return err
 			}
-			return runAudit(c, s, sel)
+			if !c.Bool("no-history") {
+				how.keep = stateDir()
+				if c.IsSet("archive") {
+					how.keep = c.String("archive")
+				}
+			}
+			return runAudit(c, s, sel, how)
 		},
 	}
 }
 
 func ruleFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "profile", Value: policies.DefaultProfile, Usage: "judge by the rules of `NAME`: baseline or all"},
-		&cli.StringSliceFlag{Name: "only", Usage: "judge by `RULE` alone; may be repeated"},
-		&cli.StringSliceFlag{Name: "skip", Usage: "leave out `RULE`; may be repeated"},
-		&cli.StringFlag{Name: "fail-on", Value: string(policies.Medium), Usage: "exit with 1 for findings of this `SEVERITY` or above: critical, high, medium, low, info"},
+		&cli.StringFlag{Category: "Rules", Name: "profile", Value: policies.DefaultProfile, Usage: "judge by the rules of `NAME`, baseline or all"},
+		&cli.StringSliceFlag{Category: "Rules", Name: "only", Usage: "judge by `RULE` alone, or a glob; may be repeated"},
+		&cli.StringSliceFlag{Category: "Rules", Name: "skip", Usage: "leave out `RULE`, or a glob; may be repeated"},
+		&cli.StringFlag{Category: "Rules", Name: "fail-on", Value: string(policies.Medium),
+			Usage: "exit with 1 from `SEVERITY` on: critical, high, medium, low or info"},
 	}
 }
 
 func outputFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "format", Value: "text", Usage: "`text|json|jsonl`"},
-		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the report to `FILE`"},
-		&cli.StringFlag{Name: "color", Value: "auto", Usage: "`auto|always|never`"},
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show passed and not-applicable rules too"},
-		&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords and tokens in job lines"},
+		&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text, json or jsonl"},
+		&cli.StringFlag{Category: "Report", Name: "output", Aliases: []string{"o"}, Usage: "write the report to `FILE`, whole or not at all"},
+		&cli.StringFlag{Category: "Report", Name: "color", Value: "auto", Usage: "auto, always or never"},
+		&cli.BoolFlag{Category: "Report", Name: "verbose", Aliases: []string{"v"}, Usage: "show also what passes, and all evidence"},
+		&cli.BoolFlag{Category: "Report", Name: "show-secrets", Usage: "do not mask passwords and tokens in job lines"},
+	}
+}
+
+func keepFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Category: "Keeping the run", Name: "archive", Usage: "keep the run below `DIR`, not in the XDG state folder"},
+		&cli.BoolFlag{Category: "Keeping the run", Name: "no-history", Usage: "keep nothing of this run"},
 	}
 }
 
@@ -71,47 +92,72 @@ func concat(lists ...[]cli.Flag) []cli.Flag {
 	return all
 }
 
-// runAudit judges a selection, reports it, keeps it, and gives the exit code.
-func runAudit(c *cli.Context, s streams, sel *selection) error {
-	catalogue, judge, err := judgement(c)
-	if err != nil {
-		return err
+// request is how to judge and report, read from the flags before any host is
+// looked at: a slip of the finger must not cost a run.
+type request struct {
+	catalogue *policies.Catalogue
+	judge     func(*facts.Facts, inventory.Host) ([]policies.Outcome, int)
+	keep      string // folder of kept runs; "" keeps nothing
+}
+
+func readRequest(c *cli.Context, s streams) (*request, error) {
+	if err := severity(c.String("fail-on")); err != nil {
+		return nil, err
 	}
+	if _, err := formatter(c, s, &output{}, io.Discard); err != nil {
+		return nil, err
+	}
+	catalogue, err := policies.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := catalogue.Choose(policies.Choice{
+		Profile: c.String("profile"), Only: c.StringSlice("only"), Skip: c.StringSlice("skip"),
+	})
+	if err != nil {
+		return nil, usagef("%s", err)
+	}
+	return &request{catalogue: catalogue, judge: func(f *facts.Facts, h inventory.Host) ([]policies.Outcome, int) {
+		return chosen.Judge(f, policies.JudgeOptions{Host: h.Name, Now: time.Now(), Waivers: waivers(h)})
+	}}, nil
+}
+
+// runAudit judges a selection, reports it, keeps it, and gives the exit code.
+func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 	out, err := openOutput(c, s)
 	if err != nil {
 		return err
 	}
 	defer out.abandon()
-	handler, err := formatter(c, s, out)
-	if err != nil {
-		return err
-	}
 	start := time.Now()
 	run := &audit.Run{
-		ID: history.NewID(start), Tool: toolVersion(), Catalogue: catalogue.Version(), Hash: catalogue.Hash(),
+		ID: history.NewID(start), Tool: toolVersion(), Catalogue: how.catalogue.Version(), Hash: how.catalogue.Hash(),
 		Profile: c.String("profile"), Parameters: parameters(c), Scope: sel.scope, Start: start.UTC(),
-		Rules: ruleInfos(catalogue),
+		Rules: ruleInfos(how.catalogue),
 	}
-	handlers := []audit.Handler{}
+	var handlers []audit.Handler
 	var kept *history.Recorder
-	if !c.Bool("no-history") {
-		dir := c.String("archive")
-		if dir == "" {
-			dir = stateDir()
-		}
-		kept, err = history.Store{Dir: dir}.Create(run, func(w io.Writer) audit.Handler { return &report.Lines{W: w} })
-		if err != nil {
-			fmt.Fprintf(s.err, "postern: warning: %s\nhint: choose another folder with --archive DIR, or --no-history\n", err)
-		} else {
+	if how.keep != "" {
+		kept, err = history.Store{Dir: how.keep}.Create(run, func(w io.Writer) audit.Handler { return &report.Lines{W: w} })
+		switch {
+		case err == nil:
 			handlers = append(handlers, kept)
+		case c.IsSet("archive"):
+			return usagef("--archive: %s", err)
+		default:
+			fmt.Fprintf(s.err, "postern: warning: %s\nhint: choose another folder with --archive DIR, or --no-history\n", visible(err.Error()))
 		}
 	}
 	bar := newProgress(s, len(sel.targets))
+	defer bar.finish()
+	handler, err := formatter(c, s, out, bar.before(out))
+	if err != nil {
+		return err
+	}
 	fleet, err := audit.Hosts(c.Context, run, sel.targets, audit.Options{
-		Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"), Judge: judge,
+		Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"), Judge: how.judge,
 		FailOn: policies.Severity(c.String("fail-on")), Progress: bar.show,
-	}, report.Multi(append(handlers, handler)...))
-	bar.finish()
+	}, report.Multi(append(handlers, ending{bar}, handler)...))
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
@@ -119,7 +165,7 @@ func runAudit(c *cli.Context, s streams, sel *selection) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	if kept != nil && kept.Err() != nil {
-		fmt.Fprintf(s.err, "postern: warning: %s\n", kept.Err())
+		fmt.Fprintf(s.err, "postern: warning: %s\n", visible(kept.Err().Error()))
 	}
 	if fleet.Summary.Exit != 0 {
 		return exitCode(fleet.Summary.Exit)
@@ -127,32 +173,23 @@ func runAudit(c *cli.Context, s streams, sel *selection) error {
 	return nil
 }
 
-// judgement compiles the rules that flags choose.
-func judgement(c *cli.Context) (*policies.Catalogue, func(*facts.Facts, inventory.Host) ([]policies.Outcome, int), error) {
-	if err := severity(c.String("fail-on")); err != nil {
-		return nil, nil, err
-	}
-	catalogue, err := policies.Embedded()
-	if err != nil {
-		return nil, nil, err
-	}
-	chosen, err := catalogue.Choose(policies.Choice{
-		Profile: c.String("profile"), Only: c.StringSlice("only"), Skip: c.StringSlice("skip"),
-	})
-	if err != nil {
-		return nil, nil, &usageError{text: err.Error()}
-	}
-	return catalogue, func(f *facts.Facts, h inventory.Host) ([]policies.Outcome, int) {
-		return chosen.Judge(f, policies.JudgeOptions{Host: h.Name, Now: time.Now(), Waivers: waivers(h)})
-	}, nil
-}
+// ending ends the progress line before the last part of the report is written.
+type ending struct{ bar *progress }
+
+func (ending) Begin(*audit.Run) error               { return nil }
+func (ending) Host(*audit.Host) error               { return nil }
+func (e ending) End(*audit.Run, *audit.Fleet) error { e.bar.finish(); return nil }
 
 func severity(name string) error {
 	switch policies.Severity(name) {
 	case policies.Critical, policies.High, policies.Medium, policies.Low, policies.Info:
 		return nil
 	}
-	return usagef("--fail-on %q is no severity", name).hint("one of critical, high, medium, low, info")
+	names := []string{"critical", "high", "medium", "low", "info"}
+	if n := near(name, names); n != "" {
+		return usagef("--fail-on %q is no severity", name).hint("did you mean %s?", n)
+	}
+	return usagef("--fail-on %q is no severity", name).hint("one of %s", strings.Join(names, ", "))
 }
 
 func waivers(h inventory.Host) []policies.Waiver {
@@ -190,66 +227,27 @@ func ruleInfos(cat *policies.Catalogue) []audit.RuleInfo {
 	return infos
 }
 
-// formatter is the report that --format names.
-func formatter(c *cli.Context, s streams, w *output) (audit.Handler, error) {
+// formatter is the report that --format names, written to w; width and colour
+// are those of o.
+func formatter(c *cli.Context, s streams, o *output, w io.Writer) (audit.Handler, error) {
+	switch v := c.String("color"); v {
+	case "auto", "always", "never":
+	default:
+		return nil, usagef("--color %q is not known", v).hint("one of auto, always, never")
+	}
 	mask := cron.Mask
 	if c.Bool("show-secrets") {
 		mask = nil
 	}
 	switch f := c.String("format"); f {
 	case "text":
-		return &report.Text{W: w, Width: s.width(w.terminal()), Color: s.colour(c.String("color"), w.terminal()),
-			Verbose: c.Bool("verbose"), Mask: mask}, colourFlag(c)
+		return &report.Text{W: w, Width: s.width(o.out), Color: s.colour(c.String("color"), o.out),
+			Verbose: c.Bool("verbose"), Mask: mask}, nil
 	case "json":
-		return &report.JSON{W: w, Mask: mask}, colourFlag(c)
+		return &report.JSON{W: w, Mask: mask}, nil
 	case "jsonl":
-		return &report.Lines{W: w, Mask: mask}, colourFlag(c)
+		return &report.Lines{W: w, Mask: mask}, nil
 	default:
 		return nil, usagef("--format %q is not known", f).hint("one of text, json, jsonl")
-	}
-}
-
-func colourFlag(c *cli.Context) error {
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-		return nil
-	default:
-		return usagef("--color %q is not known", v).hint("one of auto, always, never")
-	}
-}
-
-// output is stdout, or a file that appears whole or not at all. Standard output
-// is written as the report comes.
-type output struct {
-	io.Writer
-	file *renameio.PendingFile
-	out  io.Writer
-}
-
-func openOutput(c *cli.Context, s streams) (*output, error) {
-	name := c.String("output")
-	if name == "" || name == "-" {
-		return &output{Writer: s.out, out: s.out}, nil
-	}
-	f, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o600))
-	if err != nil {
-		return nil, usagef("-o %s: %s", name, err)
-	}
-	return &output{Writer: f, file: f, out: &bytes.Buffer{}}, nil
-}
-
-// terminal is the writer whose width and colour count: none for a file.
-func (o *output) terminal() io.Writer { return o.out }
-
-func (o *output) keep() error {
-	if o.file == nil {
-		return nil
-	}
-	return o.file.CloseAtomicallyReplace()
-}
-
-func (o *output) abandon() {
-	if o.file != nil {
-		o.file.Cleanup()
 	}
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 
 	"github.com/urfave/cli/v2"
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/postern-ssh/postern/audit"
 	"github.com/postern-ssh/postern/e2e/demo"
@@ -12,16 +15,22 @@ import (
 
 func demoCommand(s streams) *cli.Command {
 	return &cli.Command{
-		Name:      "demo",
-		Usage:     "audit an embedded fleet of four hosts on this machine",
-		ArgsUsage: " ",
+		Name:     "demo",
+		Category: aboutPostern,
+		Usage:    "audit a fleet of four hosts inside this program",
 		Description: `Starts SSH servers on loopback that answer with recordings of real hosts, and
-audits them by the real way: hardened, stock, breached, dead. Nothing is kept.`,
+audits them by the real way: hardened, stock, breached, dead. Nothing is kept, and
+nothing outside this machine is asked. It exits with 1: one of the hosts was
+broken into.`,
 		Flags: concat(ruleFlags(), outputFlags(), []cli.Flag{
-			&cli.BoolFlag{Name: "serve", Usage: "keep the fleet running and print an inventory to try other commands on"},
+			&cli.BoolFlag{Category: "Trying by hand", Name: "serve", Usage: "keep the fleet up, and print commands to try on it"},
 		}),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
+				return err
+			}
+			how, err := readRequest(c, s)
+			if err != nil {
 				return err
 			}
 			fleet, err := demo.Start(c.Context)
@@ -32,12 +41,12 @@ audits them by the real way: hardened, stock, breached, dead. Nothing is kept.`,
 			if c.Bool("serve") {
 				return serveDemo(c, s, fleet)
 			}
-			return auditDemo(c, s, fleet)
+			return auditDemo(c, s, fleet, how)
 		},
 	}
 }
 
-func auditDemo(c *cli.Context, s streams, fleet *demo.Fleet) error {
+func auditDemo(c *cli.Context, s streams, fleet *demo.Fleet, how *request) error {
 	inv, err := readInventory(fleet.Inventory)
 	if err != nil {
 		return err
@@ -51,16 +60,38 @@ func auditDemo(c *cli.Context, s streams, fleet *demo.Fleet) error {
 		sel.add(h, audit.SSH{Dialer: dialer, Host: h})
 	}
 	sel.scope.Inventory, sel.scope.Hash = "demo", inv.Hash
-	return runAudit(c, s, sel)
+	return runAudit(c, s, sel, how)
 }
 
 func serveDemo(c *cli.Context, s streams, fleet *demo.Fleet) error {
+	self := "postern"
+	if path, err := os.Executable(); err == nil && !onPath("postern") {
+		self = path
+	}
+	self = shellWord(self)
+	at := "-i " + shellWord(fleet.Inventory)
+	login := at + " --known-hosts " + shellWord(fleet.Known)
 	fmt.Fprintf(s.out, `The demo fleet is up until Ctrl-C. In another terminal:
 
-  postern audit -i %[1]s --known-hosts %[2]s
-  postern facts -i %[1]s --known-hosts %[2]s breached
-  postern inventory -i %[1]s
-`, fleet.Inventory, fleet.Known)
+  %[1]s inventory %[2]s
+  %[1]s audit %[3]s
+  %[1]s audit breached stock --only '*root*' %[3]s
+  %[1]s facts breached %[3]s
+  %[1]s report last --format json
+`, self, at, login)
 	<-c.Context.Done()
 	return nil
+}
+
+func onPath(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
+}
+
+// shellWord quotes for a POSIX shell, where that is needed.
+func shellWord(s string) string {
+	if quoted, err := syntax.Quote(s, syntax.LangPOSIX); err == nil {
+		return quoted
+	}
+	return s
 }

@@ -17,13 +17,14 @@ import (
 func factsCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "facts",
-		Usage:     "show what rules can ask; with a source, what the answers are there",
-		ArgsUsage: "[hosts…]",
-		Description: `Without a source: the vocabulary. With hosts, --local, --root or --snapshot: one
-JSON object a host and line, with what is unknown and why. Exit code 3 when a
-host could not be read.`,
+		Category:  lookAtHosts,
+		Usage:     "show what rules can ask, or what the answers are on a host",
+		ArgsUsage: "[HOST...]",
+		Description: `Without a source: the vocabulary. With hosts, -i, --local, --root or --snapshot:
+a line of JSON a host, with what is unknown and why. Exit code 3 when a host could
+not be read.`,
 		Flags: concat(sourceFlags(), []cli.Flag{
-			&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords and tokens in job lines"},
+			&cli.BoolFlag{Category: "Report", Name: "show-secrets", Usage: "do not mask passwords and tokens in job lines"},
 		}),
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() && !c.Bool("local") && !c.IsSet("root") && !c.IsSet("snapshot") && !c.IsSet("inventory") {
@@ -48,27 +49,38 @@ type hostFacts struct {
 	Facts *facts.Facts `json:"facts,omitempty"`
 }
 
+// printFacts reads the hosts side by side and prints them in their order.
 func printFacts(c *cli.Context, s streams, sel *selection) error {
+	type pending struct {
+		line chan hostFacts
+		t    audit.Target
+	}
+	parallel := min(c.Int("parallel"), len(sel.targets))
+	queue := make(chan pending, parallel) // bounds how far the readers run ahead of the printer
+	todo := make(chan pending)
+	for range parallel {
+		go func() {
+			for p := range todo {
+				p.line <- factsOf(c, p.t)
+			}
+		}()
+	}
+	go func() {
+		defer close(queue)
+		defer close(todo)
+		for _, t := range sel.targets {
+			p := pending{make(chan hostFacts, 1), t}
+			queue <- p
+			todo <- p
+		}
+	}()
 	enc := json.NewEncoder(s.out)
 	failed := false
-	for _, t := range sel.targets {
-		ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-		snap, err := t.Source.Snapshot(ctx)
-		cancel()
-		line := hostFacts{Host: t.Host.Name}
-		if err != nil {
-			line.Error = err.Error()
+	for p := range queue {
+		line := <-p.line
+		if line.Error != "" {
 			failed = true
-			fmt.Fprintf(s.err, "postern: %s\n", err)
-		}
-		if snap != nil {
-			line.Facts = facts.From(snap, facts.Options{
-				Now: time.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: audit.Expectations(t.Host.Expect),
-			})
-			if !c.Bool("show-secrets") {
-				line.Facts.Mask(cron.Mask)
-			}
-			line.Facts.Map(report.Inline)
+			fmt.Fprintf(s.err, "postern: %s\n", line.Error)
 		}
 		if err := enc.Encode(line); err != nil {
 			return err
@@ -78,4 +90,29 @@ func printFacts(c *cli.Context, s streams, sel *selection) error {
 		return exitCode(audit.ExitUnknown)
 	}
 	return nil
+}
+
+// factsOf reads one host. A failure is a line like any other.
+func factsOf(c *cli.Context, t audit.Target) hostFacts {
+	line := hostFacts{Host: report.Inline(t.Host.Name)}
+	if c.Context.Err() != nil {
+		line.Error = line.Host + ": not looked at: interrupted"
+		return line
+	}
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	snap, err := t.Source.Snapshot(ctx)
+	if err != nil {
+		line.Error = report.Inline(err.Error())
+	}
+	if snap != nil {
+		line.Facts = facts.From(snap, facts.Options{
+			Now: time.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: audit.Expectations(t.Host.Expect),
+		})
+		if !c.Bool("show-secrets") {
+			line.Facts.Mask(cron.Mask)
+		}
+		line.Facts.Map(report.Inline)
+	}
+	return line
 }

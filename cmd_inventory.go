@@ -17,11 +17,14 @@ import (
 func inventoryCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "inventory",
+		Category:  lookAtHosts,
 		Usage:     "show which hosts there are, and from which line",
-		ArgsUsage: "[hosts…]",
+		ArgsUsage: "[HOST...]",
+		Description: `Nothing is asked of the hosts. A HOST is as for postern audit: a name, a glob, a
+group (@web), a label (env=prod), "!" in front of one takes it away.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "inventory", Aliases: []string{"i"}, Usage: "read hosts from `FILE`"},
-			&cli.StringFlag{Name: "format", Value: "text", Usage: "`text|json`"},
+			inventoryFlag(),
+			&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text or json"},
 		},
 		Action: func(c *cli.Context) error {
 			inv, err := loadInventory(c, s)

@@ -16,12 +16,13 @@ import (
 
 func rulesCommand(s streams) *cli.Command {
 	return &cli.Command{
-		Name:  "rules",
-		Usage: "list, show and test the rules",
+		Name:     "rules",
+		Category: theRules,
+		Usage:    "list, show and test the rules",
 		Subcommands: []*cli.Command{
 			{
-				Name: "list", Usage: "list the rules", ArgsUsage: " ",
-				Flags: []cli.Flag{&cli.StringFlag{Name: "profile", Value: policies.ProfileAll, Usage: "only the rules of `NAME`: baseline or all"}},
+				Name: "list", Usage: "list the rules",
+				Flags: []cli.Flag{&cli.StringFlag{Name: "profile", Value: policies.ProfileAll, Usage: "list the rules of `NAME`, baseline or all"}},
 				Action: func(c *cli.Context) error {
 					if err := noArguments(c); err != nil {
 						return err
@@ -30,11 +31,11 @@ func rulesCommand(s streams) *cli.Command {
 				},
 			},
 			{
-				Name: "show", Usage: "show a rule as it is judged", ArgsUsage: "RULE…",
+				Name: "show", Usage: "show a rule as it is judged", ArgsUsage: "RULE...",
 				Action: func(c *cli.Context) error { return eachRule(c, s, showRule) },
 			},
 			{
-				Name: "test", Usage: "judge the rules' own examples", ArgsUsage: "[RULE…]",
+				Name: "test", Usage: "judge the rules' own examples", ArgsUsage: "[RULE...]",
 				Action: func(c *cli.Context) error { return testRules(c, s) },
 			},
 		},
@@ -43,7 +44,7 @@ func rulesCommand(s streams) *cli.Command {
 
 func explainCommand(s streams) *cli.Command {
 	return &cli.Command{
-		Name: "explain", Usage: "say in words what a rule asks, why, and what to do", ArgsUsage: "RULE…",
+		Name: "explain", Category: theRules, Usage: "say what a rule asks, why, and what to do", ArgsUsage: "RULE...",
 		Action: func(c *cli.Context) error { return eachRule(c, s, explainRule) },
 	}
 }
@@ -59,7 +60,7 @@ func listRules(c *cli.Context, s streams) error {
 		known = known || p.Name == name
 	}
 	if !known {
-		return usagef("there is no profile %q", name).hint("one of baseline, all")
+		return usagef("--profile %q is not known", name).hint("one of baseline, all")
 	}
 	w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
 	n := 0

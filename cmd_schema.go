@@ -8,9 +8,9 @@ import (
 
 func schemaCommand(s streams) *cli.Command {
 	return &cli.Command{
-		Name:      "schema",
-		Usage:     "print the JSON Schema of --format json",
-		ArgsUsage: " ",
+		Name:     "schema",
+		Category: aboutPostern,
+		Usage:    "print the JSON Schema of --format json",
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err

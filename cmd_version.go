@@ -12,9 +12,9 @@ import (
 
 func versionCommand(s streams) *cli.Command {
 	return &cli.Command{
-		Name:      "version",
-		Usage:     "print the versions of postern, its collector and its schema",
-		ArgsUsage: " ",
+		Name:     "version",
+		Category: aboutPostern,
+		Usage:    "print the versions of postern, collector and schema",
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -38,7 +38,7 @@ func toolVersion() string {
 // noArguments refuses what a command does not take.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return usagef("%s takes no argument %q", c.Command.FullName(), c.Args().First())
+		return usagef("postern %s takes no argument, %q was given", c.Command.HelpName, c.Args().First())
 	}
 	return nil
 }

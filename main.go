@@ -9,16 +9,29 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
+	"syscall"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/postern-ssh/postern/audit"
+	"github.com/postern-ssh/postern/audit/report"
 )
 
 func main() {
 	os.Exit(run(context.Background(), os.Args, streams{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, screen: &screen{},
 	}))
 }
+
+// The categories of commands in the help.
+const (
+	lookAtHosts  = "Look at hosts"
+	theRules     = "The rules"
+	aboutPostern = "postern itself"
+)
 
 // Exit codes beside those of a run (audit.ExitClean and the rest).
 const exitUsage = 2
@@ -33,33 +46,61 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func run(ctx context.Context, args []string, s streams) int {
 	ctx, stop := interruptible(ctx, s.err)
 	defer stop()
-	app := newApp(s)
-	words, err := reorder(app, args)
-	if err == nil {
-		err = app.RunContext(ctx, words)
-	}
+	err := dispatch(ctx, args, s)
 	var code exitCode
 	switch {
 	case err == nil:
-		return 0
+		return audit.ExitClean
 	case errors.As(err, &code):
 		return int(code)
 	}
-	for i, line := range strings.Split(err.Error(), "\n") {
-		if i == 0 {
-			line = "postern: " + line
-		}
-		fmt.Fprintln(s.err, line)
-	}
+	complain(s.err, err)
 	return exitUsage
 }
 
-// interruptible ends the context at the first Ctrl-C, so that the run ends
-// cleanly with what is there; the second ends the program at once.
+func dispatch(ctx context.Context, args []string, s streams) error {
+	app := newApp(s)
+	l, err := parseLine(app, args)
+	if err != nil {
+		return err
+	}
+	if l.help {
+		printHelp(s, s.out, app, l.path)
+		return nil
+	}
+	if len(l.path) == 0 || len(l.path[len(l.path)-1].Subcommands) > 0 {
+		// Exit code 0 would say that a fleet was looked at and is clean.
+		printHelp(s, s.err, app, l.path)
+		return exitCode(exitUsage)
+	}
+	return app.RunContext(ctx, l.words)
+}
+
+// complain writes an error: what and where in the first line, the way out below.
+func complain(w io.Writer, err error) {
+	for i, text := range strings.Split(err.Error(), "\n") {
+		if i == 0 {
+			text = "postern: " + text
+		}
+		fmt.Fprintln(w, visible(text))
+	}
+}
+
+// visible escapes what a terminal would obey or hide. An error may quote a file
+// name that somebody else chose, as in --snapshot *.pst.
+func visible(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }) < 0 {
+		return text
+	}
+	return report.Inline(text)
+}
+
+// interruptible ends the context at the first Ctrl-C or SIGTERM, so that the run
+// ends cleanly with what is there; the second ends the program at once.
 func interruptible(ctx context.Context, errw io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {
 		select {
@@ -85,8 +126,9 @@ func interruptible(ctx context.Context, errw io.Writer) (context.Context, func()
 func newApp(s streams) *cli.App {
 	return &cli.App{
 		Name:                      "postern",
-		Usage:                     "audit how SSH hosts can be entered: sshd and cron, judged with evidence",
+		Usage:                     "audit how SSH hosts can be entered, by sshd and by cron, with evidence",
 		HideVersion:               true,
+		HideHelp:                  true, // printHelp does it
 		DisableSliceFlagSeparator: true, // a comma is a legal character in every value here
 		Reader:                    s.in,
 		Writer:                    s.out,
@@ -94,17 +136,23 @@ func newApp(s streams) *cli.App {
 		// Errors are printed once, by run.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageFromCLI,
-		Description: `Exit codes: 0 nothing to act on; 1 findings at or above --fail-on, or expired
-waivers; 2 usage or input error; 3 nothing found, but hosts or rules that
-matter could not be judged. Flags may stand anywhere on the line.`,
-		Action: func(c *cli.Context) error { return cli.ShowAppHelp(c) },
+		Description: `Begin with
+  postern demo                    a fleet of four hosts inside this program
+  postern audit admin@web1        one host, with your keys and known_hosts
+  postern audit -i postern.yaml   every host of an inventory
+
+Exit codes
+  0  nothing to act on
+  1  findings at or above --fail-on (medium), or waivers that have run out
+  2  a mistake on the command line or in a file
+  3  nothing found, but hosts or rules that matter could not be judged`,
 		Commands: withUsageErrors([]*cli.Command{
 			auditCommand(s),
+			factsCommand(s),
 			inventoryCommand(s),
+			reportCommand(s),
 			rulesCommand(s),
 			explainCommand(s),
-			factsCommand(s),
-			reportCommand(s),
 			demoCommand(s),
 			schemaCommand(s),
 			versionCommand(s),
@@ -112,6 +160,7 @@ matter could not be judged. Flags may stand anywhere on the line.`,
 	}
 }
 
+// usageFromCLI words what parseLine let through and cli refuses.
 func usageFromCLI(c *cli.Context, err error, _ bool) error {
 	return usagef("%s: %s", c.Command.Name, err).hint("see postern %s --help", c.Command.Name)
 }
@@ -119,7 +168,7 @@ func usageFromCLI(c *cli.Context, err error, _ bool) error {
 func withUsageErrors(cmds []*cli.Command) []*cli.Command {
 	for _, c := range cmds {
 		c.OnUsageError = usageFromCLI
-		c.HideHelpCommand = true
+		c.HideHelp, c.HideHelpCommand = true, true
 		withUsageErrors(c.Subcommands)
 	}
 	return cmds

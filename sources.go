@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -21,21 +22,28 @@ import (
 	"github.com/postern-ssh/postern/policies"
 )
 
+// inventoryFlag is that of every command that knows hosts by name.
+func inventoryFlag() cli.Flag {
+	return &cli.StringFlag{Category: "Which hosts", Name: "inventory", Aliases: []string{"i"},
+		Usage: "read hosts from `FILE` (default: ./postern.yaml, then postern/postern.yaml in the XDG config folder)"}
+}
+
 // sourceFlags are those of every command that reads hosts.
 func sourceFlags() []cli.Flag {
+	const which, login, pace = "Which hosts", "Logging in", "Pace"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "inventory", Aliases: []string{"i"}, Usage: "read hosts from `FILE` (default: ./postern.yaml, then postern/postern.yaml in the XDG config folder)"},
-		&cli.BoolFlag{Name: "local", Usage: "look at this machine instead of hosts"},
-		&cli.StringFlag{Name: "root", Usage: "look at the directory tree `DIR` (an image, a mounted disk)"},
-		&cli.StringSliceFlag{Name: "snapshot", Usage: "look at the archive `FILE`; may be repeated"},
-		&cli.StringFlag{Name: "user", Usage: "log in as `NAME` where the inventory names nobody"},
-		&cli.StringSliceFlag{Name: "key", Usage: "private key `FILE` where the inventory names none; may be repeated (default: ~/.ssh/id_ed25519, id_ecdsa, id_rsa)"},
-		&cli.BoolFlag{Name: "no-agent", Usage: "do not ask the SSH agent"},
-		&cli.StringSliceFlag{Name: "known-hosts", Usage: "known host keys in `FILE`; may be repeated (default: ~/.ssh/known_hosts and the system's)"},
-		&cli.StringFlag{Name: "host-key-policy", Value: "strict", Usage: "unknown host keys: `strict|accept-new`"},
-		&cli.BoolFlag{Name: "allow-insecure-algorithms", Usage: "reach hosts that offer only broken algorithms, and say so"},
-		&cli.IntFlag{Name: "parallel", Value: audit.DefaultParallel, Usage: "hosts in flight at once"},
-		&cli.DurationFlag{Name: "timeout", Value: audit.DefaultTimeout, Usage: "end of patience for one host"},
+		inventoryFlag(),
+		&cli.BoolFlag{Category: which, Name: "local", Usage: "look at this machine"},
+		&cli.StringFlag{Category: which, Name: "root", Usage: "look at the tree `DIR`: an image, a mounted disk"},
+		&cli.StringSliceFlag{Category: which, Name: "snapshot", Usage: "look at the archive `FILE`; may be repeated"},
+		&cli.StringFlag{Category: login, Name: "user", Usage: "log in as `NAME` where the inventory names nobody"},
+		&cli.StringSliceFlag{Category: login, Name: "key", Usage: "private key where the inventory names none; may be repeated (default: ~/.ssh/id_ed25519, id_ecdsa, id_rsa)"},
+		&cli.BoolFlag{Category: login, Name: "no-agent", Usage: "do not ask the SSH agent"},
+		&cli.StringSliceFlag{Category: login, Name: "known-hosts", Usage: "known host keys; may be repeated (default: ~/.ssh/known_hosts and the system's)"},
+		&cli.StringFlag{Category: login, Name: "host-key-policy", Value: "strict", Usage: "`POLICY` for unknown host keys: strict refuses them, accept-new writes them down"},
+		&cli.BoolFlag{Category: login, Name: "allow-insecure-algorithms", Usage: "reach hosts that offer nothing better, and say so"},
+		&cli.IntFlag{Category: pace, Name: "parallel", Value: audit.DefaultParallel, Usage: "hosts in flight at once"},
+		&cli.DurationFlag{Category: pace, Name: "timeout", Value: audit.DefaultTimeout, Usage: "end of patience for one host"},
 	}
 }
 
@@ -51,33 +59,78 @@ func choose(c *cli.Context, s streams) (*selection, error) {
 		return nil, err
 	}
 	sel := &selection{}
+	var err error
 	switch {
 	case c.Bool("local"):
-		name, err := os.Hostname()
-		if err != nil {
+		name, herr := os.Hostname()
+		if herr != nil {
 			name = "localhost"
 		}
-		sel.add(inventory.Host{Name: name, Address: "this machine"}, audit.Local{Name: name})
+		sel.add(inventory.Host{Name: name, Address: "look at this machine"}, audit.Local{Name: name})
 	case c.IsSet("root"):
-		dir := c.String("root")
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, usagef("--root %s is no directory that can be read", dir)
-		}
-		name := filepath.Base(filepath.Clean(dir))
-		sel.add(inventory.Host{Name: name, Address: dir}, audit.Root{Dir: dir})
+		err = sel.addRoot(c.String("root"))
 	case c.IsSet("snapshot"):
-		for _, file := range c.StringSlice("snapshot") {
-			if _, err := os.Stat(file); err != nil {
-				return nil, usagef("--snapshot: %s", err)
-			}
-			name := strings.TrimSuffix(filepath.Base(file), ".pst")
-			sel.add(inventory.Host{Name: name, Address: file}, audit.Archive{Path: file})
+		// --snapshot *.pst: the shell makes arguments of all but the first.
+		err = sel.addArchives(append(c.StringSlice("snapshot"), c.Args().Slice()...))
+	default:
+		return sel, sel.overSSH(c, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sel, sel.withInventory(c, s)
+}
+
+func (sel *selection) addRoot(dir string) error {
+	if info, err := os.Stat(dir); err != nil {
+		return usagef("--root %s: %s", dir, reasonOf(err)).hint("name the folder that holds the tree's etc")
+	} else if !info.IsDir() {
+		return usagef("--root %s: not a directory", dir).hint("an image file has to be mounted or unpacked first; for an archive of postern: --snapshot %s", dir)
+	}
+	name := filepath.Base(dir)
+	if abs, err := filepath.Abs(dir); err == nil {
+		name = filepath.Base(abs)
+	}
+	sel.add(inventory.Host{Name: name, Address: dir}, audit.Root{Dir: dir})
+	return nil
+}
+
+// addArchives names each archive by its file, as the run that kept it named the
+// host; two of one name are told apart by their paths.
+func (sel *selection) addArchives(files []string) error {
+	names := map[string]int{}
+	for _, file := range files {
+		names[hostOf(file)]++
+	}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return usagef("--snapshot %s: %s", file, reasonOf(err)).hint("a kept run has its archives below %s", filepath.Join(stateDir(), "runs"))
 		}
+		if !info.Mode().IsRegular() {
+			return usagef("--snapshot %s: not a file", file).hint("name the archives in it: --snapshot %s", filepath.Join(file, "*.pst"))
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return usagef("--snapshot %s: %s", file, reasonOf(err)).hint("archives are readable for who made them alone")
+		}
+		f.Close()
+		name := hostOf(file)
+		if names[name] > 1 {
+			name = file
+		}
+		sel.add(inventory.Host{Name: name, Address: file}, audit.Archive{Path: file})
 	}
-	if len(sel.targets) > 0 {
-		return sel, sel.withInventory(c, s)
+	return nil
+}
+
+// hostOf undoes history.FileName.
+func hostOf(file string) string {
+	name := strings.TrimSuffix(filepath.Base(file), ".pst")
+	if plain, err := url.PathUnescape(name); err == nil {
+		return plain
 	}
-	return sel, sel.overSSH(c, s)
+	return name
 }
 
 func (sel *selection) add(h inventory.Host, src audit.Source) {
@@ -85,6 +138,7 @@ func (sel *selection) add(h inventory.Host, src audit.Source) {
 	sel.scope.Selected = append(sel.scope.Selected, h.Name)
 }
 
+// oneSource refuses two sources, and flags that the one source would ignore.
 func oneSource(c *cli.Context) error {
 	var given []string
 	for _, name := range []string{"local", "root", "snapshot"} {
@@ -92,11 +146,19 @@ func oneSource(c *cli.Context) error {
 			given = append(given, "--"+name)
 		}
 	}
-	if c.Args().Present() {
+	if len(given) == 0 {
+		return nil
+	}
+	if c.Args().Present() && !c.IsSet("snapshot") {
 		given = append(given, fmt.Sprintf("the host %q", c.Args().First()))
 	}
 	if len(given) > 1 {
 		return usagef("%s and %s are two sources", given[0], given[1]).hint("run postern once for each")
+	}
+	for _, name := range []string{"user", "key", "no-agent", "known-hosts", "host-key-policy", "allow-insecure-algorithms"} {
+		if c.IsSet(name) {
+			return usagef("--%s is about logging in, and %s does not log in", name, given[0]).hint("leave one of them out")
+		}
 	}
 	return nil
 }
@@ -129,7 +191,10 @@ func (sel *selection) overSSH(c *cli.Context, s streams) error {
 		return err
 	}
 	if !c.Args().Present() && len(inv.Hosts) == 0 {
-		return usagef("no host to look at").hint("name one (postern %s user@host), write an inventory (-i FILE), or try postern demo", c.Command.Name)
+		if inv.Path != "" {
+			return usagef("%s names no host", inv.Path).hint("add one below hosts:, or name one: postern %s user@host", c.Command.Name)
+		}
+		return usagef("no host to look at").hint("name one (postern %s user@host), write ./postern.yaml, give -i FILE, or try postern demo", c.Command.Name)
 	}
 	hosts, excluded, err := inv.Select(c.Args().Slice())
 	if err != nil {
@@ -199,7 +264,17 @@ func newDialer(c *cli.Context, s streams) (*connect.Dialer, error) {
 	case "accept-new":
 		opt.Policy = connect.AcceptNew
 	default:
-		return nil, usagef("--host-key-policy %q is neither strict nor accept-new", p)
+		return nil, usagef("--host-key-policy %q is not known", p).hint("strict refuses hosts of unknown key, accept-new writes their keys down")
+	}
+	for _, name := range []string{"key", "known-hosts"} {
+		for _, file := range c.StringSlice(name) {
+			if err := readable(file); err != nil && !(name == "known-hosts" && opt.Policy == connect.AcceptNew && errors.Is(err, fs.ErrNotExist)) {
+				return nil, usagef("--%s %s: %s", name, file, reasonOf(err)).hint("%s", map[string]string{
+					"key":         "name the private key's file; without --key those of ~/.ssh and the agent are used",
+					"known-hosts": "name a known_hosts file; ssh-keyscan writes one, and --host-key-policy accept-new begins one",
+				}[name])
+			}
+		}
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -242,9 +317,22 @@ func newDialer(c *cli.Context, s streams) (*connect.Dialer, error) {
 			fmt.Fprintf(s.err, "postern: warning: and %d more lines of known_hosts files were not understood\n", len(d.Warnings())-i)
 			break
 		}
-		fmt.Fprintf(s.err, "postern: warning: %s\n", w)
+		fmt.Fprintf(s.err, "postern: warning: %s\n", visible(w))
 	}
 	return d, nil
+}
+
+// readable says why a file that was named cannot be read.
+func readable(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return errors.New("that is a directory")
+	}
+	return nil
 }
 
 // stateDir is where runs are kept: the XDG state folder.
@@ -252,18 +340,18 @@ func stateDir() string { return filepath.Join(xdg.StateHome, "postern") }
 
 // passphrases asks on the terminal, once a key a run.
 func passphrases(s streams) func(context.Context, string) ([]byte, error) {
-	return func(_ context.Context, file string) ([]byte, error) {
-		return askSecret(s, fmt.Sprintf("passphrase of %s: ", file))
+	return func(ctx context.Context, file string) ([]byte, error) {
+		return askSecret(ctx, s, "passphrase of "+visible(file)+": ")
 	}
 }
 
 // positive refuses numbers and times that make no sense.
 func positive(c *cli.Context) error {
 	if n := c.Int("parallel"); n < 1 || n > 4096 {
-		return usagef("--parallel %d is not between 1 and 4096", n)
+		return usagef("--parallel %d is not between 1 and 4096", n).hint("the default is %d", audit.DefaultParallel)
 	}
 	if t := c.Duration("timeout"); t < time.Second {
-		return usagef("--timeout %s is shorter than a second", t)
+		return usagef("--timeout %s is shorter than a second", t).hint("the default is %s", audit.DefaultTimeout)
 	}
 	return nil
 }

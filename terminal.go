@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 
 	"github.com/mattn/go-isatty"
 	"golang.org/x/term"
@@ -14,7 +15,12 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
+	screen   *screen
 }
+
+// screen is held by who draws or asks on the terminal, so that a progress line
+// and a question do not wipe each other out.
+type screen struct{ sync.Mutex }
 
 // terminal reports whether w is a terminal and how wide it is; 0: not known.
 func terminal(w io.Writer) (is bool, width int) {

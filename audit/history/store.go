@@ -19,7 +19,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/postern-ssh/postern/audit"
 	"github.com/postern-ssh/postern/audit/snapshot"
 )
@@ -95,15 +94,20 @@ func (r *Recorder) Host(h *audit.Host) error {
 }
 
 func (r *Recorder) archive(h *audit.Host) error {
-	f, err := renameio.NewPendingFile(filepath.Join(r.dir, "hosts", FileName(h.Name)), renameio.WithPermissions(0o600))
+	// os.CreateTemp makes it 0600. The name does not end in .pst, so half an
+	// archive is never taken for one.
+	f, err := os.CreateTemp(filepath.Join(r.dir, "hosts"), ".half-*")
 	if err != nil {
 		return err
 	}
-	defer f.Cleanup()
-	if err := snapshot.Write(f, h.Snapshot); err != nil {
-		return err
+	err = snapshot.Write(f, h.Snapshot)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(r.dir, "hosts", FileName(h.Name)))
 	}
-	return f.CloseAtomicallyReplace()
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }
 
 // End implements audit.Handler.

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/urfave/cli/v2"
+)
+
+// printHelp writes the help of the program (no path) or of a command, wrapped at
+// the output's width. cli's own templates do not wrap.
+func printHelp(s streams, w io.Writer, app *cli.App, path []*cli.Command) {
+	width := s.width(w)
+	if len(path) == 0 {
+		fmt.Fprintf(w, "postern: %s\n\n  postern COMMAND [arguments] [flags]\n", app.Usage)
+		printCommands(w, width, "", app.Commands)
+		fmt.Fprintf(w, "\n%s\n", app.Description)
+		return
+	}
+	cmd := path[len(path)-1]
+	name := commandName(path)
+	fmt.Fprintln(w, wrapped(name+": "+cmd.Usage, width, "  "))
+	use := name
+	switch {
+	case len(cmd.Subcommands) > 0:
+		use += " COMMAND"
+	case strings.TrimSpace(cmd.ArgsUsage) != "":
+		use += " " + cmd.ArgsUsage
+	}
+	if len(cmd.Flags) > 0 {
+		use += " [flags]"
+	}
+	fmt.Fprintf(w, "\n  %s\n", use)
+	if cmd.Description != "" {
+		fmt.Fprintf(w, "\n%s\n", cmd.Description)
+	}
+	printCommands(w, width, strings.TrimPrefix(name, "postern ")+" ", cmd.Subcommands)
+	printFlags(w, width, cmd.Flags)
+}
+
+// printCommands lists commands below their categories, in the order of the list.
+func printCommands(w io.Writer, width int, before string, cmds []*cli.Command) {
+	last := "-"
+	for _, c := range cmds {
+		if c.Hidden {
+			continue
+		}
+		if c.Category != last {
+			last = c.Category
+			fmt.Fprintf(w, "\n%s\n", either(c.Category, "Commands"))
+		}
+		row(w, width, 14, c.Name, c.Usage)
+	}
+	if len(cmds) > 0 {
+		fmt.Fprintf(w, "\n%s\n", wrapped("postern help "+before+"COMMAND says more.", width, ""))
+	}
+}
+
+// printFlags lists flags below their categories, in the order of the list.
+func printFlags(w io.Writer, width int, flags []cli.Flag) {
+	last := "-"
+	for _, f := range flags {
+		doc, ok := f.(cli.DocGenerationFlag)
+		if !ok {
+			continue
+		}
+		category := ""
+		if c, ok := f.(cli.CategorizableFlag); ok {
+			category = c.GetCategory()
+		}
+		if category != last {
+			last = category
+			fmt.Fprintf(w, "\n%s\n", either(category, "Flags"))
+		}
+		usage, value := strings.ReplaceAll(doc.GetUsage(), "`", ""), valueName(f, doc.GetUsage())
+		left := "    "
+		for _, n := range f.Names()[1:] {
+			left = "-" + n + ", "
+		}
+		left += "--" + f.Names()[0]
+		if doc.TakesValue() {
+			left += " " + value
+			if v := doc.GetValue(); v != "" && v != "[]" {
+				usage += " (default: " + v + ")"
+			}
+		}
+		row(w, width, 30, left, usage)
+	}
+}
+
+// valueName is the word for a flag's value: the one in backquotes of its usage,
+// else after its type or name.
+func valueName(f cli.Flag, usage string) string {
+	if _, rest, ok := strings.Cut(usage, "`"); ok {
+		name, _, _ := strings.Cut(rest, "`")
+		return name
+	}
+	switch f.(type) {
+	case *cli.IntFlag:
+		return "N"
+	case *cli.DurationFlag:
+		return "TIME"
+	}
+	switch f.Names()[0] {
+	case "format":
+		return "FORM"
+	case "color":
+		return "WHEN"
+	}
+	return "FILE"
+}
+
+// row writes one entry of a list: the name, and beside it, or below when the
+// name is long, what it means.
+func row(w io.Writer, width, column int, left, right string) {
+	indent := strings.Repeat(" ", column)
+	text := wrapped(right, width-column, "")
+	text = strings.ReplaceAll(text, "\n", "\n"+indent)
+	left = "  " + left
+	if len(left)+2 > column {
+		fmt.Fprintf(w, "%s\n%s%s\n", left, indent, text)
+		return
+	}
+	fmt.Fprintf(w, "%-*s%s\n", column, left, text)
+}
+
+// wrapped breaks text at width; the lines after the first begin with indent.
+func wrapped(text string, width int, indent string) string {
+	if width <= 0 {
+		return text
+	}
+	lines := strings.Split(ansi.Wordwrap(text, width-len(indent), ""), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n"+indent)
+}
+
+func either(s, instead string) string {
+	if s == "" {
+		return instead
+	}
+	return s
+}
+
+// commandName is how a command is called, such as "postern rules list".
+func commandName(path []*cli.Command) string {
+	name := "postern"
+	for _, c := range path {
+		name += " " + c.Name
+	}
+	return name
+}
