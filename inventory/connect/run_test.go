@@ -135,12 +135,12 @@ func TestRunCancelled(t *testing.T) {
 
 // stalled is a connection on which the server's bytes stop coming.
 func TestRunSilent(t *testing.T) {
-	stall := make(chan struct{})
+	stall, release := make(chan struct{}), make(chan struct{})
 	s := &server{}
 	s.exec = func(_ string, ch ssh.Channel) int {
-		io.WriteString(ch, "begun")
 		close(stall)
-		ch.Read(make([]byte, 1))
+		io.WriteString(ch, "begun")
+		<-release
 		return 0
 	}
 	c := newClient(t)
@@ -177,6 +177,7 @@ func TestRunSilent(t *testing.T) {
 			}
 		}
 	})
+	t.Cleanup(func() { close(release) })
 	h := hostAt(proxy)
 	c.write("known_hosts", hostPort("127.0.0.1", proxy.Port)+" "+keyLine(edHost().PublicKey())+"\n")
 	conn, err := c.dial(h)

@@ -31,12 +31,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The keys of all tests; making RSA keys takes long.
 var (
-	edHost     = sync.OnceValue(func() ssh.Signer { return mustSigner(newEd25519()) })
-	otherHost  = sync.OnceValue(func() ssh.Signer { return mustSigner(newEd25519()) })
-	ecdsaHost  = sync.OnceValue(func() ssh.Signer { return mustSigner(newECDSA()) })
-	rsaPrivate = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
-	rsaHost    = sync.OnceValue(func() ssh.Signer { return mustSigner(rsaPrivate()) })
-	caKey      = sync.OnceValue(func() ssh.Signer { return mustSigner(newEd25519()) })
+	edPrivate    = sync.OnceValue(newEd25519)
+	ecdsaPrivate = sync.OnceValue(newECDSA)
+	edHost       = sync.OnceValue(func() ssh.Signer { return mustSigner(edPrivate()) })
+	otherHost    = sync.OnceValue(func() ssh.Signer { return mustSigner(newEd25519()) })
+	ecdsaHost    = sync.OnceValue(func() ssh.Signer { return mustSigner(ecdsaPrivate()) })
+	rsaPrivate   = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
+	rsaHost      = sync.OnceValue(func() ssh.Signer { return mustSigner(rsaPrivate()) })
+	caKey        = sync.OnceValue(func() ssh.Signer { return mustSigner(newEd25519()) })
 )
 
 func newEd25519() ed25519.PrivateKey { _, k, _ := ed25519.GenerateKey(rand.Reader); return k }

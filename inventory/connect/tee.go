@@ -23,7 +23,7 @@ type tee struct {
 
 	reading sync.Mutex // keeps two readers' bytes in their order
 	mu      sync.Mutex
-	buf []byte
+	buf     []byte
 }
 
 func newTee(c net.Conn) *tee {
