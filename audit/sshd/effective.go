@@ -129,7 +129,7 @@ func normal(r *row, lines []string) []string {
 				w = class + ":" + strconv.FormatFloat(f, 'f', -1, 64)
 			}
 		case kindPath, kindPaths, kindPathTilde, kindKeyFiles, kindWord, kindCommand, kindRaw:
-			if strings.EqualFold(w, "none") {
+			if strings.EqualFold(w, "none") || w == "(null)" { // a file "none" in a list
 				w = "none"
 			}
 		case kindMask:
@@ -277,6 +277,8 @@ type Difference struct {
 func Compare(file *Settings, effective Effective) []Difference {
 	var out []Difference
 	mine := file.Effective()
+	// Absence says something only where the output is not cut short.
+	whole := effective["permitrootlogin"] != nil && effective["ciphers"] != nil && effective["permitopen"] != nil
 	for i := range rows {
 		r := &rows[i]
 		v := file.vals[i]
@@ -285,7 +287,7 @@ func Compare(file *Settings, effective Effective) []Difference {
 		}
 		k := strings.ToLower(r.name)
 		theirs, printed := effective[k]
-		if !printed && (!silentWhenEmpty[k] || len(effective) == 0) {
+		if !printed && (!silentWhenEmpty[k] || !whole) {
 			continue
 		}
 		if v == nil {

@@ -174,7 +174,7 @@ var rows = []row{
 		{V(5, 7), []string{"lowdelay", "throughput"}}, {V(7, 8), []string{"af21", "cs1"}}, {V(10, 1), []string{"ef", "cs0"}}}},
 	{name: "KbdInteractiveAuthentication", kind: kindFlag, def: yes},
 	{name: "KerberosAuthentication", kind: kindFlag, def: no},
-	{name: "KerberosGetAFSToken", kind: kindFlag, match: neverMatch, def: no},
+	{name: "KerberosGetAFSToken", kind: kindIgnored, match: neverMatch, fate: unsupported}, // no Linux distribution builds with AFS
 	{name: "KerberosOrLocalPasswd", kind: kindFlag, match: neverMatch, def: yes},
 	{name: "KerberosTicketCleanup", kind: kindFlag, match: neverMatch, def: yes},
 	{name: "KexAlgorithms", kind: kindAlgorithms, algs: algKex, since: V(5, 7), match: neverMatch},

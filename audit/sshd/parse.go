@@ -90,14 +90,7 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 	// Words are asked for in ascending order, so one cursor is enough: a line
 	// that NUL bytes glued together from many must not cost their square.
 	cur := Pos{off, line, 1}
-	at := func(i int) Pos {
-		o := off + i
-		if where != nil {
-			o = end
-			if i < len(where) {
-				o = where[i]
-			}
-		}
+	move := func(o int) Pos {
 		if lines == 1 {
 			return Pos{o, line, o - off + 1}
 		}
@@ -108,6 +101,18 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 			}
 		}
 		return cur
+	}
+	start := func(i int) Pos {
+		if where != nil {
+			return move(where[i])
+		}
+		return move(off + i)
+	}
+	stop := func(i int) Pos {
+		if where != nil && i > 0 {
+			return move(where[i-1] + 1)
+		}
+		return move(off + i)
 	}
 
 	// Trailing blanks are cut, the first byte never (servconf.c).
@@ -130,7 +135,7 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 	if !ok || key.text == "" || key.text[0] == '#' {
 		return ln, lines
 	}
-	ln.Keyword = Word{key.text, at(key.start), at(key.end)}
+	ln.Keyword = Word{key.text, start(key.start), stop(key.end)}
 	if next < 0 || next >= len(text) {
 		ln.Problem = NoArgument
 		return ln, lines
@@ -139,7 +144,11 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 	var words []span
 	if old {
 		var open bool
-		if words, open = oldWords(text, next); open {
+		cut := strdelim
+		if strings.EqualFold(key.text, "setenv") {
+			cut = strdelimw // the only keyword whose arguments hold a "="
+		}
+		if words, open = oldWords(text, next, cut); open {
 			ln.Problem = OpenQuote
 		}
 	} else {
@@ -151,7 +160,7 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 	if len(words) > 0 {
 		ln.Args = make([]Word, len(words))
 		for i, w := range words {
-			ln.Args[i] = Word{w.text, at(w.start), at(w.end)}
+			ln.Args[i] = Word{w.text, start(w.start), stop(w.end)}
 		}
 	}
 	return ln, lines

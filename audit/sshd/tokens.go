@@ -30,11 +30,16 @@ const blanks = " \t\r\n"
 // OpenSSH's misc.c does: blanks separate, one "=" may stand among them, a double
 // quote opens a quoted part that ends the word. next is -1 when s is used up. ok
 // is false where sshd sees no word at all: s is used up, or a quote is left open.
-func strdelim(s string, from int) (w span, next int, ok bool) {
+//
+// strdelimw is the same without the "=".
+func strdelim(s string, from int) (w span, next int, ok bool)  { return delim(s, from, blanks+"\"=") }
+func strdelimw(s string, from int) (w span, next int, ok bool) { return delim(s, from, blanks+"\"") }
+
+func delim(s string, from int, ends string) (w span, next int, ok bool) {
 	if from < 0 {
 		return span{}, -1, false
 	}
-	i := strings.IndexAny(s[from:], blanks+"\"=")
+	i := strings.IndexAny(s[from:], ends)
 	if i < 0 {
 		return span{s[from:], from, len(s)}, -1, true
 	}
@@ -49,7 +54,7 @@ func strdelim(s string, from int) (w span, next int, ok bool) {
 	}
 	w = span{s[from:i], from, i}
 	next = skip(s, i+1)
-	if s[i] != '=' && next < len(s) && s[next] == '=' {
+	if s[i] != '=' && next < len(s) && s[next] == '=' && strings.HasSuffix(ends, "=") {
 		next = skip(s, next+1)
 	}
 	return w, next, true
@@ -66,9 +71,9 @@ func skip(s string, i int) int {
 // oldWords splits arguments as sshd did up to 8.6. An empty word ends the list
 // silently, as it did for every keyword that takes several; a quote left open
 // does the same and is reported.
-func oldWords(s string, from int) (words []span, open bool) {
+func oldWords(s string, from int, cut func(string, int) (span, int, bool)) (words []span, open bool) {
 	for from >= 0 {
-		w, next, ok := strdelim(s, from)
+		w, next, ok := cut(s, from)
 		if !ok {
 			return words, true
 		}
