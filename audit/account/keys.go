@@ -18,6 +18,7 @@ type Key struct {
 	Comment     string
 	Bad         string // why sshd skips the line; the fields above are then as far as it got
 	Text        string // the line, at most 200 bytes
+	Blob        []byte // the key itself (RFC 4253, section 6.6); nil where Bad came before it
 }
 
 // Option is one key option. Value is unquoted; Quoted says that there was one.
@@ -133,6 +134,7 @@ func (k *Key) key(s string) bool {
 		k.Bad = "the key's inner type is not " + typ
 		return true
 	}
+	k.Blob = blob
 	sum := sha256.Sum256(blob)
 	k.Fingerprint = "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
 	if strings.HasSuffix(typ, "-cert-v01@openssh.com") {

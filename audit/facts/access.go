@@ -14,30 +14,43 @@ import (
 
 // access answers who can log in, and the four questions that stand on it.
 func (b *builder) access(cfg *sshd.Config) {
-	patterns := map[string][]string{}
 	users := make([]sshd.User, len(b.list))
 	for i := range b.list {
-		users[i] = sshd.User{Name: b.list[i].Name, Groups: b.list[i].Groups}
+		users[i] = user(&b.list[i])
 	}
 	places, _ := cfg.Places()
 	m := cfg.Matrix(users, places)
-	for i := range b.list {
-		seen := map[string]bool{}
+	index := 0
+	b.authorizedKeys(func(string) []string { // asked in the order of the accounts
+		var words []string
+		last := (*sshd.Settings)(nil)
 		for p := range places {
-			for _, w := range m.Settings(i, p).Get("AuthorizedKeysFile").Args {
-				if !seen[w] {
-					seen[w] = true
-					patterns[b.list[i].Name] = append(patterns[b.list[i].Name], w)
+			s := m.Settings(index, p)
+			if s == last {
+				continue
+			}
+			last = s
+			b.keysElsewhere(s)
+			for _, w := range s.Get("AuthorizedKeysFile").Args {
+				if !slices.Contains(words, w) {
+					words = append(words, w)
 				}
 			}
 		}
-	}
-	b.authorizedKeys(patterns)
+		index++
+		return words
+	})
 
 	in := access.Input{
 		Config: cfg, Accounts: b.list, Groups: b.groups, Today: b.today(),
 		PAM: func(service string) *account.Stack {
-			return account.ParsePAM(service, b.readFile)
+			return account.ParsePAM(service, func(p string) ([]byte, error) {
+				data, err := b.readFile(p)
+				if err != nil {
+					return nil, err
+				}
+				return data, nil
+			})
 		},
 		Stat: b.stat, Read: b.readFile, OpenAccess: b.openAccess(),
 	}
@@ -50,6 +63,10 @@ func (b *builder) access(cfg *sshd.Config) {
 	}
 	if !b.passwdWhole {
 		b.gap("access", "/etc/passwd", "the accounts are not all known")
+	}
+	doubt := b.doubtAccess(cfg)
+	if doubt != "" {
+		b.gap("access", b.f.Sshd.Config, doubt)
 	}
 	sum := access.Summarise(answers)
 	for _, q := range []struct {
@@ -68,12 +85,80 @@ func (b *builder) access(cfg *sshd.Config) {
 		case q.found.Verdict == access.Yes:
 		case q.found.Verdict != access.No:
 			b.unknown(q.fact, q.found.Why)
+		case doubt != "":
+			b.unknown(q.fact, doubt)
 		case !b.passwdWhole, capped, b.otherNSS && !rootOnly(q.fact):
 			// None of the accounts that were seen; there may be others.
 			b.unknown(q.fact, b.f.Gaps["access"][0].Reason)
 		}
 	}
 	b.staleAccess()
+}
+
+// keysElsewhere names keys that open accounts and stand in no file that was read.
+func (b *builder) keysElsewhere(s *sshd.Settings) {
+	if v := s.Get("AuthorizedKeysFile"); v.Unknown != "" {
+		b.mayLack(b.f.Sshd.Config, "AuthorizedKeysFile may be set in what could not be read: "+v.Unknown, "authorized_keys", "files")
+	}
+	if v := s.Get("AuthorizedKeysFile"); v.Origin.Kind == sshd.FromCommandLine {
+		// The collector goes by the files.
+		b.lacks.late = "AuthorizedKeysFile stands on the daemon's command line"
+		b.mayLack("", b.lacks.late, "authorized_keys", "files")
+	}
+	v := s.Get("AuthorizedKeysCommand")
+	switch {
+	case v.Unknown != "":
+		b.gap("authorized_keys", b.f.Sshd.Config, "AuthorizedKeysCommand may be set in what could not be read: "+v.Unknown)
+	case v.First() != "" && !strings.EqualFold(v.First(), "none"):
+		b.gap("authorized_keys", v.First(), "what AuthorizedKeysCommand prints is not known")
+	}
+}
+
+// deciding are the keywords that decide who gets in.
+var deciding = map[string]bool{
+	"passwordauthentication": true, "kbdinteractiveauthentication": true, "challengeresponseauthentication": true,
+	"permitrootlogin": true, "pubkeyauthentication": true, "usepam": true, "authenticationmethods": true,
+	"allowusers": true, "denyusers": true, "allowgroups": true, "denygroups": true, "permitemptypasswords": true,
+	"hostbasedauthentication": true, "gssapiauthentication": true, "kerberosauthentication": true,
+	"authorizedkeysfile": true, "authorizedkeyscommand": true, "trustedusercakeys": true, "authorizedprincipalsfile": true,
+	"authorizedprincipalscommand": true, "strictmodes": true, "revokedkeys": true, "refuseconnection": true,
+	"pamservicename": true, "requiredrsasize": true, "pubkeyacceptedalgorithms": true, "pubkeyacceptedkeytypes": true,
+}
+
+// doubtAccess says why the files, though read, may not be what decides who gets
+// in: another witness contradicts them, or they ask about groups whose members
+// are not all known.
+func (b *builder) doubtAccess(cfg *sshd.Config) string {
+	for i := range b.f.Disagreements {
+		d := &b.f.Disagreements[i]
+		if !deciding[strings.ToLower(d.Setting)] {
+			continue
+		}
+		if d.Wire != "" {
+			return d.Setting + " is " + d.File + " in the files, but on the wire " + d.Wire
+		}
+		return d.Setting + " is " + d.File + " in the files, but " + d.Effective + " for sshd -T"
+	}
+	if b.groupsWhy != "" && b.asksGroups(cfg) {
+		return "sshd asks for groups, and their members are not all known: " + b.groupsWhy
+	}
+	return ""
+}
+
+// asksGroups reports whether a line of the configuration speaks of groups.
+func (b *builder) asksGroups(cfg *sshd.Config) bool {
+	for _, f := range cfg.Files {
+		data, _ := b.fs.read(f.Name)
+		found := false
+		lines(data, func(line string) {
+			line = strings.TrimSpace(line)
+			found = found || !strings.HasPrefix(line, "#") && strings.Contains(strings.ToLower(line), "group")
+		})
+		if found {
+			return true
+		}
+	}
+	return false
 }
 
 // rootOnly reports whether a fact is about uid 0 alone, which is local on every
@@ -138,16 +223,24 @@ func depth(e access.Evidence) int {
 
 // openAccess says whether pam_access has no rule to apply.
 func (b *builder) openAccess() account.Verdict {
-	data, ok := b.fs.read("/etc/security/access.conf")
-	if !ok {
-		if b.why("/etc/security/access.conf") != "" {
-			return access.Unsure
-		}
-		return access.Yes
+	data, _, lacks := b.content("/etc/security/access.conf")
+	v := access.Yes
+	if lacks != "" {
+		v = access.Unsure
 	}
-	v := account.OpenAccess(data)
+	v = min(v, account.OpenAccess(data))
+	if b.why("/etc/security/access.d") != "" {
+		v = min(v, access.Unsure)
+	}
 	for _, f := range b.fs.entries("/etc/security/access.d") {
-		v = min(v, account.OpenAccess(f.Content))
+		if !strings.HasSuffix(f.Path, ".conf") {
+			continue
+		}
+		data, ok, lacks := b.content(f.Path)
+		if !ok || lacks != "" {
+			v = min(v, access.Unsure)
+		}
+		v = min(v, account.OpenAccess(data))
 	}
 	return v
 }
@@ -168,20 +261,43 @@ func (b *builder) stat(p string) access.Stat {
 // is not there when it was not brought.
 func (b *builder) lookedFor(p string) bool {
 	switch p {
-	case "/etc/nologin", "/run/nologin", "/var/run/nologin", "/etc/shosts.equiv", "/etc/hosts.equiv":
-		return true
+	case "/etc/nologin", "/run/nologin", "/var/run/nologin", "/etc/shosts.equiv", "/etc/hosts.equiv", "/etc/pam.conf",
+		"/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config", "/etc/security/access.conf":
+		return b.snap.Lookup("/etc") != nil
 	}
-	switch path.Dir(p) {
-	case "/etc/pam.d", "/usr/lib/pam.d", "/etc/ssh":
-		return true
+	if dir, name := path.Split(p); (dir == "/etc/pam.d/" || dir == "/usr/lib/pam.d/") && pamName(name) {
+		return b.snap.Lookup("/etc") != nil
 	}
-	for _, k := range b.keyFiles {
-		if p == k.path || strings.HasPrefix(k.path, p+"/") {
-			return true
+	if b.lacks.late != "" {
+		return false
+	}
+	if b.looked == nil {
+		b.looked = map[string]bool{}
+		for _, k := range b.keyFiles {
+			for d := k.path; !b.looked[d] && d != "/" && d != "."; d = path.Dir(d) {
+				b.looked[d] = true
+			}
+		}
+		for i := range b.list {
+			b.looked[b.list[i].Home] = true
+			b.looked[shellOf(&b.list[i])] = true
+		}
+		for _, p := range b.named {
+			b.looked[p] = true
 		}
 	}
-	for i := range b.list {
-		if b.list[i].Home == p || shellOf(&b.list[i]) == p {
+	return b.looked[p]
+}
+
+// pamName reports whether the collector reads a file of that name in PAM's
+// folder on every host (READ in collector.sh).
+func pamName(name string) bool {
+	switch name {
+	case "sshd", "other", "remote", "login", "cron", "crond", "atd":
+		return true
+	}
+	for _, prefix := range []string{"common-", "system-", "password-", "postlogin", "base-"} {
+		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
@@ -196,17 +312,17 @@ func shellOf(a *account.Account) string {
 	return a.Shell
 }
 
-// readFile reads for the judgement: fs.ErrNotExist where a file is not there.
+// readFile reads for the judgement: fs.ErrNotExist where a file is not there. With
+// another error there may be data all the same: its first part.
 func (b *builder) readFile(p string) ([]byte, error) {
-	data, ok := b.fs.read(p)
-	if ok {
+	data, ok, lacks := b.content(p)
+	switch {
+	case lacks != "":
+		return data, errors.New(lacks)
+	case ok:
 		return data, nil
+	case b.absent(p) || b.lookedFor(p):
+		return nil, fs.ErrNotExist
 	}
-	if why := b.why(p); why != "" {
-		return nil, errors.New(why)
-	}
-	if b.fs.resolve(p) != nil {
-		return nil, errors.New("its content was not read")
-	}
-	return nil, fs.ErrNotExist
+	return nil, errors.New("it was not looked for")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postern-ssh/postern/audit/account"
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/wire"
 )
 
 // accounts reads passwd, group and the shadow states.
@@ -17,23 +18,24 @@ func (b *builder) accounts() {
 	b.groupMembers = map[int64]map[string]bool{}
 	b.filesSeen, b.dirsSeen = map[string]bool{}, map[string]bool{}
 
-	passwd, ok := b.fs.read("/etc/passwd")
-	if !ok {
-		why := b.why("/etc/passwd")
-		if why == "" {
-			why = "it was not seen"
-		}
-		b.gap("accounts", "/etc/passwd", why)
+	passwd, ok, lacks := b.content("/etc/passwd")
+	if !ok && lacks == "" {
+		lacks = "it was not seen"
+	}
+	if lacks != "" {
+		b.gap("accounts", "/etc/passwd", lacks)
 	}
 	list, bad := account.ParsePasswd(passwd)
 	for _, l := range bad {
 		b.gap("accounts", "/etc/passwd", fmt.Sprintf("line %d cannot be read: %s", l.Line, l.Reason))
 	}
 	b.gaps("accounts", "/etc/passwd")
-	groupData, _ := b.fs.read("/etc/group")
-	groups, _ := account.ParseGroup(groupData)
-	shadow, shadowKnown := b.shadow()
+	groups := b.readGroups()
+	shadow, shadowLacks := b.shadow()
 	account.Join(list, groups, shadow)
+	if shadowLacks != "" {
+		partlyKnown(list, shadow)
+	}
 	for i := range list {
 		a := &list[i]
 		if b.byName[a.Name] == nil {
@@ -60,70 +62,112 @@ func (b *builder) accounts() {
 		}
 	}
 	b.list, b.groups = list, groups
-	b.passwdWhole = ok && len(bad) == 0
+	b.passwdWhole = lacks == "" && len(bad) == 0
 	b.nss()
 	for i := range list {
-		b.addAccount(&list[i], shadowKnown)
+		b.addAccount(&list[i])
 	}
 }
 
-// shadow gives the states that the collector made of shadow(5); nil where it
-// could not be read.
-func (b *builder) shadow() ([]account.Shadow, bool) {
-	data, missing := b.output(snapshot.OutShadow)
-	if missing == "" {
-		if why := b.why("/etc/shadow"); why != "" {
-			missing = why
+// readGroups reads /etc/group.
+func (b *builder) readGroups() []account.Group {
+	data, ok, lacks := b.content("/etc/group")
+	groups, bad := account.ParseGroup(data)
+	switch {
+	case lacks != "":
+		b.groupsWhy = "/etc/group: " + lacks
+	case !ok:
+		b.groupsWhy = "/etc/group was not seen"
+	case len(bad) > 0:
+		b.groupsWhy = fmt.Sprintf("/etc/group: line %d cannot be read: %s", bad[0].Line, bad[0].Reason)
+	}
+	return groups
+}
+
+// partlyKnown takes back what was said of accounts whose line in shadow may be
+// among those that were not seen.
+func partlyKnown(list []account.Account, shadow []account.Shadow) {
+	seen := make(map[string]bool, len(shadow))
+	for i := range shadow {
+		seen[shadow[i].Name] = true
+	}
+	for i := range list {
+		if a := &list[i]; !seen[a.Name] && a.State == account.Invalid {
+			a.State = account.Unknown
 		}
 	}
-	if missing != "" {
-		b.shadowWhy = "the state of passwords was not seen: " + missing
-		return nil, false
+}
+
+// shadow gives the states that the collector made of shadow(5), nil where none
+// came, and why they are not all.
+func (b *builder) shadow() (list []account.Shadow, lacks string) {
+	data, lacks := b.whole(snapshot.OutShadow)
+	if b.snap.Output(snapshot.OutShadow) == nil {
+		return nil, lacks
+	}
+	if lacks == "" {
+		if g, ok := b.lacks.on("/etc/shadow"); ok {
+			lacks = reason(g)
+		}
 	}
 	list, bad := account.ParseShadow(data)
 	for _, l := range bad {
-		b.gap("accounts", "/etc/shadow", fmt.Sprintf("line %d cannot be read: %s", l.Line, l.Reason))
+		lacks = fmt.Sprintf("line %d cannot be read: %s", l.Line, l.Reason)
 	}
 	if list == nil {
 		list = []account.Shadow{}
 	}
-	return list, true
+	return list, lacks
 }
 
-// nss says whether accounts may come from elsewhere than /etc/passwd.
+// nss says whether accounts and members of groups may come from elsewhere than
+// from the files of /etc (nsswitch.conf(5)).
 func (b *builder) nss() {
-	data, ok := b.fs.read("/etc/nsswitch.conf")
+	const conf = "/etc/nsswitch.conf"
+	data, ok, lacks := b.content(conf)
+	if lacks != "" {
+		b.foreign("passwd", "which sources of accounts there are is not known: "+lacks)
+		b.foreign("group", "which sources of groups there are is not known: "+lacks)
+	}
 	if !ok {
-		return
+		return // the C library's own default is the files
 	}
 	lines(data, func(line string) {
 		line, _, _ = strings.Cut(line, "#")
-		f := strings.Fields(line)
-		if len(f) < 2 || f[0] != "passwd:" {
-			return
-		}
-		for _, src := range f[1:] {
+		database, sources, _ := strings.Cut(line, ":")
+		database = strings.TrimSpace(database)
+		for _, src := range strings.Fields(strings.ReplaceAll(sources, "[", " [")) {
 			switch src {
-			case "files", "compat", "systemd", "altfiles", "db":
+			case "files", "compat", "systemd": // systemd: accounts of running units, which cannot log in
 			default:
-				if !strings.HasPrefix(src, "[") {
-					b.otherNSS = true
-					b.gap("accounts", "/etc/nsswitch.conf", "accounts of "+src+" are not in /etc/passwd")
-					b.gap("access", "/etc/nsswitch.conf", "accounts of "+src+" are not in /etc/passwd")
+				if !strings.HasPrefix(src, "[") && !strings.HasSuffix(src, "]") {
+					b.foreign(database, "accounts of "+src+" are not in the files of /etc")
 				}
 			}
 		}
 	})
 }
 
-func (b *builder) addAccount(a *account.Account, shadowKnown bool) {
+// foreign notes a source of accounts, groups or password states that was not read.
+func (b *builder) foreign(database, why string) {
+	switch database {
+	case "passwd":
+		b.otherNSS = true
+		b.mayLack("/etc/nsswitch.conf", why, "accounts", "access", "authorized_keys", "files")
+	case "shadow":
+		partlyKnown(b.list, nil)
+	case "group", "initgroups":
+		if b.groupsWhy == "" {
+			b.groupsWhy = why
+		}
+	}
+}
+
+func (b *builder) addAccount(a *account.Account) {
 	out := Account{
 		Name: a.Name, UID: a.UID, GID: a.GID, Groups: a.Groups, Home: a.Home, Shell: a.Shell,
 		Password: a.State.String(), Algorithm: a.Algorithm, LoginShell: account.LoginShell(a.Shell),
 		Evidence: []Evidence{{Path: "/etc/passwd", Line: a.Line, Text: fmt.Sprintf("%s:x:%d:%d:...:%s:%s", a.Name, a.UID, a.GID, a.Home, a.Shell)}},
-	}
-	if !shadowKnown && a.State != account.Empty {
-		out.Password = "unknown"
 	}
 	if a.Expire != account.Never && a.Expire > 0 {
 		out.Expired = b.today() >= a.Expire
@@ -140,39 +184,43 @@ func (b *builder) today() int64 {
 	return at.Unix() / int64(24*time.Hour/time.Second)
 }
 
+// defaultKeyFiles is AuthorizedKeysFile where nothing sets it (sshd_config(5)).
+var defaultKeyFiles = []string{".ssh/authorized_keys", ".ssh/authorized_keys2"}
+
 // authorizedKeys reads the files that sshd reads for each account: patterns are
 // the words of AuthorizedKeysFile.
-func (b *builder) authorizedKeys(patterns map[string][]string) {
+func (b *builder) authorizedKeys(patterns func(name string) []string) {
+	if !b.passwdWhole {
+		b.mayLack("/etc/passwd", "the accounts are not all known", "authorized_keys", "files")
+	}
+	if b.lacks.late != "" {
+		b.mayLack("", b.lacks.late, "authorized_keys", "files")
+	}
 	for i := range b.list {
 		a := &b.list[i]
-		for _, pattern := range patterns[a.Name] {
-			p := expandKeyFile(pattern, a)
-			if p == "" {
+		seen := map[string]bool{}
+		for _, pattern := range patterns(a.Name) {
+			p, ok := expandKeyFile(pattern, a)
+			if !ok {
+				b.mayLack(pattern, "which file that is for "+a.Name+" is not known", "authorized_keys", "files")
+			}
+			if p == "" || seen[p] {
 				continue
 			}
+			seen[p] = true
 			b.keyFiles = append(b.keyFiles, keyFile{path: p, user: a.Name, home: a.Home})
 			b.gaps("authorized_keys", p)
-			data, ok := b.fs.read(p)
-			if !ok {
-				if f := b.fs.resolve(p); f != nil && f.Type == 'f' && b.why(p) == "" {
-					b.gap("authorized_keys", p, "its content was not read")
-				}
-				continue
+			data, _, lacks := b.content(p)
+			if lacks != "" {
+				b.gap("authorized_keys", p, lacks)
 			}
-			b.keys[a.Name] = append(b.keys[a.Name], parsedKeys{path: p, keys: account.ParseKeys(data)})
 			for _, k := range account.ParseKeys(data) {
-				if k.Bad != "" {
-					continue
+				if k.Bad == "" {
+					b.addKey(a, p, k)
 				}
-				b.addKey(a, p, k)
 			}
 		}
 	}
-}
-
-type parsedKeys struct {
-	path string
-	keys []account.Key
 }
 
 func (b *builder) addKey(a *account.Account, p string, k account.Key) {
@@ -188,21 +236,21 @@ func (b *builder) addKey(a *account.Account, p string, k account.Key) {
 	})
 }
 
-// weakKey judges by what the line shows.
+// weakKey says why a key is weak: by its type and size, and by what its numbers
+// tell of a bad generator.
 func weakKey(k account.Key) string {
-	switch {
-	case k.Type == "ssh-dss":
-		return "DSA: 1024 bits and SHA-1"
-	case k.Type == "ssh-rsa" && k.Bits > 0 && k.Bits < 2048:
-		return fmt.Sprintf("RSA of %d bits", k.Bits)
+	parsed, err := wire.ParseKey(k.Blob)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return parsed.Weak()
 }
 
 // expandKeyFile expands the tokens of AuthorizedKeysFile (sshd_config(5), TOKENS).
-func expandKeyFile(pattern string, a *account.Account) string {
-	if pattern == "none" || pattern == "" {
-		return ""
+// A path of "" is no file; ok is false where a token is not one that sshd knows.
+func expandKeyFile(pattern string, a *account.Account) (p string, ok bool) {
+	if strings.EqualFold(pattern, "none") || pattern == "" {
+		return "", true
 	}
 	var out strings.Builder
 	for i := 0; i < len(pattern); i++ {
@@ -221,15 +269,12 @@ func expandKeyFile(pattern string, a *account.Account) string {
 		case '%':
 			out.WriteByte('%')
 		default:
-			return ""
+			return "", false
 		}
 	}
-	p := out.String()
+	p = out.String()
 	if !strings.HasPrefix(p, "/") {
-		if a.Home == "" {
-			return ""
-		}
 		p = a.Home + "/" + p
 	}
-	return path.Clean(p)
+	return path.Clean(p), true
 }

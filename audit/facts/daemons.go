@@ -3,7 +3,9 @@ package facts
 import (
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -20,20 +22,32 @@ type sshDaemon struct {
 	lost    string   // why its arguments cannot be told; "" they can
 	start   time.Time
 	inetd   bool // -i: serves one connection
+	// answered: it listens where we came in. doubt: why it may be another one
+	// that answers.
+	answered bool
+	doubt    string
 }
 
 // daemons lists the running SSH servers.
 func (b *builder) daemons() []sshDaemon {
-	data, missing := b.output(snapshot.OutDaemons)
-	if missing != "" {
-		b.unknown("daemons", missing)
+	data, lacks := b.whole(snapshot.OutDaemons)
+	b.hidden = lacks
+	if b.snap.Output(snapshot.OutDaemons) == nil {
+		b.unknown("daemons", lacks)
 		return nil
+	}
+	if id, _ := b.identity(); b.hidden == "" && id["pid1"] == "" {
+		// hidepid= (proc_pid(5)) shows a plain account its own processes only.
+		b.hidden = "the processes of others are hidden from " + b.snap.Account
+	}
+	if b.hidden != "" {
+		b.gap("daemons", snapshot.OutDaemons, b.hidden)
 	}
 	listeners, why := b.listeners()
 	var out []sshDaemon
 	lines(data, func(line string) {
 		pid, kind, ok := strings.Cut(line, "\t")
-		if !ok || (kind != "sshd" && kind != "dropbear") {
+		if !ok || (kind != "sshd" && kind != "dropbear" && kind != "tinysshd") {
 			return
 		}
 		d := sshDaemon{Daemon: Daemon{Kind: kind, UID: -1}}
@@ -85,15 +99,17 @@ func (d *sshDaemon) asked(b *builder) {
 	}
 }
 
-// primary marks the daemon that answers logins: the one that listens on the port
-// that we came by, else root's own on the first port.
+// primary marks the daemon that answers logins: the one that listens on the
+// address and port that we came by, else root's own on the first port. Where
+// several are as likely, none is certain.
 func (b *builder) primary(ds []sshDaemon) {
 	id, _ := b.identity()
-	port := ""
+	host, port := "", ""
 	if f := strings.Fields(id["connection"]); len(f) == 4 {
-		port = f[3]
+		host, port = f[2], f[3]
 	}
 	best, rank := -1, 0
+	var rivals []int
 	for i := range ds {
 		d := &ds[i]
 		if d.inetd {
@@ -104,18 +120,33 @@ func (b *builder) primary(ds []sshDaemon) {
 			r = 2
 		}
 		for _, l := range d.Listens {
-			if port != "" && strings.HasSuffix(l, ":"+port) {
-				r = 4
-			} else if r < 3 && d.UID == 0 && strings.HasSuffix(l, ":22") {
-				r = 3
+			at, p, err := net.SplitHostPort(l)
+			switch {
+			case err != nil:
+			case port != "" && p == port && at == host:
+				r = 5
+			case port != "" && p == port && (at == "0.0.0.0" || at == "::"):
+				r = max(r, 4)
+			case p == "22" && d.UID == 0:
+				r = max(r, 3)
 			}
 		}
-		if r > rank {
-			best, rank = i, r
+		d.answered = r >= 4
+		switch {
+		case r > rank:
+			best, rank, rivals = i, r, nil
+		case r == rank:
+			rivals = append(rivals, i)
 		}
 	}
-	if best >= 0 {
-		ds[best].Primary = true
+	if best < 0 {
+		return
+	}
+	ds[best].Primary = true
+	for _, i := range rivals {
+		if !slices.Equal(ds[i].Args, ds[best].Args) || ds[i].Kind != ds[best].Kind {
+			ds[best].doubt = fmt.Sprintf("which of %d servers answers is not known", len(rivals)+1)
+		}
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"github.com/postern-ssh/postern/audit/account"
 	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/snapshot"
-	"github.com/postern-ssh/postern/audit/sshd"
-	"github.com/postern-ssh/postern/audit/wire"
 )
 
 // Options are what the facts need beyond the snapshot.
@@ -35,6 +33,12 @@ type builder struct {
 	f    *Facts
 	fs   *tree
 
+	lacks    *gapIndex
+	gapSeen  map[[3]string]bool
+	gapsDone map[[2]string]bool
+	id       map[string]string // identity, parsed once
+	idLacks  string
+
 	// accounts
 	list         []account.Account
 	groups       []account.Group
@@ -44,16 +48,16 @@ type builder struct {
 	groupMembers map[int64]map[string]bool // by gid; primary members too
 	passwdWhole  bool                      // /etc/passwd was read and understood
 	otherNSS     bool                      // accounts may come from elsewhere
-	shadowWhy    string                    // why password states are not known; "" they are
-	keys         map[string][]parsedKeys   // authorized keys by account
+	groupsWhy    string                    // why the members of groups are not all known; "" they are
 
 	// sshd
-	config       *sshd.Config
-	capture      *wire.Capture
-	server       *wire.Server
 	sshdFiles    []string
 	hostKeyFiles []string
 	keyFiles     []keyFile
+	named        []string        // paths that the configuration names, which the collector looked for
+	looked       map[string]bool // of lookedFor, once keyFiles and named are known
+
+	hidden string // why not all processes were seen; "" they were
 
 	// jobs
 	daemon        cron.Daemon
@@ -70,11 +74,13 @@ type builder struct {
 // From makes the facts of a snapshot. It never fails: what the snapshot does
 // not hold is unknown.
 func From(snap *snapshot.Snapshot, opt Options) *Facts {
-	b := &builder{snap: snap, opt: opt, fs: newTree(snap), keys: map[string][]parsedKeys{}, f: &Facts{
-		Unknown: map[string]string{},
-		Gaps:    map[string][]Gap{},
-		Origin:  map[string][]Evidence{},
-	}}
+	b := &builder{snap: snap, opt: opt, fs: newTree(snap), lacks: newGapIndex(snap.Gaps),
+		gapSeen: map[[3]string]bool{}, gapsDone: map[[2]string]bool{}, f: &Facts{
+			Unknown: map[string]string{},
+			Gaps:    map[string][]Gap{},
+			Origin:  map[string][]Evidence{},
+		}}
+	b.bounds()
 	b.host()
 	b.packages()
 	b.wire()
@@ -85,79 +91,18 @@ func From(snap *snapshot.Snapshot, opt Options) *Facts {
 	return b.f
 }
 
-// unknown names a fact that could not be determined. The first reason stays.
-func (b *builder) unknown(path, reason string) {
-	if _, ok := b.f.Unknown[path]; !ok {
-		b.f.Unknown[path] = reason
-	}
-}
+// fromFiles are the lists that are made of what was read from the host.
+var fromFiles = []string{"accounts", "authorized_keys", "access", "daemons", "disagreements", "files", "jobs", "tables"}
 
-// gap names what a list may lack, once.
-func (b *builder) gap(list, path, reason string) {
-	for _, g := range b.f.Gaps[list] {
-		if g.Path == path && g.Reason == reason {
-			return
-		}
-	}
-	b.f.Gaps[list] = append(b.f.Gaps[list], Gap{Path: path, Reason: reason})
-}
-
-// gaps adds to a list what the snapshot lacks at or below path, and above it.
-func (b *builder) gaps(list, path string) {
-	for _, g := range b.snap.GapsFor(path) {
-		b.gap(list, g.Path, reason(g))
-	}
+// bounds names what holds for every list: an answer that broke off, and one in
+// which not even /etc was seen.
+func (b *builder) bounds() {
 	if !b.snap.Complete {
-		b.gap(list, "", "the host's answer ended before it was whole")
+		b.mayLack("", incomplete, append(fromFiles, "packages")...)
 	}
-}
-
-// reason is a gap in words for people.
-func reason(g snapshot.Gap) string {
-	if g.Reason != "" {
-		return g.Reason
+	if b.snap.Lookup("/etc") == nil {
+		b.mayLack("/etc", "it was not seen", fromFiles...)
 	}
-	switch g.Kind {
-	case snapshot.GapDenied:
-		return "no permission to read it"
-	case snapshot.GapMissing:
-		return "the host lacks a tool to read it"
-	case snapshot.GapCap:
-		return "larger than the audit's bounds"
-	case snapshot.GapNetwork:
-		return "on a network file system, not entered"
-	case snapshot.GapUnsafe:
-		return "not a regular file of its owner"
-	case snapshot.GapWithheld:
-		return "holds secrets, not taken from the host"
-	case snapshot.GapChanged:
-		return "changed while it was read"
-	case snapshot.GapSource:
-		return "this kind of source cannot hold it"
-	}
-	return string(g.Kind)
-}
-
-// why gives the first reason for which path is not in the snapshot, or "".
-func (b *builder) why(path string) string {
-	for _, g := range b.snap.GapsFor(path) {
-		return reason(g)
-	}
-	if !b.snap.Complete {
-		return "the host's answer ended before it was whole"
-	}
-	return ""
-}
-
-// output gives an output's data, or why there is none.
-func (b *builder) output(name string) (data []byte, missing string) {
-	if o := b.snap.Output(name); o != nil {
-		return o.Data, ""
-	}
-	if r := b.why(name); r != "" {
-		return nil, r
-	}
-	return nil, "the collector did not bring it"
 }
 
 // lines calls f for each line of data without its newline.

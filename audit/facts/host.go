@@ -37,13 +37,17 @@ func (b *builder) host() {
 
 // identity is the collector's list of KEY=VALUE lines.
 func (b *builder) identity() (map[string]string, string) {
-	data, missing := b.output(snapshot.OutIdentity)
+	if b.id != nil {
+		return b.id, b.idLacks
+	}
+	data, missing := b.whole(snapshot.OutIdentity)
 	id := map[string]string{}
 	lines(data, func(line string) {
 		if k, v, ok := strings.Cut(line, "="); ok {
 			id[k] = v
 		}
 	})
+	b.id, b.idLacks = id, missing
 	return id, missing
 }
 

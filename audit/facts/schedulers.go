@@ -47,12 +47,13 @@ func (b *builder) schedulers() {
 		return
 	}
 	// A scheduler that is known not to run makes every one of its jobs dormant.
-	b.cronRuns = yes
-	if !kinds["cron"] && !kinds["crond"] && !kinds["busybox-crond"] && b.daemon != cron.SystemdCron {
+	switch {
+	case kinds["cron"] || kinds["crond"] || kinds["busybox-crond"] || kinds["bcron-start"] || b.daemon == cron.SystemdCron:
+		b.cronRuns = yes
+	case b.hidden != "":
+		b.unknown("host.cron", b.hidden)
+	default:
 		b.cronRuns = no
-		if b.why("/proc") != "" {
-			b.cronRuns = maybe
-		}
 	}
 }
 

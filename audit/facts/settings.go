@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/postern-ssh/postern/audit/account"
 	"github.com/postern-ssh/postern/audit/sshd"
 )
 
@@ -73,8 +74,8 @@ func count(set func(*Sshd, int64)) func(*Sshd, []string) {
 
 var logLevels = order("VERBOSE", "INFO", "DEBUG", "DEBUG1", "DEBUG2", "DEBUG3", "ERROR", "FATAL", "QUIET")
 
-// settings lists the scalar facts with their keyword in sshd_config(5).
-var settings = []setting{
+// scalars lists the scalar facts with their keyword in sshd_config(5).
+var scalars = []setting{
 	{"permit_root_login", "PermitRootLogin", order("no", "forced-commands-only", "prohibit-password", "yes"), word(func(s *Sshd, v string) { s.PermitRootLogin = v })},
 	{"password_authentication", "PasswordAuthentication", yesWeak, flag(func(s *Sshd, v bool) { s.PasswordAuthentication = v })},
 	{"kbd_interactive_authentication", "KbdInteractiveAuthentication", yesWeak, flag(func(s *Sshd, v bool) { s.KbdInteractive = v })},
@@ -110,9 +111,8 @@ var settings = []setting{
 // that stand for all.
 func (b *builder) contexts(cfg *sshd.Config) []sshd.Context {
 	var users []sshd.User
-	for i := range b.f.Accounts {
-		a := &b.f.Accounts[i]
-		users = append(users, sshd.User{Name: a.Name, Groups: a.Groups})
+	for i := range b.list {
+		users = append(users, user(&b.list[i]))
 	}
 	ctxs, capped := cfg.Contexts(users)
 	if capped {
@@ -124,6 +124,16 @@ func (b *builder) contexts(cfg *sshd.Config) []sshd.Context {
 	return ctxs
 }
 
+// user is an account as Match sees it: it exists, though it may be in no group
+// that has a name.
+func user(a *account.Account) sshd.User {
+	groups := a.Groups
+	if groups == nil {
+		groups = []string{}
+	}
+	return sshd.User{Name: a.Name, Groups: groups}
+}
+
 // settings fills the scalar facts.
 func (b *builder) settings(cfg *sshd.Config) {
 	type holding struct {
@@ -132,10 +142,25 @@ func (b *builder) settings(cfg *sshd.Config) {
 	}
 	globals := cfg.Globals()
 	all := []holding{{sshd.Context{}, globals}}
+	distinct := map[*sshd.Settings]bool{globals: true}
 	for _, c := range b.contexts(cfg) {
-		all = append(all, holding{c, cfg.Eval(c)})
+		if s := cfg.Eval(c); !distinct[s] {
+			distinct[s] = true
+			all = append(all, holding{c, s})
+		}
 	}
-	for _, st := range settings {
+	for _, h := range all {
+		for _, keyword := range []string{"TrustedUserCAKeys", "RevokedKeys", "AuthorizedPrincipalsFile"} {
+			if v := h.s.Get(keyword); v.Origin.Kind == sshd.FromFile {
+				for _, p := range v.Args {
+					if !strings.Contains(p, "%") {
+						b.named = append(b.named, p)
+					}
+				}
+			}
+		}
+	}
+	for _, st := range scalars {
 		fact := "sshd." + st.fact
 		if !globals.Known(st.keyword) {
 			b.unknown(fact, "OpenSSH "+cfg.Version().String()+" has no "+st.keyword)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"sort"
 	"strconv"
 	"strings"
@@ -28,30 +29,23 @@ func (b *builder) sshd() {
 	main, opt := b.sshdOptions(primary)
 	_, exists := b.fs.read(main)
 	b.f.Sshd.Present = exists || primary != nil || b.f.Wire.Seen
-	if !exists && main != "none" {
-		why := b.why(main)
-		switch {
-		case why != "":
-			b.unknown("sshd", main+": "+why)
-		case !b.f.Sshd.Present:
-			for _, list := range []string{"access", "disagreements"} {
-				b.gap(list, main, "there is no sshd configuration")
-			}
-			b.unknown("sshd.version", "no sshd was found")
-			return
-		case primary != nil && primary.Kind != "sshd":
-			b.unknown("sshd", "the server is "+primary.Kind+", which this release does not judge")
-		default:
-			b.unknown("sshd", main+" was not seen")
-		}
-		delete(b.f.Unknown, "sshd.present")
-		for _, list := range []string{"access", "disagreements"} {
-			b.gap(list, main, b.f.Unknown["sshd"])
-		}
+	switch why := b.why(main); {
+	case b.otherServer(primary) != "":
+		b.blind(main, b.otherServer(primary))
 		return
-	}
-	if primary != nil && primary.lost != "" {
-		b.unknown("sshd", primary.lost)
+	case exists || main == "none":
+	case why != "":
+		b.blind(main, main+": "+why)
+		return
+	case !b.f.Sshd.Present && (b.hidden == "" || b.snap.Source == snapshot.SourceRoot):
+		b.absentServer(main)
+		return
+	case !b.f.Sshd.Present:
+		b.blind(main, "whether a server runs here is not known: "+b.hidden)
+		return
+	default:
+		b.blind(main, main+" was not seen")
+		return
 	}
 	b.f.Sshd.Config = main
 	b.f.Sshd.Version = opt.Version.String()
@@ -59,7 +53,6 @@ func (b *builder) sshd() {
 		b.unknown("sshd.version", "no package, banner or binary names the release")
 	}
 	cfg := sshd.Load(main, sshdFiles{b}, opt)
-	b.config = cfg
 	for _, f := range cfg.Files {
 		b.sshdFiles = append(b.sshdFiles, f.Name)
 	}
@@ -68,14 +61,61 @@ func (b *builder) sshd() {
 		b.f.Origin["sshd.refused"] = []Evidence{{Path: r.File, Line: r.Pos.Line, Text: r.Message, Witness: r.Hint}}
 	}
 	for _, g := range cfg.Gaps {
-		b.unknown("sshd.refused", g.Path+": "+g.Reason)
+		b.gap("files", g.Path, g.Reason)
+		if b.f.Sshd.Refused == "" {
+			b.unknown("sshd.refused", g.Path+": "+g.Reason)
+		}
 	}
 	b.hostKeyFiles = append(b.hostKeyFiles, hostKeyPaths(cfg.Globals())...)
 	b.settings(cfg)
 	b.effective(cfg, primary)
 	b.stale(cfg, primary)
-	b.moduli(cfg.Globals())
+	b.moduli()
 	b.access(cfg)
+}
+
+// otherServer says why the files of sshd may not be what decides at the server
+// that answers; "" they are.
+func (b *builder) otherServer(d *sshDaemon) string {
+	switch {
+	case d != nil && d.Kind != "sshd":
+		return "the server is " + d.Kind + ", which this release does not judge"
+	case d != nil && d.doubt != "":
+		return d.doubt
+	case d != nil && d.lost != "":
+		return d.lost
+	case d == nil && b.hidden != "" && b.snap.Source != snapshot.SourceRoot:
+		return "no running sshd was seen, so with which arguments it runs is not known: " + b.hidden
+	}
+	// A process that was seen to listen where we came in is proof enough.
+	if s := b.f.Wire.Software; s != "" && !strings.HasPrefix(s, "OpenSSH") && (d == nil || !d.answered) {
+		return "the server calls itself " + s + ", and which process it is was not seen"
+	}
+	return ""
+}
+
+// blind notes that what holds at the server is not known.
+func (b *builder) blind(main, why string) {
+	b.unknown("sshd", why)
+	b.mayLack(main, why, "access", "disagreements", "authorized_keys", "files")
+	b.plainFiles(main)
+}
+
+// absentServer notes that there is no SSH server: nobody logs in, and what lies
+// there for one is still looked at.
+func (b *builder) absentServer(main string) {
+	b.mayLack(main, "there is no sshd configuration", "access", "disagreements")
+	for _, fact := range []string{"version", "password_login", "root_login", "root_password_login", "empty_passwords"} {
+		b.unknown("sshd."+fact, "no sshd was found")
+	}
+	b.plainFiles(main)
+}
+
+// plainFiles are the files that a server reads where nothing says otherwise.
+func (b *builder) plainFiles(main string) {
+	b.sshdFiles = []string{main}
+	b.hostKeyFiles = append(b.hostKeyFiles, defaultHostKeys...)
+	b.authorizedKeys(func(string) []string { return defaultKeyFiles })
 }
 
 // sshdOptions says which file is the main one and by which rules it is read.
@@ -145,21 +185,15 @@ func (f sshdFiles) Glob(pattern string) ([]string, error) {
 
 // Read gives a file's bytes.
 func (f sshdFiles) Read(p string) ([]byte, error) {
-	data, ok := f.b.fs.read(p)
-	if ok {
-		if e := f.b.fs.resolve(p); e != nil && e.Truncated {
-			return nil, errors.New("only its first part was read")
-		}
-		return data, nil
-	}
 	if e := f.b.fs.resolve(p); e != nil && e.Type == 'd' {
 		return nil, nil
 	}
-	if why := f.b.why(p); why != "" {
-		return nil, errors.New(why)
-	}
-	if f.b.snap.Lookup(p) != nil {
-		return nil, errors.New("its content was not read")
+	data, ok, lacks := f.b.content(p)
+	switch {
+	case lacks != "":
+		return nil, errors.New(lacks)
+	case ok:
+		return data, nil
 	}
 	return nil, fs.ErrNotExist
 }
@@ -168,22 +202,22 @@ func hostKeyPaths(s *sshd.Settings) []string {
 	if keys := s.Get("HostKey").Args; len(keys) > 0 {
 		return keys
 	}
-	var out []string
-	for _, t := range []string{"rsa", "ecdsa", "ed25519"} {
-		out = append(out, "/etc/ssh/ssh_host_"+t+"_key")
-	}
-	return out
+	return defaultHostKeys
 }
 
+// defaultHostKeys is HostKey where nothing sets it (sshd_config(5)).
+var defaultHostKeys = []string{"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key"}
+
 // moduli reads the histogram of the group exchange's moduli (moduli(5)).
-func (b *builder) moduli(s *sshd.Settings) {
-	data, missing := b.output(snapshot.OutModuli)
-	if missing != "" {
-		if b.why("/etc/ssh/moduli") == "" && b.why(snapshot.OutModuli) == "" && b.snap.Lookup("/etc/ssh/moduli") == nil {
-			return // there is no such file: 0
-		}
-		b.unknown("sshd.moduli_bits", missing)
-		return
+func (b *builder) moduli() {
+	const file = "/etc/ssh/moduli"
+	data, lacks := b.whole(snapshot.OutModuli)
+	if g, ok := b.lacks.on(snapshot.OutModuli); ok && g.Kind == snapshot.GapMissing && strings.HasSuffix(g.Reason, "no "+file) &&
+		b.snap.Lookup(file) == nil && b.why(file) == "" && b.snap.Lookup("/etc/ssh") != nil {
+		return // there is no such file: 0
+	}
+	if lacks != "" {
+		b.unknown("sshd.moduli_bits", lacks)
 	}
 	least := int64(0)
 	lines(data, func(line string) {
@@ -191,12 +225,16 @@ func (b *builder) moduli(s *sshd.Settings) {
 		if len(f) != 2 || f[0] == "sha256" {
 			return
 		}
-		if bits, err := strconv.ParseInt(f[1], 10, 64); err == nil && (least == 0 || bits < least) {
+		if bits, err := strconv.ParseInt(f[1], 10, 64); err == nil && bits > 0 && (least == 0 || bits < least) {
 			least = bits
 		}
 	})
+	if least == 0 {
+		b.unknown("sshd.moduli_bits", "the list of moduli holds none")
+		return
+	}
 	b.f.Sshd.ModuliBits = least
-	b.f.Origin["sshd.moduli_bits"] = []Evidence{{Path: "/etc/ssh/moduli", Text: fmt.Sprintf("smallest group: %d bits", least)}}
+	b.f.Origin["sshd.moduli_bits"] = []Evidence{{Path: file, Text: fmt.Sprintf("smallest group: %d bits", least)}}
 }
 
 // stale compares the files with the daemon's last start or reload.
@@ -210,15 +248,20 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 		return
 	}
 	loaded, logged := b.lastLoad(d)
-	if loaded.IsZero() {
+	if loaded.from.IsZero() {
 		b.unknown("sshd.stale", "when the daemon read its files is not known")
 		return
 	}
+	read := "the daemon read its files at " + loaded.from.Format(time.RFC3339)
+	for _, g := range cfg.Gaps {
+		b.unknown("sshd.stale", g.Path+": "+g.Reason)
+	}
 	var newer []Evidence
-	newest := time.Time{}
+	newest, same := time.Time{}, ""
 	for _, name := range b.sshdFiles {
 		f := b.fs.resolve(name)
-		if f == nil {
+		if f == nil || f.MTime.IsZero() {
+			b.unknown("sshd.stale", "when "+name+" was changed is not known")
 			continue
 		}
 		at := f.MTime
@@ -228,18 +271,23 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 		if at.After(newest) {
 			newest = at
 		}
-		if at.After(loaded) {
-			newer = append(newer, Evidence{Path: name, Text: "changed " + at.Format(time.RFC3339),
-				Witness: "the daemon read its files at " + loaded.Format(time.RFC3339)})
+		switch {
+		case at.After(loaded.to):
+			newer = append(newer, Evidence{Path: name, Text: "changed " + at.Format(time.RFC3339), Witness: read})
+		case at.After(loaded.from):
+			same = name
 		}
 	}
 	switch {
+	case len(newer) == 0 && same != "":
+		// Whoever edits and reloads by script does it in one second.
+		b.unknown("sshd.stale", same+" changed in the very second in which the daemon read its files")
 	case len(newer) == 0:
 		if !newest.IsZero() {
-			b.f.Origin["sshd.stale"] = []Evidence{{Text: "files last changed " + newest.Format(time.RFC3339),
-				Witness: "the daemon read its files at " + loaded.Format(time.RFC3339)}}
+			b.f.Origin["sshd.stale"] = []Evidence{{Text: "files last changed " + newest.Format(time.RFC3339), Witness: read}}
 		}
 	case logged:
+		delete(b.f.Unknown, "sshd.stale") // one that is newer is enough
 		b.f.Sshd.Stale = true
 		b.f.Origin["sshd.stale"] = newer
 	default:
@@ -249,14 +297,18 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 	}
 }
 
+// moment is a time that is known to lie between two others.
+type moment struct{ from, to time.Time }
+
 // lastLoad is when the daemon last read its files. logged says that the log
 // reaches back so far that a later reload would show.
-func (b *builder) lastLoad(d *sshDaemon) (at time.Time, logged bool) {
-	at = d.start
-	data, missing := b.output(snapshot.OutSshdLog)
-	if missing != "" {
-		return at, false
+func (b *builder) lastLoad(d *sshDaemon) (at moment, logged bool) {
+	// The start is counted from the boot, which is known in whole seconds.
+	if !d.start.IsZero() {
+		at = moment{d.start, d.start.Add(time.Second)}
 	}
+	data, lacks := b.whole(snapshot.OutSshdLog)
+	own := "[" + strconv.FormatInt(d.PID, 10) + "]:" // another daemon's reload is not this one's
 	first := time.Time{}
 	lines(data, func(line string) {
 		when, ok := logTime(line)
@@ -264,26 +316,30 @@ func (b *builder) lastLoad(d *sshDaemon) (at time.Time, logged bool) {
 			return
 		}
 		if first.IsZero() {
-			first = when
+			first = when.from
 		}
-		if (strings.Contains(line, "Server listening on") || strings.Contains(line, "Received SIGHUP")) && when.After(at) {
+		if strings.Contains(line, own) && (strings.Contains(line, "Server listening on") || strings.Contains(line, "Received SIGHUP")) && !when.from.Before(at.from) {
 			at = when
 		}
 	})
 	// The log tells of reloads when it begins before the daemon did, or shows its start.
-	return at, !first.IsZero() && (!first.After(d.start) || at.After(d.start) || first.Sub(d.start) < 5*time.Second)
+	return at, lacks == "" && !first.IsZero() && (!first.After(d.start) || at.from.After(d.start) || first.Sub(d.start) < 5*time.Second)
 }
 
 // logTime reads the ISO time that journalctl -o short-iso and rsyslog's newer
-// format begin a line with.
-func logTime(line string) (time.Time, bool) {
+// format begin a line with. The first names whole seconds only.
+func logTime(line string) (moment, bool) {
 	word, _, _ := strings.Cut(line, " ")
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339Nano} {
 		if t, err := time.Parse(layout, word); err == nil {
-			return t.UTC(), true
+			t = t.UTC()
+			if strings.ContainsAny(word, ".,") {
+				return moment{t, t}, true
+			}
+			return moment{t, t.Add(time.Second)}, true
 		}
 	}
-	return time.Time{}, false
+	return moment{}, false
 }
 
 // effective compares what the files say with what sshd -T printed, and both
@@ -302,16 +358,20 @@ func (b *builder) effective(cfg *sshd.Config, d *sshDaemon) {
 		}
 		b.gap("disagreements", name, why)
 	case out.RC != 0:
-		reason := strings.TrimSpace(string(out.Stderr))
-		if i := strings.IndexByte(reason, '\n'); i >= 0 {
-			reason = reason[:i]
-		}
+		reason, _, _ := strings.Cut(strings.TrimSpace(string(out.Stderr)), "\n")
 		b.gap("disagreements", name, "sshd -T failed: "+reason)
-		if out.RC == 255 && b.f.Sshd.Refused == "" {
+		if out.RC == 255 && b.f.Sshd.Refused == "" && namesLine(string(out.Stderr)) {
+			if b.snap.Privilege != snapshot.PrivilegeNone {
+				delete(b.f.Unknown, "sshd.refused") // sshd itself said so, with root's rights
+			}
 			b.f.Sshd.Refused = reason
 			b.f.Origin["sshd.refused"] = []Evidence{{Path: b.f.Sshd.Config, Text: reason, Witness: "sshd -T on the host"}}
 		}
 	default:
+		if _, lacks := b.whole(name); lacks != "" {
+			b.gap("disagreements", name, lacks)
+			break
+		}
 		ctx := b.askedContext(out)
 		settings := cfg.Eval(ctx)
 		for _, diff := range sshd.Compare(settings, sshd.ParseEffective(out.Data)) {
@@ -321,11 +381,25 @@ func (b *builder) effective(cfg *sshd.Config, d *sshDaemon) {
 				Setting: diff.Keyword, File: strings.Join(diff.File, " "), Effective: strings.Join(diff.Effective, " "),
 				Cause: "a default or a patch of this build that postern does not know, or a fault of postern's parser", Evidence: []Evidence{e},
 			})
+			for _, st := range scalars {
+				if strings.EqualFold(st.keyword, diff.Keyword) {
+					b.unknown("sshd."+st.fact, "the files and sshd -T do not agree on "+st.keyword)
+				}
+			}
 		}
 		b.wireAgainst(settings)
 		return
 	}
 	b.wireAgainst(cfg.Eval(b.thisLogin()))
+}
+
+// badLine finds how sshd names a line of its configuration that it refuses
+// ("/etc/ssh/sshd_config line 3: ...", "... terminating, 1 bad configuration
+// options"). It exits with 255 for other reasons too, such as a missing /run/sshd.
+var badLine = regexp.MustCompile(`(?i)\bline [0-9]+\b|bad configuration option|directive .* not allowed|unsupported option`)
+
+func namesLine(stderr string) bool {
+	return badLine.MatchString(stderr) && !strings.Contains(stderr, "Permission denied")
 }
 
 // askedContext reads the -C that the collector gave to sshd -T.

@@ -24,7 +24,6 @@ func (b *builder) wire() {
 		b.unknown("wire", "the record of the login cannot be read: "+err.Error())
 		return
 	}
-	b.capture = &c
 	w := &b.f.Wire
 	w.Seen, w.NoneAccepted, w.Banner, w.Insecure = true, c.NoneAccepted, c.Banner, c.Insecure
 	w.Methods = c.Methods
@@ -46,7 +45,6 @@ func (b *builder) wire() {
 		}
 	}
 	sum := s.Summary()
-	b.server = s
 	w.Kex = algorithms("key exchange", sum.Kex)
 	w.HostKeyAlgorithms = algorithms("host key algorithm", sum.HostKeyAlgorithms)
 	w.Ciphers = algorithms("cipher", sum.Ciphers)
