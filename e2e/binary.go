@@ -57,12 +57,20 @@ func (h *Host) PosternAs(user string, args ...string) (stdout, stderr string, co
 	return h.run3(h.Command(append([]string{"runuser", "-u", user, "--", "env", "HOME=/home/" + user, "USER=" + user, "LOGNAME=" + user, hostBinary}, args...)...))
 }
 
-// copyIn puts a file of the test machine into the host.
+// copyIn puts a file of the test machine into the host. A process in the host
+// writes it: a descriptor of ours, open for writing, would live on for a moment
+// in whatever another test starts just then, and the kernel runs no program that
+// is open for writing (ETXTBSY).
 func (h *Host) copyIn(from, to string, mode os.FileMode) {
 	h.t.Helper()
-	content, err := os.ReadFile(from)
+	content, err := os.Open(from)
 	if err != nil {
 		h.t.Fatalf("e2e: %s: %v", h.name, err)
 	}
-	h.WriteFile(to, content, mode)
+	defer content.Close()
+	cmd := h.Command("/bin/sh", "-c", `mkdir -p "${2%/*}" && cat >"$2" && chmod "$1" "$2"`, "sh", fmt.Sprintf("%o", mode.Perm()), to)
+	cmd.Stdin = content
+	if _, stderr, code := h.run3(cmd); code != 0 {
+		h.t.Fatalf("e2e: %s: copy %s to %s: exit code %d: %s", h.name, from, to, code, stderr)
+	}
 }

@@ -49,7 +49,7 @@ func TestDemoRecordings(t *testing.T) {
 			key, public := newKey(t)
 			h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Init: e2e.Systemd, Setup: string(script) + "\n" + admit(p.User, public)})
 			settle(h)
-			snap := collect(t, h, p.User, key)
+			snap := collect(t, h, p.User, key, inventory.SudoAuto)
 			file := filepath.Join("demo", "hosts", p.Name+".pst")
 			if *update {
 				out, err := os.Create(file)
@@ -125,9 +125,9 @@ func overSSH(t *testing.T, h *e2e.Host, user, key string, sudo inventory.Sudo) a
 }
 
 // collect reads a host over SSH, whole.
-func collect(t *testing.T, h *e2e.Host, user, key string) *snapshot.Snapshot {
+func collect(t *testing.T, h *e2e.Host, user, key string, sudo inventory.Sudo) *snapshot.Snapshot {
 	t.Helper()
-	snap, err := overSSH(t, h, user, key, inventory.SudoAuto).Snapshot(t.Context())
+	snap, err := overSSH(t, h, user, key, sudo).Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,10 +20,24 @@ const loginTimeout = 20 * time.Second
 // and no other, and checks the host's key. The connection ends with the test.
 func (h *Host) Dial(user string, methods ...ssh.AuthMethod) (*ssh.Client, error) {
 	h.t.Helper()
+	return h.DialFrom(nil, user, methods...)
+}
+
+// Elsewhere is a second address of the test's, in the hosts' network: for what
+// sshd decides by the address that a login comes from.
+var Elsewhere = net.IPv4(10, 99, 0, 2)
+
+// DialFrom is Dial from an address of ours; nil means the usual one.
+func (h *Host) DialFrom(from net.IP, user string, methods ...ssh.AuthMethod) (*ssh.Client, error) {
+	h.t.Helper()
+	dialer := &net.Dialer{}
+	if from != nil {
+		dialer.LocalAddr = &net.TCPAddr{IP: from}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
 	defer cancel()
 	address := net.JoinHostPort(h.address, strconv.Itoa(h.spec.Port))
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}

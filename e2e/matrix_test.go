@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -64,9 +65,17 @@ const (
 
 func try(t *testing.T, h *e2e.Host, user string, method ssh.AuthMethod) ending {
 	t.Helper()
-	c, err := h.Dial(user, method)
+	return tryFrom(t, h, nil, user, method)
+}
+
+// tryFrom is try from an address of ours.
+func tryFrom(t *testing.T, h *e2e.Host, from net.IP, user string, methods ...ssh.AuthMethod) ending {
+	t.Helper()
+	c, err := h.DialFrom(from, user, methods...)
 	if err != nil {
-		if strings.Contains(err.Error(), "unable to authenticate") {
+		// x/crypto's words for USERAUTH_FAILURE (51), after its last method
+		// and in the middle of keyboard-interactive.
+		if strings.Contains(err.Error(), "unable to authenticate") || strings.Contains(err.Error(), "unexpected message type 51") {
 			return denied
 		}
 		// sshd hangs up on an account that PAM's account stage refuses.

@@ -214,6 +214,7 @@ func enter() error {
 		"link set lo up",
 		"link add br0 address "+bridgeMAC+" type bridge",
 		"addr add "+bridgeAddress+"/"+networkBits+" dev br0",
+		"addr add "+Elsewhere.String()+"/"+networkBits+" dev br0",
 		"link set br0 up",
 	); err != nil {
 		return fmt.Errorf("make the bridge that hosts are connected to: %w", err)
