@@ -2,6 +2,7 @@ package access
 
 import (
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,7 @@ type Input struct {
 	// Stat looks at a path, links followed.
 	Stat func(path string) Stat
 	// Read returns a file's content. An error that is not fs.ErrNotExist means
-	// that it could not be read here.
+	// that it could not be read here, or only its first part, which comes with it.
 	Read func(path string) ([]byte, error)
 
 	OpenAccess account.Verdict // whether access.conf holds no rule
@@ -82,6 +83,16 @@ type Answer struct {
 
 	Why      string // where nothing is a yes: what refuses, or what would settle it
 	Evidence []Evidence
+
+	// What is behind Password and Empty where they are no yes, whatever else is
+	// open: a pass has evidence too.
+	PasswordWhy, EmptyWhy Reason
+}
+
+// Reason is why something is no yes.
+type Reason struct {
+	Why      string
+	Evidence []Evidence
 }
 
 // Open is the best verdict over all methods.
@@ -137,17 +148,18 @@ func all(ts ...term) term {
 	return out
 }
 
-// some joins terms of which one is enough.
+// some joins terms of which one is enough. Where none is, all their reasons stand.
 func some(ts ...term) term {
 	out := term{v: No}
-	for i, t := range ts {
+	for _, t := range ts {
 		switch {
 		case t.v == Yes:
 			return t
 		case t.v == Unsure && out.v != Unsure:
 			out = t
-		case i == 0:
-			out = t
+		case t.v == No && out.v == No:
+			out.why = join(out.why, t.why)
+			out.ev = append(out.ev[:len(out.ev):len(out.ev)], t.ev...)
 		}
 	}
 	return out
@@ -252,16 +264,13 @@ next:
 
 func alike(a, b *Answer) bool {
 	if a.Password != b.Password || a.PublicKey != b.PublicKey || a.Empty != b.Empty || a.Other != b.Other ||
-		a.Mixed != b.Mixed || a.Chain != b.Chain || a.Why != b.Why || len(a.Evidence) != len(b.Evidence) {
+		a.Mixed != b.Mixed || a.Chain != b.Chain || a.Why != b.Why {
 		return false
 	}
-	for i := range a.Evidence {
-		if a.Evidence[i] != b.Evidence[i] {
-			return false
-		}
-	}
-	return true
+	return slices.Equal(a.Evidence, b.Evidence) && a.PasswordWhy.equal(b.PasswordWhy) && a.EmptyWhy.equal(b.EmptyWhy)
 }
+
+func (r Reason) equal(s Reason) bool { return r.Why == s.Why && slices.Equal(r.Evidence, s.Evidence) }
 
 // label says in words where an answer holds, and puts the witness together.
 func (w *who) label(a *Answer, total int) {

@@ -31,7 +31,8 @@ func (j *judge) keyFile(p string) *keyFile {
 	case err == nil:
 		f.exists, f.keys = true, account.ParseKeys(data)
 	case !errors.Is(err, fs.ErrNotExist):
-		f.exists, f.err = true, err
+		// Its first part may have come; a key that was seen is there.
+		f.exists, f.err, f.keys = true, err, account.ParseKeys(data)
 	}
 	j.files[p] = f
 	return f
@@ -134,13 +135,10 @@ func (w *who) inFile(p *policy, name string) (t term, n int) {
 		if !st.Known {
 			return term{v: Unsure, why: "whether " + name + " is there is not known"}, 0
 		}
-		return term{v: No, why: "no key is there"}, 0
-	}
-	if f.err != nil {
-		return term{Unsure, name + " could not be read: " + f.err.Error(), []Evidence{{Path: name, Text: "not read"}}}, 0
+		return term{v: No}, 0
 	}
 	var usable *account.Key
-	why := "no key is there"
+	why := ""
 	for i := range f.keys {
 		k := &f.keys[i]
 		if reason := w.unusable(p, k); reason != "" {
@@ -152,8 +150,15 @@ func (w *who) inFile(p *policy, name string) (t term, n int) {
 			usable = k
 		}
 	}
+	if usable == nil && f.err != nil {
+		return term{Unsure, name + " could not be read: " + f.err.Error(), []Evidence{{Path: name, Text: "not read"}}}, 0
+	}
 	if usable == nil {
-		return term{No, why, []Evidence{{Path: name, Text: why}}}, 0
+		t = term{v: No, why: why}
+		if why != "" {
+			t.ev = []Evidence{{Path: name, Text: why}}
+		}
+		return t, 0
 	}
 	t = w.trusted(p, name)
 	if t.v != Yes {
@@ -276,12 +281,15 @@ func (w *who) certificates(p *policy) term {
 	switch {
 	case !f.exists:
 		return term{No, "TrustedUserCAKeys " + name + " is not there", ev}
-	case f.err != nil:
+	case f.err != nil && len(f.keys) == 0:
 		return term{Unsure, name + " could not be read", ev}
 	}
 	any := false
 	for i := range f.keys {
 		any = any || f.keys[i].Bad == ""
+	}
+	if !any && f.err != nil {
+		return term{Unsure, name + " could not be read whole", ev}
 	}
 	if !any {
 		return term{No, "TrustedUserCAKeys " + name + " holds no key", ev}

@@ -13,6 +13,8 @@ func (w *who) answer(g *group) Answer {
 	if f := w.Config.Refused(); f != nil {
 		a.Why = "sshd would refuse its configuration, so what the running daemon holds is not known: " + f.String()
 		a.Evidence = []Evidence{{Path: f.File, Line: f.Pos.Line, Text: f.Message}}
+		a.PasswordWhy = Reason{a.Why, a.Evidence}
+		a.EmptyWhy = a.PasswordWhy
 		return a
 	}
 	// Whatever the method: allowed, and not turned away afterwards.
@@ -20,13 +22,24 @@ func (w *who) answer(g *group) Answer {
 	if admitted.v == No {
 		a.Password, a.PublicKey, a.Empty, a.Other, a.Mixed = No, No, No, No, No
 		a.Why, a.Evidence = admitted.why, admitted.ev
+		a.PasswordWhy = Reason{admitted.why, admitted.ev}
+		a.EmptyWhy = a.PasswordWhy
 		return a
+	}
+	if admitted.v == Yes {
+		admitted.ev = nil // what lets everybody through proves nothing
 	}
 	m := &methods{w: w, p: p, admitted: admitted}
 	password, pubkey, empty, other, mixed, chain := m.combine()
 	a.Password, a.PublicKey, a.Empty, a.Other, a.Mixed = password.v, pubkey.v, empty.v, other.v, mixed.v
 	if mixed.v != No {
 		a.Chain = chain
+	}
+	if password.v != Yes {
+		a.PasswordWhy = Reason{password.why, password.ev}
+	}
+	if empty.v != Yes {
+		a.EmptyWhy = Reason{empty.why, empty.ev}
 	}
 	for _, t := range []struct {
 		term
@@ -131,7 +144,11 @@ func (w *who) shell(p *policy) term {
 // account lines with it.
 func (w *who) state(p *policy) term {
 	if p.pam.v == Unsure {
-		return all(w.plainState(), w.pamState(p), p.pam)
+		plain, pam := w.plainState(), w.pamState(p)
+		if plain.v == pam.v {
+			return pam
+		}
+		return p.pam
 	}
 	if p.pam.v == Yes {
 		return w.pamState(p)
@@ -251,7 +268,7 @@ func (m *methods) find(name string) term {
 	p, w := m.p, m.w
 	switch base {
 	case "password":
-		return all(p.password, m.root("password"), m.secret(false))
+		return all(m.root("password"), p.password, m.secret(false))
 	case "keyboard-interactive":
 		if device != "" && device != "pam" {
 			return term{v: No, why: "no device " + device + " for keyboard-interactive"}
@@ -260,17 +277,17 @@ func (m *methods) find(name string) term {
 		if pam.v == No {
 			pam.why = "keyboard-interactive never succeeds without PAM"
 		}
-		return all(p.kbd, pam, m.root("password"), w.ask(p, "auth", false))
+		return all(m.root("password"), p.kbd, pam, w.ask(p, "auth", false))
 	case "publickey":
-		return all(p.pubkey, m.root("publickey"), w.keyTerm(p, false))
+		return all(m.root("publickey"), p.pubkey, w.keyTerm(p, false))
 	case "hostbased":
-		t := all(p.hostbased, m.root("other"))
+		t := all(m.root("other"), p.hostbased)
 		if t.v == Yes {
 			t = term{Unsure, "the hosts that HostbasedAuthentication trusts are not evaluated", t.ev}
 		}
 		return t
 	case "gssapi-with-mic", "gssapi-keyex":
-		t := all(p.gssapi, m.root("other"))
+		t := all(m.root("other"), p.gssapi)
 		if t.v == Yes {
 			st := w.stat("/etc/krb5.keytab")
 			if st.Known && !st.Exists {
@@ -348,10 +365,10 @@ func (m *methods) combine() (password, pubkey, empty, other, mixed term, chain s
 	none := term{v: No}
 	mixed = none
 	if m.p.chains == nil {
-		password = all(m.admitted, some(m.method("password"), m.method("keyboard-interactive")))
-		pubkey = all(m.admitted, m.method("publickey"))
-		empty = all(m.admitted, m.emptyPassword(true, true))
-		other = all(m.admitted, some(m.method("hostbased"), m.method("gssapi-with-mic")))
+		password = all(some(m.method("password"), m.method("keyboard-interactive")), m.admitted)
+		pubkey = all(m.method("publickey"), m.admitted)
+		empty = all(m.emptyPassword(true, true), m.admitted)
+		other = all(some(m.method("hostbased"), m.method("gssapi-with-mic")), m.admitted)
 	} else {
 		password, pubkey, empty, other = none, none, none, none
 		why := []Evidence{m.p.chainsFrom}
@@ -361,9 +378,9 @@ func (m *methods) combine() (password, pubkey, empty, other, mixed term, chain s
 			switch kinds {
 			case "password":
 				password = some(t, password)
-				e := all(m.admitted, m.emptyPassword(tries&1 != 0, tries&2 != 0))
+				e := all(m.emptyPassword(tries&1 != 0, tries&2 != 0), m.admitted)
 				if len(c) > 1 && tries == 3 {
-					e = all(m.admitted, m.emptyPassword(true, false), m.emptyPassword(false, true))
+					e = all(m.emptyPassword(true, false), m.emptyPassword(false, true), m.admitted)
 				}
 				e.ev = append(why[:1:1], e.ev...)
 				empty = some(e, empty)
@@ -398,7 +415,7 @@ func (m *methods) combine() (password, pubkey, empty, other, mixed term, chain s
 // publickey, other, or "" for several. tries says which password methods it
 // names: 1 password, 2 keyboard-interactive.
 func (m *methods) chain(steps []string) (t term, kinds string, tries int) {
-	ts := []term{m.admitted}
+	ts := make([]term, 0, len(steps)+2)
 	keys := 0
 	for i, s := range steps {
 		base, _, _ := strings.Cut(s, ":")
@@ -422,7 +439,7 @@ func (m *methods) chain(steps []string) (t term, kinds string, tries int) {
 	if keys > 1 {
 		ts = append(ts, m.w.keyTerm(m.p, true)) // each step needs another key
 	}
-	return all(ts...), kinds, tries
+	return all(append(ts, m.admitted)...), kinds, tries
 }
 
 // emptyPassword is whether the empty password opens the account: by none or

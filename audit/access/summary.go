@@ -25,16 +25,23 @@ const maxWitnesses = 20
 func Summarise(answers []Answer) Summary {
 	root := func(a *Answer) bool { return a.UID == 0 }
 	anyone := func(*Answer) bool { return true }
+	password := func(a *Answer) (Verdict, Reason) {
+		r := a.PasswordWhy
+		if a.Password == No && a.Empty == Unsure {
+			r = a.EmptyWhy
+		}
+		return or(a.Password, a.Empty), r
+	}
 	return Summary{
-		PasswordLogin:     find(answers, anyone, func(a *Answer) Verdict { return or(a.Password, a.Empty) }, "password"),
-		RootLogin:         find(answers, root, (*Answer).Open, ""),
-		RootPasswordLogin: find(answers, root, func(a *Answer) Verdict { return or(a.Password, a.Empty) }, "password"),
-		EmptyPasswords:    find(answers, anyone, func(a *Answer) Verdict { return a.Empty }, "empty password"),
+		PasswordLogin:     find(answers, anyone, password, "password"),
+		RootLogin:         find(answers, root, func(a *Answer) (Verdict, Reason) { return a.Open(), Reason{a.Why, a.Evidence} }, ""),
+		RootPasswordLogin: find(answers, root, password, "password"),
+		EmptyPasswords:    find(answers, anyone, func(a *Answer) (Verdict, Reason) { return a.Empty, a.EmptyWhy }, "empty password"),
 	}
 }
 
 // find joins the answers: a yes outweighs what is not known, which outweighs a no.
-func find(answers []Answer, of func(*Answer) bool, says func(*Answer) Verdict, word string) Finding {
+func find(answers []Answer, of func(*Answer) bool, says func(*Answer) (Verdict, Reason), word string) Finding {
 	var yes, unsure, no Finding
 	result, seen := No, false
 	for i := range answers {
@@ -43,15 +50,15 @@ func find(answers []Answer, of func(*Answer) bool, says func(*Answer) Verdict, w
 			continue
 		}
 		seen = true
-		v := says(a)
+		v, why := says(a)
 		result = or(result, v)
 		switch v {
 		case Yes:
 			yes.witnesses(a, word)
 		case Unsure:
-			unsure.reason(a)
+			unsure.reason(why)
 		case No:
-			no.reason(a)
+			no.reason(why)
 		}
 	}
 	switch {
@@ -71,16 +78,12 @@ func find(answers []Answer, of func(*Answer) bool, says func(*Answer) Verdict, w
 // maxWhy bounds the reasons that are joined, in bytes.
 const maxWhy = 400
 
-// reason adds why an answer is no yes, and the lines behind it. Evidence with a
-// witness speaks of another way in and is left out.
-func (f *Finding) reason(a *Answer) {
+// reason adds why an answer is no yes, and the lines behind it.
+func (f *Finding) reason(r Reason) {
 	if len(f.Why) < maxWhy {
-		f.Why = join(f.Why, a.Why)
+		f.Why = join(f.Why, r.Why)
 	}
-	if a.Open() == Yes {
-		return
-	}
-	for _, e := range a.Evidence {
+	for _, e := range r.Evidence {
 		f.Evidence = addOnce(f.Evidence, e)
 	}
 }
