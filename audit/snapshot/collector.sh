@@ -64,14 +64,14 @@ limit() { if [ -n "$TIMEOUT" ]; then timeout 10 "$@"; else "$@"; fi; }
 # holds it decides). Without such mounts it costs nothing.
 net() {
   [ -n "$NETS" ] || return 1
-  NB= NK=local IFSO=$IFS IFS=$NL
+  NB= NK=local NETIFS=$IFS IFS=$NL
   for M in $NETS; do
     K=${M%% *} M=${M#* }
     case $1/ in
       "$M"/*) [ "${#M}" -gt "${#NB}" ] && NB=$M NK=$K;;
     esac
   done
-  IFS=$IFSO
+  IFS=$NETIFS
   [ "$NK" = net ]
 }
 
@@ -85,7 +85,11 @@ entered() {
     case $ER in */*) ER=/${ER#*/};; *) ER=;; esac
     [ -n "$EC" ] || continue
     EP=$EP/$EC
-    if net "$EP"; then gap network "$1" "it lies on a network or autofs mount: $NB"; return 1; fi
+    if net "$EP"; then
+      net "$EP$ER" || continue # a local mount lies below, and that is where it goes
+      gap network "$1" "it lies on a network or autofs mount: $NB"
+      return 1
+    fi
     if [ -L "$EP" ]; then
       EH=$((EH + 1))
       [ $EH -le 40 ] || return 0
@@ -102,6 +106,7 @@ entered() {
 # blind PATH: it does not exist as far as we can see; say so if that may be for
 # want of rights. A PATH that ends in * asks for the names in a directory.
 blind() {
+  case $1 in /*) ;; *) return 1;; esac
   BD=${1%/*}
   while [ -n "$BD" ] && [ ! -d "$BD" ]; do BD=${BD%/*}; done
   [ -n "$BD" ] || return 1
@@ -449,9 +454,10 @@ mounts() {
   done </proc/self/mounts
   # A local mount counts only below one of the network.
   if [ -n "$NETS" ]; then
-    IFSO=$IFS IFS=$NL
-    for L in $MW; do net "${L#* }" && MX=$MX$L$NL; IFS=$NL; done
-    IFS=$IFSO
+    MX=
+    IFS=$NL
+    for L in $MW; do net "${L#* }" && MX=$MX$L$NL; done
+    IFS=" $TAB$NL"
     NETS=$NETS$MX
   fi
   mark "o mounts"
@@ -1026,7 +1032,7 @@ mode == "unit" {
 jobs() {
   if ! have awk; then gap missing cron.targets "no awk"; JOBHOMES=; return; fi
   set +f
-  set -- /etc/crontab /etc/cron.d/* /etc/cron.d/.[!.]* /etc/cron.d/..?* /var/spool/cron/crontabs/* /var/spool/cron/tabs/* /var/spool/cron/* /etc/crontabs/* /etc/anacrontab
+  set -- /etc/crontab /etc/anacrontab /var/spool/cron/crontabs/* /var/spool/cron/tabs/* /var/spool/cron/* /etc/crontabs/* /etc/cron.d/* /etc/cron.d/.[!.]* /etc/cron.d/..?*
   for D in $UNITDIRS; do
     case $D in /lib/*) [ -L /lib ] && continue;; esac
     for P in "$D"/*.timer; do
@@ -1035,10 +1041,14 @@ jobs() {
     done
   done
   set -f
-  JI=0 JA=
+  JI=0 JA= JN=0
   for P do
     JI=$((JI + 1))
-    [ -f "$P" ] && [ -r "$P" ] && [ $JI -le 1000 ] && JA="$JA \"\${$JI}\""
+    [ -f "$P" ] && [ -r "$P" ] || continue
+    case $P in /etc/cron.d/*) entered "$P" || continue;; esac
+    JN=$((JN + 1))
+    if [ $JN -gt 1000 ]; then gap cap cron.targets "more than 1000 tables"; break; fi
+    JA="$JA \"\${$JI}\""
   done
   JOBHOMES= FOUND=
   [ -n "$JA" ] || { mark "o cron.targets"; mark "x 0"; return; }

@@ -132,6 +132,7 @@ for d in null zero full random urandom; do touch "$T/m/dev/$d"; mount --bind /de
 ln -s /proc/self/fd "$T/m/dev/fd"; ln -s /proc/self/fd/0 "$T/m/dev/stdin"; mkdir "$T/m/dev/shm"
 mkdir -p "$T/m/tmp"; mount -t tmpfs -o mode=1777 x "$T/m/tmp"
 [ -z "$TRACE" ] || { touch "$T/m$TRACE"; mount --bind "$TRACE" "$T/m$TRACE"; }
+ip link set lo up 2>/dev/null || true
 chroot "$T/m" /bin/sh -c "$SETUP" </dev/null >&2
 exec chroot "$T/m" "$@"`
 	dir, err := os.MkdirTemp("", "postern-host")
@@ -139,7 +140,7 @@ exec chroot "$T/m" "$@"`
 		return -1, err
 	}
 	defer os.Remove(dir) // empty: all mounts on it were in the namespace
-	args := append([]string{"-m", "-p", "-f", "-u", "-i", "--kill-child", "/bin/sh", "-c", outer, "sh", dir, h.setup}, via...)
+	args := append([]string{"-m", "-p", "-f", "-u", "-i", "-n", "--kill-child", "/bin/sh", "-c", outer, "sh", dir, h.setup}, via...)
 	c := exec.CommandContext(ctx, "unshare", append(args, command)...)
 	c.Env = append(os.Environ(), "SSH_CONNECTION=192.0.2.7 50000 192.0.2.1 2222", "HOME=/root", "TRACE="+h.trace)
 	c.Stdin, c.Stdout, c.Stderr = stdin, stdout, stderr
@@ -186,3 +187,17 @@ func gaps(s *Snapshot, path string) string {
 const traced = "open,openat,openat2,creat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,rmdir,link,linkat,symlink,symlinkat," +
 	"chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,truncate,ftruncate,mknod,mknodat,utime,utimes,utimensat,futimesat," +
 	"setxattr,lsetxattr,fsetxattr,removexattr,mount,umount2,swapon,reboot,sethostname,settimeofday,clock_settime,kill,tkill,tgkill"
+
+// scripted changes the script on its way to a host.
+type scripted struct {
+	Runner
+	prep func(string) string
+}
+
+func (r scripted) Run(ctx context.Context, command string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+	s, err := io.ReadAll(stdin)
+	if err != nil {
+		return -1, err
+	}
+	return r.Runner.Run(ctx, command, strings.NewReader(r.prep(string(s))), stdout, stderr)
+}

@@ -313,8 +313,8 @@ func (j *jobWords) line(line string) {
 func (r *rooted) jobs() {
 	j := &jobWords{homes: r.homes, said: map[string]bool{}}
 	names := r.expand([]string{
-		"/etc/crontab", "/etc/cron.d/*", "/etc/cron.d/.[!.]*", "/etc/cron.d/..?*",
-		"/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*", "/var/spool/cron/*", "/etc/crontabs/*", "/etc/anacrontab",
+		"/etc/crontab", "/etc/anacrontab", "/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*", "/var/spool/cron/*", "/etc/crontabs/*",
+		"/etc/cron.d/*", "/etc/cron.d/.[!.]*", "/etc/cron.d/..?*",
 	})
 	for _, d := range r.unitDirs() {
 		for _, p := range r.expand([]string{d + "/*.timer"}) {
@@ -323,13 +323,17 @@ func (r *rooted) jobs() {
 			}
 		}
 	}
-	for i, p := range names {
-		if i >= 1000 {
+	tables := 0
+	for _, p := range names {
+		c, err := r.t.read(p, r.limit.File)
+		if err != nil {
+			continue
+		}
+		if tables++; tables > 1000 {
+			r.b.gap(OutTargets, GapCap, "more than 1000 tables")
 			break
 		}
-		if c, err := r.t.read(p, r.limit.File); err == nil {
-			j.file(p, c)
-		}
+		j.file(p, c)
 	}
 	var found, homes []string
 	seen := map[string]bool{}

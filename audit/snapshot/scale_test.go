@@ -20,13 +20,7 @@ i=0; while [ $i -lt %d ]; do chown -R $((70000 + i)) u$i; i=$((i + 1)); done; rm
 func TestManyAccounts(t *testing.T) {
 	needRoot(t, "unshare", "setpriv")
 	const n = 300
-	setup := manyAccounts(n)
-	start := time.Now()
-	_ = collect(t, whole{setup: "true"}, Options{})
-	bare := time.Since(start)
-	start = time.Now()
-	s := collect(t, whole{setup: setup + "; date +%s.%N >/etc/hostname"}, Options{})
-	all := time.Since(start)
+	s := collect(t, whole{setup: manyAccounts(n)}, Options{})
 	keys := 0
 	for _, f := range s.Below("/home") {
 		if strings.HasSuffix(f.Path, "/authorized_keys") && f.HasContent() {
@@ -36,6 +30,5 @@ func TestManyAccounts(t *testing.T) {
 	if keys != n-1 || gaps(s, "/home/u5/.ssh/authorized_keys") != "unsafe" {
 		t.Errorf("%d key files with content, gap %q", keys, gaps(s, "/home/u5/.ssh/authorized_keys"))
 	}
-	t.Logf("%d accounts with keys: %d files; collected within %v after setup (a bare host: %v with its setup)", n, len(s.Files), s.End.Sub(s.HostClock).Round(time.Millisecond), bare.Round(time.Millisecond))
-	_ = all
+	t.Logf("%d accounts with keys: %d files in %v", n, len(s.Files), s.End.Sub(s.HostClock).Round(time.Millisecond))
 }
