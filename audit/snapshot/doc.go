@@ -1,5 +1,13 @@
 package snapshot
 
+// Beside what a host's file system holds, these names among a snapshot's files
+// are the kernel's: /proc/PID/{cmdline,stat,status}, the links /proc/PID/exe and
+// /proc/PID/fd/N (only those of listening sockets) of each daemon in OutDaemons;
+// /proc/net/tcp and tcp6 with their heading and listening sockets alone;
+// /proc/stat with the btime line alone. Their owner is -1, unknown. A job's target
+// has the first 4 KiB as content where it is at most 64 KiB long, else 64 bytes;
+// being Truncated is no gap there.
+
 // Names of outputs that a snapshot may hold. An output that was not made has a
 // Gap under its name, with the reason.
 const (

@@ -15,6 +15,7 @@ type Local struct{}
 func (Local) Run(ctx context.Context, command string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
 	c := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 	c.Stdin, c.Stdout, c.Stderr = stdin, stdout, stderr
+	own(c)
 	c.WaitDelay = 2 * time.Second // a grandchild may hold the pipes after the shell is gone
 	err := c.Run()
 	var exit *exec.ExitError
