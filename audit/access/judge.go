@@ -71,8 +71,8 @@ type Evidence struct {
 type Answer struct {
 	User   string
 	UID    int64
-	From   string         // in words: "anywhere", "from 10.0.0.0/8", "on port 2222"
-	Places []sshd.Context // the representatives that From stands for
+	From   string          // in words: "anywhere", "from 10.0.0.0/8", "on port 2222"
+	Places []*sshd.Context // the representatives that From stands for
 
 	Password  Verdict // a password alone suffices, by password or keyboard-interactive
 	PublicKey Verdict // a key that is there, or a certificate, suffices
@@ -140,12 +140,23 @@ func all(ts ...term) term {
 		case t.v == No:
 			return t
 		case t.v == Unsure && out.v == Yes:
-			out = term{v: Unsure, why: t.why, ev: append(out.ev[:len(out.ev):len(out.ev)], t.ev...)}
+			out = term{v: Unsure, why: t.why, ev: with(out.ev, t.ev)}
 		case out.v == Yes:
-			out.ev = append(out.ev[:len(out.ev):len(out.ev)], t.ev...)
+			out.ev = with(out.ev, t.ev)
 		}
 	}
 	return out
+}
+
+// with joins evidence without writing into what others hold.
+func with(a, b []Evidence) []Evidence {
+	switch {
+	case len(b) == 0:
+		return a
+	case len(a) == 0:
+		return b
+	}
+	return append(a[:len(a):len(a)], b...)
 }
 
 // some joins terms of which one is enough. Where none is, all their reasons stand.
@@ -159,7 +170,7 @@ func some(ts ...term) term {
 			out = t
 		case t.v == No && out.v == No:
 			out.why = join(out.why, t.why)
-			out.ev = append(out.ev[:len(out.ev):len(out.ev)], t.ev...)
+			out.ev = with(out.ev, t.ev)
 		}
 	}
 	return out
@@ -170,6 +181,7 @@ type judge struct {
 	Input
 	places   []sshd.Context
 	policies map[*sshd.Settings]*policy
+	alike    map[string]*policy // by fingerprint
 	stacks   map[string]*account.Stack
 	files    map[string]*keyFile
 	stats    map[string]Stat
@@ -183,7 +195,7 @@ type judge struct {
 // it. The order is that of the accounts, then of the places, the unnamed first.
 // capped says that the configuration tells more places apart than were judged.
 func Judge(in Input) (answers []Answer, capped bool) {
-	j := &judge{Input: in, policies: map[*sshd.Settings]*policy{}, stacks: map[string]*account.Stack{},
+	j := &judge{Input: in, policies: map[*sshd.Settings]*policy{}, alike: map[string]*policy{}, stacks: map[string]*account.Stack{},
 		files: map[string]*keyFile{}, stats: map[string]Stat{}, lists: map[string][]bool{},
 		primary: map[int64][]string{}, names: map[int64]string{}}
 	j.places, capped = in.Config.Places()
@@ -217,7 +229,7 @@ func Judge(in Input) (answers []Answer, capped bool) {
 
 // group is the places at which one account meets the same settings and lists.
 type group struct {
-	set    *sshd.Settings
+	policy *policy
 	gate   gate
 	places []int
 }
@@ -228,22 +240,22 @@ func (j *judge) account(out []Answer, a *account.Account, m *sshd.Matrix, user i
 	w := &who{judge: j, Account: a, keys: map[string]term{}}
 next:
 	for p := range j.places {
-		set := m.Settings(user, p)
-		g := j.policy(set).gate(w, p)
+		pol := j.policy(m.Settings(user, p))
+		g := pol.gate(w, p)
 		for i := range groups {
-			if groups[i].set == set && groups[i].gate == g {
+			if groups[i].policy == pol && groups[i].gate == g {
 				groups[i].places = append(groups[i].places, p)
 				continue next
 			}
 		}
-		groups = append(groups, group{set, g, []int{p}})
+		groups = append(groups, group{pol, g, []int{p}})
 	}
 	first := len(out)
 	for i := range groups {
 		ans := w.answer(&groups[i])
-		ans.Places = make([]sshd.Context, len(groups[i].places))
+		ans.Places = make([]*sshd.Context, len(groups[i].places))
 		for k, p := range groups[i].places {
-			ans.Places[k] = j.places[p]
+			ans.Places[k] = &j.places[p]
 		}
 		// Places with the same answer for the same reason are one.
 		merged := false

@@ -41,12 +41,10 @@ func (j *judge) keyFile(p string) *keyFile {
 // keyTerm is whether some key or certificate opens the account; two asks for two
 // different keys.
 func (w *who) keyTerm(p *policy, two bool) term {
-	memo := strings.Join([]string{
-		strings.Join(p.set.Get("AuthorizedKeysFile").Args, "\x00"), p.set.Get("AuthorizedKeysCommand").First(),
-		p.set.Get("TrustedUserCAKeys").First(), p.set.Get("AuthorizedPrincipalsFile").First(),
-		p.set.Get("AuthorizedPrincipalsCommand").First(), strings.Join(p.set.Get("RevokedKeys").Args, "\x00"),
-		p.set.Get("PubkeyAcceptedAlgorithms").First(), p.set.Get("PubkeyAcceptedKeyTypes").First(), p.set.Get("RequiredRSASize").First(),
-		p.root.First(), strconv.FormatBool(two)}, "\x01")
+	memo := p.keys
+	if two {
+		memo += "2"
+	}
 	if t, ok := w.keys[memo]; ok {
 		return t
 	}

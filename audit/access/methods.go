@@ -8,7 +8,7 @@ import (
 
 // answer judges one account under one policy.
 func (w *who) answer(g *group) Answer {
-	p := w.policy(g.set)
+	p := g.policy
 	a := Answer{User: w.Name, UID: w.UID}
 	if f := w.Config.Refused(); f != nil {
 		a.Why = "sshd would refuse its configuration, so what the running daemon holds is not known: " + f.String()
@@ -189,19 +189,22 @@ func (w *who) pamState(p *policy) term {
 
 // ask puts a question to the PAM stack, once for each account.
 func (w *who) ask(p *policy, what string, empty bool) term {
-	key := p.service + "\x00" + what
-	if empty {
-		key += "\x00empty"
-	}
+	key := question{p.service, what, empty}
 	if t, ok := w.auth[key]; ok {
 		return t
 	}
 	if w.auth == nil {
-		w.auth = map[string]term{}
+		w.auth = make(map[question]term, 3)
 	}
 	t := w.askStack(p, what, empty)
 	w.auth[key] = t
 	return t
+}
+
+// question is one that a PAM stack was asked about an account.
+type question struct {
+	service, what string
+	empty         bool
 }
 
 func (w *who) askStack(p *policy, what string, empty bool) term {
@@ -247,19 +250,24 @@ type methods struct {
 	w        *who
 	p        *policy
 	admitted term
-	memo     map[string]term
+	memo     []named
+}
+
+// named is a method that was worked out.
+type named struct {
+	name string
+	term
 }
 
 // method is whether the account can complete one method, alone or as a step.
 func (m *methods) method(name string) term {
-	if t, ok := m.memo[name]; ok {
-		return t
-	}
-	if m.memo == nil {
-		m.memo = make(map[string]term, 6)
+	for i := range m.memo {
+		if m.memo[i].name == name {
+			return m.memo[i].term
+		}
 	}
 	t := m.find(name)
-	m.memo[name] = t
+	m.memo = append(m.memo, named{name, t})
 	return t
 }
 

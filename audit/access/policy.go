@@ -1,6 +1,7 @@
 package access
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/account"
@@ -10,7 +11,8 @@ import (
 // policy is what one set of settings says about logins, for whatever account.
 type policy struct {
 	*judge
-	set *sshd.Settings
+	set  *sshd.Settings // one of those that are alike
+	keys string         // fingerprint of what decides about keys
 
 	password, kbd, pubkey, empty, hostbased, gssapi, kerberos term
 	pam                                                       term // UsePAM
@@ -24,12 +26,51 @@ type policy struct {
 	allowUsers, denyUsers, allowGroups, denyGroups            sshd.Value
 }
 
+// deciding are the keywords that take part in a judgement, those about keys first.
+var deciding = []string{
+	"AuthorizedKeysFile", "AuthorizedKeysCommand", "TrustedUserCAKeys", "AuthorizedPrincipalsFile", "AuthorizedPrincipalsCommand",
+	"RevokedKeys", "PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "RequiredRSASize", "PermitRootLogin", "StrictModes",
+	"PasswordAuthentication", "KbdInteractiveAuthentication", "ChallengeResponseAuthentication", "PubkeyAuthentication",
+	"PermitEmptyPasswords", "HostbasedAuthentication", "GSSAPIAuthentication", "KerberosAuthentication", "UsePAM", "RefuseConnection",
+	"AllowUsers", "DenyUsers", "AllowGroups", "DenyGroups", "AuthenticationMethods", "PAMServiceName", "ChrootDirectory",
+}
+
+// aboutKeys is how many of them decide about keys.
+const aboutKeys = 11
+
+// fingerprint is what the deciding keywords say, and from where: settings with
+// one fingerprint get one answer. keys is the part about keys.
+func fingerprint(set *sshd.Settings) (whole, keys string) {
+	b := make([]byte, 0, 1024)
+	cut := 0
+	for i, k := range deciding {
+		if i == aboutKeys {
+			cut = len(b)
+		}
+		v := set.Get(k)
+		for _, a := range v.Args {
+			b = append(append(b, a...), 0)
+		}
+		b = append(append(b, v.Unknown...), 1, byte(v.Origin.Kind))
+		b = append(append(b, v.Origin.File...), 1)
+		b = strconv.AppendInt(b, int64(v.Origin.Pos.Line), 10)
+		b = append(b, 2)
+	}
+	return string(b), string(b[:cut])
+}
+
 // policy works out the settings once.
 func (j *judge) policy(set *sshd.Settings) *policy {
 	if p := j.policies[set]; p != nil {
 		return p
 	}
-	p := &policy{judge: j, set: set}
+	whole, keys := fingerprint(set)
+	if p := j.alike[whole]; p != nil {
+		j.policies[set] = p
+		return p
+	}
+	p := &policy{judge: j, set: set, keys: keys}
+	j.alike[whole] = p
 	p.password = p.flag("PasswordAuthentication")
 	p.kbd = p.kbdInteractive()
 	p.pubkey = p.flag("PubkeyAuthentication")
@@ -203,6 +244,6 @@ func (p *policy) listTerm(g gate) term {
 type who struct {
 	*judge
 	*account.Account
-	keys map[string]term // by the settings that decide about keys
-	auth map[string]term // of PAM, by service and question
+	keys map[string]term   // by the settings that decide about keys
+	auth map[question]term // of PAM
 }

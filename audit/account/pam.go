@@ -26,7 +26,8 @@ type Entry struct {
 	Level    int  // of substack; 0 the service itself
 	Tolerant bool // "-type": a missing module is ignored
 
-	unread string // stands for an include that could not be read
+	unread string            // stands for an include that could not be read
+	ctl    map[string]action // the control, read; nil: libpam would not take it
 }
 
 // pamDirs are where libpam looks for a service, in its order.
@@ -140,7 +141,7 @@ func (p *pamReader) line(path string, n int, line, only string, depth, level int
 	}
 	if len(w) < 3 {
 		// libpam makes a broken line a module that always fails.
-		e.Control, e.Module = "required", "pam_deny"
+		e.Control, e.Module, e.ctl = "required", "pam_deny", simple["required"]
 		p.Entries = append(p.Entries, e)
 		return
 	}
@@ -154,6 +155,7 @@ func (p *pamReader) line(path string, n int, line, only string, depth, level int
 	}
 	e.Module = strings.TrimSuffix(w[2][strings.LastIndexByte(w[2], '/')+1:], ".so")
 	e.Args = w[3:]
+	e.ctl, _ = control(e.Control)
 	p.Entries = append(p.Entries, e)
 }
 

@@ -87,13 +87,9 @@ func (s *Stack) run(typ string, q Question) Result {
 		if reason != "" && unsure == nil {
 			unsure, why = e, reason
 		}
-		ctl, ok := control(e.Control)
-		if !ok {
-			if e.unread == "" {
-				out, ctl = failure, simple["required"]
-			} else {
-				ctl = nil
-			}
+		ctl := e.ctl
+		if ctl == nil && e.unread == "" {
+			out, ctl = failure, simple["required"] // libpam fails on a control it cannot read
 		}
 		if out&success != 0 && (pass == nil || e.Module == "pam_unix") {
 			pass = e // the line to show; pam_unix says more than pam_permit behind it
