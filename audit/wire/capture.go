@@ -18,8 +18,8 @@ type Capture struct {
 	// HostKeys are those of hostkeys-00@openssh.com (OpenSSH PROTOCOL, section 2.5)
 	// and the one of the key exchange.
 	HostKeys []CapturedKey `json:"host_keys"`
-	// Asked says whether hostkeys-00@openssh.com was seen; if not, HostKeys holds
-	// only the negotiated one.
+	// Announced says whether hostkeys-00@openssh.com was seen; if not, HostKeys
+	// holds only the negotiated one.
 	Announced bool   `json:"announced"`
 	User      string `json:"user"`               // login name
 	Remote    string `json:"remote"`             // the server's address:port as dialled

@@ -22,6 +22,7 @@ type attempt struct {
 	ctx      context.Context
 	t        target
 	insecure bool
+	known    known // what known_hosts says about the host
 	tee      *tee
 
 	mu         sync.Mutex
@@ -62,8 +63,10 @@ func (d *Dialer) Dial(ctx context.Context, h inventory.Host) (*Conn, error) {
 	if len(cs) == 0 {
 		return nil, noKeyError(t, notes)
 	}
+	// A file of ten thousand hashed names costs 2 ms: it is searched once.
+	known := d.known.lookup(t.host, t.port)
 	for insecure, again := false, false; ; {
-		a := &attempt{d: d, ctx: ctx, t: t, insecure: insecure, tries: plan(cs, d.opt.AllowInsecure), notes: slices.Clone(notes)}
+		a := &attempt{d: d, ctx: ctx, t: t, insecure: insecure, known: known, tries: plan(cs, d.opt.AllowInsecure), notes: slices.Clone(notes)}
 		c, err := a.dial()
 		if err == nil {
 			return c, nil
@@ -137,7 +140,7 @@ func (a *attempt) config() *ssh.ClientConfig {
 const noHostKey = "none@postern"
 
 func (a *attempt) hostKeyAlgorithms() []string {
-	if algs := a.d.known.lookup(a.t.host, a.t.port).algorithms(a.insecure); len(algs) > 0 {
+	if algs := a.known.algorithms(a.insecure); len(algs) > 0 {
 		return algs
 	}
 	return []string{noHostKey}
@@ -149,7 +152,7 @@ func (a *attempt) acceptHostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
 	a.mu.Lock()
 	a.hostKey = key
 	a.mu.Unlock()
-	learn, err := a.d.checkHostKey(a.t, key)
+	learn, err := a.d.checkHostKey(a.t, a.known, key)
 	if err == nil && learn {
 		var l *Learnt
 		l, err = a.d.learn(a.t, plainKey(key))

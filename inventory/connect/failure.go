@@ -142,7 +142,7 @@ func (a *attempt) negotiationError(e *StageError, neg *ssh.AlgorithmNegotiationE
 	const flag = "reach it with --allow-insecure-algorithms; better, upgrade it"
 	helps := a.insecureHelps(neg)
 	if neg.What == "host key" && !helps {
-		if hk := a.d.noCommonHostKey(a.t, neg.RequestedAlgorithms); hk != nil {
+		if hk := noCommonHostKey(a.t, a.known, neg.RequestedAlgorithms); hk != nil {
 			e.Stage, e.Text, e.Hint, e.Err = StageHostKey, hk.text, hk.hint, errors.Join(hk, neg)
 			return
 		}
@@ -165,7 +165,7 @@ func (a *attempt) insecureHelps(err error) bool {
 	bad := ssh.InsecureAlgorithms()
 	ours := slices.Concat(bad.KeyExchanges, bad.Ciphers, bad.MACs)
 	if neg.What == "host key" {
-		ours = a.d.known.lookup(a.t.host, a.t.port).algorithms(true)
+		ours = a.known.algorithms(true)
 	}
 	return slices.ContainsFunc(neg.RequestedAlgorithms, func(n string) bool { return slices.Contains(ours, n) })
 }

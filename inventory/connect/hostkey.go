@@ -3,6 +3,7 @@ package connect
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,10 +19,10 @@ func (e *hostKeyError) Error() string { return e.text }
 
 func (e *hostKeyError) Unwrap() error { return ErrHostKey }
 
-// checkHostKey decides about the key that a server has proven to hold. nil
-// means accepted; learn means that it is new and the policy lets it be learnt.
-func (d *Dialer) checkHostKey(t target, key ssh.PublicKey) (learn bool, err error) {
-	k := d.known.lookup(t.host, t.port)
+// checkHostKey decides about the key that a server has proven to hold, by what
+// is known of the host. nil means accepted; learn means that the key is new and
+// the policy lets it be learnt.
+func (d *Dialer) checkHostKey(t target, k known, key ssh.PublicKey) (learn bool, err error) {
 	shown := key.Type() + " " + ssh.FingerprintSHA256(key)
 	if cert, ok := key.(*ssh.Certificate); ok {
 		shown = fmt.Sprintf("certificate %s for %s %s", quote(cert.KeyId), cert.Key.Type(), ssh.FingerprintSHA256(cert.Key))
@@ -95,7 +96,7 @@ func checkCertificate(host, shown string, ca knownLine, cert *ssh.Certificate) e
 	if cert.CertType != ssh.HostCert {
 		return bad("it is a user's certificate")
 	}
-	if f := cert.Signature.Format; f == ssh.KeyAlgoRSA || f == ssh.InsecureKeyAlgoDSA {
+	if f := cert.Signature.Format; f == ssh.KeyAlgoRSA || f == dsa {
 		return bad("the authority signed with SHA-1")
 	}
 	principal := strings.ToLower(host)
@@ -141,13 +142,13 @@ func (k *knownHosts) isRevoked(keys ...ssh.PublicKey) (knownLine, bool) {
 
 // noCommonHostKey explains why a server that is known offered nothing that
 // could be checked against what is known; nil where known_hosts is not the reason.
-func (d *Dialer) noCommonHostKey(t target, offered []string) *hostKeyError {
-	k := d.known.lookup(t.host, t.port)
+func noCommonHostKey(t target, k known, offered []string) *hostKeyError {
 	if k.empty() || k.loose {
 		return nil
 	}
 	var have []string
-	for _, l := range append(k.keys, k.cas...) {
+	lines := slices.Concat(k.keys, k.cas)
+	for _, l := range lines {
 		what := l.typ
 		switch {
 		case l.ca:
@@ -160,10 +161,9 @@ func (d *Dialer) noCommonHostKey(t target, offered []string) *hostKeyError {
 			break
 		}
 	}
-	file := append(k.keys, k.cas...)[0].file
 	return &hostKeyError{
 		text: fmt.Sprintf("no host key that is known: known is %s, the server offers %s", strings.Join(have, ", "), quoteNames(offered)),
-		hint: fmt.Sprintf("ask the host's owner which key it should have; only if a new kind of key is right: ssh-keygen -R '%s' -f %s", t.address(), file),
+		hint: fmt.Sprintf("ask the host's owner which key it should have; only if a new kind of key is right: ssh-keygen -R '%s' -f %s", t.address(), lines[0].file),
 	}
 }
 

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ func TestHostKeys(t *testing.T) {
 	ed, other := keyLine(edHost().PublicKey()), keyLine(otherHost().PublicKey())
 	ca := keyLine(caKey().PublicKey())
 	edSum, otherSum := ssh.FingerprintSHA256(edHost().PublicKey()), ssh.FingerprintSHA256(otherHost().PublicKey())
+	newer := "ssh-mldsa44-ed25519 " + base64.StdEncoding.EncodeToString(append(field([]byte("ssh-mldsa44-ed25519")), field([]byte("x"))...))
 	sound := func(*ssh.Certificate) {}
 	for _, tc := range []struct {
 		name   string
@@ -43,6 +45,9 @@ func TestHostKeys(t *testing.T) {
 			"no host key that is known: known is ecdsa-sha2-nistp256 (", `the server offers "ssh-ed25519"`, "ssh-keygen -R",
 		}},
 		{name: "another type is known, accept-new", policy: AcceptNew, lines: []string{"HOST " + keyLine(ecdsaHost().PublicKey())}, words: []string{"no host key that is known"}},
+		{name: "known by a newer type only", lines: []string{"HOST " + newer}, words: []string{"known is ssh-mldsa44-ed25519, which this client cannot check ("}},
+		{name: "known by a newer type only, accept-new", policy: AcceptNew, lines: []string{"HOST " + newer}, words: []string{"which this client cannot check"}},
+		{name: "known by a newer type too", lines: []string{"HOST " + newer, "HOST " + ed}},
 		{name: "revoked", lines: []string{"HOST " + ed, "@revoked * " + ed}, words: []string{"is revoked: ", "known_hosts:2 has ssh-ed25519 " + edSum}},
 		{name: "revoked under another name", lines: []string{"HOST " + ed, "@revoked elsewhere " + ed}, words: []string{"is revoked"}},
 		{name: "revoked, accept-new", policy: AcceptNew, lines: []string{"@revoked * " + ed}, words: []string{"is revoked"}},

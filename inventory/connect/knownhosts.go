@@ -15,8 +15,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/postern-ssh/postern/audit/wire"
 )
 
@@ -218,19 +216,18 @@ func newHash(salt []byte) hashedLine {
 
 // hash is HMAC-SHA1 written out: each lookup asks every hashed line, and
 // crypto/hmac allocates for each. A name has at most 300 bytes (validHost).
-func (h *hashedLine) hash(name string) []byte {
+func (h *hashedLine) hash(name string) [sha1.Size]byte {
 	var in [sha1.BlockSize + 300]byte
 	copy(in[:], h.ipad[:])
 	inner := sha1.Sum(in[:sha1.BlockSize+copy(in[sha1.BlockSize:], name)])
 	var out [sha1.BlockSize + sha1.Size]byte
 	copy(out[:], h.opad[:])
 	copy(out[sha1.BlockSize:], inner[:])
-	sum := sha1.Sum(out[:])
-	return sum[:]
+	return sha1.Sum(out[:])
 }
 
 func (h *hashedLine) match(name string) bool {
-	return bytes.Equal(h.hash(name), h.sum[:])
+	return h.hash(name) == h.sum
 }
 
 // known is what known_hosts says about one host.
@@ -341,70 +338,4 @@ func glob(pattern, s string) bool {
 		}
 	}
 	return strings.Trim(pattern[p:], "*") == ""
-}
-
-// hostKeyOrder is the order in which host keys are asked for: what OpenSSH's
-// client prefers, so that both learn the same key of a new host.
-var hostKeyOrder = []string{
-	ssh.KeyAlgoED25519,
-	ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-	ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
-}
-
-// algorithmsFor gives the signature algorithms for a type of host key, best
-// first; nothing for a type that this client cannot check.
-func algorithmsFor(keyType string, insecure bool) []string {
-	switch keyType {
-	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
-		return []string{keyType}
-	case ssh.KeyAlgoRSA:
-		if insecure {
-			return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
-		}
-		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
-	case ssh.InsecureKeyAlgoDSA:
-		if insecure {
-			return []string{keyType}
-		}
-	}
-	return nil
-}
-
-// certAlgorithms are those for hosts that a certificate authority vouches for.
-// SHA-1 is not among them: an authority that signs so is refused anyway.
-var certAlgorithms = []string{
-	ssh.CertAlgoED25519v01,
-	ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
-	ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
-}
-
-// algorithms gives the host key algorithms to offer: those of the keys that are
-// known and no others; without that, a server that has several keys would show
-// one that is not known, which looks like an attack (golang/go#29286).
-func (k known) algorithms(insecure bool) []string {
-	var out []string
-	if len(k.cas) > 0 {
-		out = append(out, certAlgorithms...)
-	}
-	for _, order := range [2][]string{hostKeyOrder, {ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA}} {
-		for _, alg := range order {
-			for _, l := range k.keys {
-				if slices.Contains(algorithmsFor(l.typ, insecure), alg) && !slices.Contains(out, alg) {
-					out = append(out, alg)
-				}
-			}
-		}
-	}
-	if k.empty() || k.loose {
-		all := hostKeyOrder
-		if insecure {
-			all = append(slices.Clone(all), ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA)
-		}
-		for _, alg := range all {
-			if !slices.Contains(out, alg) {
-				out = append(out, alg)
-			}
-		}
-	}
-	return out
 }

@@ -118,5 +118,6 @@ func hashName(name string) string {
 	var salt [sha1.Size]byte
 	rand.Read(salt[:]) // never fails, crypto/rand
 	h := newHash(salt[:])
-	return fmt.Sprintf("|1|%s|%s", base64.StdEncoding.EncodeToString(salt[:]), base64.StdEncoding.EncodeToString(h.hash(name)))
+	sum := h.hash(name)
+	return fmt.Sprintf("|1|%s|%s", base64.StdEncoding.EncodeToString(salt[:]), base64.StdEncoding.EncodeToString(sum[:]))
 }

@@ -87,7 +87,6 @@ type server struct {
 	addr    *net.TCPAddr
 	offered atomic.Int32 // keys that were shown to it
 	conns   atomic.Int32
-	wg      sync.WaitGroup
 }
 
 func (s *server) start(t testing.TB) *server {
