@@ -401,37 +401,6 @@ func (b *builder) sizeOf(f *File) int64 {
 	return -1
 }
 
-// withheld is what the collector puts in place of a line that holds a secret.
-var withheld = []byte("postern-withheld")
-
-// secret finds private keys, and password hashes in the form of shadow(5). The
-// collector replaces both on the host; this is the second look, before anything
-// is kept.
-var secret = regexp.MustCompile(`PRIVATE KEY-----|PuTTY-User-Key-File|(?m:^[^:\n]*:[$][0-9a-z]+[$])`)
-
-func holdsSecret(c []byte) bool {
-	return bytes.Contains(c, withheld) || secret.Match(c)
-}
-
-// hashInLine finds a password hash as one field of a line, as sshd quotes it when
-// it is made to read shadow as a configuration.
-var hashInLine = regexp.MustCompile(`PRIVATE KEY-----|:[!*]*[$][0-9a-z]+[$]`)
-
-// mask copies the lines of an output, those with a secret replaced.
-func mask(d []byte) []byte {
-	out := make([]byte, 0, len(d))
-	if !hashInLine.Match(d) {
-		return append(out, d...)
-	}
-	for line := range bytes.Lines(d) {
-		if hashInLine.Match(line) {
-			line = append(slices.Clone(withheld), '\n')
-		}
-		out = append(out, line...)
-	}
-	return out
-}
-
 // content keeps what was read of f.
 func (b *builder) content(f *File, c []byte, max int64, exact, part bool, who string) {
 	path := f.Path
