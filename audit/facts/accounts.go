@@ -57,9 +57,11 @@ func (b *builder) accounts() {
 		}
 	}
 	for i := range list {
-		if m := b.groupMembers[list[i].GID]; m != nil {
-			m[list[i].Name] = true
+		gid := list[i].GID
+		if b.groupMembers[gid] == nil {
+			b.groupMembers[gid] = map[string]bool{}
 		}
+		b.groupMembers[gid][list[i].Name] = true
 	}
 	b.list, b.groups = list, groups
 	b.passwdWhole = lacks == "" && len(bad) == 0

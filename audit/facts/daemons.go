@@ -77,8 +77,21 @@ func (b *builder) daemons() []sshDaemon {
 	}
 	b.gaps("daemons", "daemons")
 	b.primary(out)
+	replaced, noExe := false, ""
 	for i := range out {
-		b.f.Daemons = append(b.f.Daemons, out[i].Daemon)
+		d := &out[i]
+		if d.UID < 0 {
+			b.gap("daemons", fmt.Sprintf("/proc/%d", d.PID), "whose process that is was not seen")
+			continue
+		}
+		replaced = replaced || d.Replaced
+		if d.Exe == "" {
+			noExe = fmt.Sprintf("the executable of process %d was not seen", d.PID)
+		}
+		b.f.Daemons = append(b.f.Daemons, d.Daemon)
+	}
+	if noExe != "" && !replaced {
+		b.unknown("daemons[].replaced", noExe)
 	}
 	return out
 }

@@ -92,7 +92,8 @@ func wrapped(head, comment string, width int) string {
 	if width == 0 || len(one) <= width {
 		return one
 	}
-	return head + "\n" + indent(ansi.Wordwrap(comment, width-column, ""), column)
+	// Wordwrap also breaks behind a hyphen, one column too late.
+	return head + "\n" + indent(ansi.Wordwrap(comment, width-column-1, ""), column)
 }
 
 func indent(text string, n int) string {

@@ -26,6 +26,13 @@ func (b *builder) files() {
 		b.hostKeyFile(p)
 		b.file(p+".pub", "host-key-public", "", othersWrite)
 	}
+	for _, p := range []string{"/", "/etc"} {
+		// Whoever may write these replaces everything below; that they are in order
+		// goes without saying.
+		if f := b.fs.resolve(p); f != nil && (f.UID != 0 || f.Mode&othersWrite != 0) {
+			b.file(p, "sshd-config", "", othersWrite)
+		}
+	}
 	b.file("/etc/ssh", "sshd-config", "", othersWrite)
 	b.file("/etc/ssh/sshd_config.d", "sshd-config", "", othersWrite)
 	for _, p := range []string{"/etc/pam.d", "/etc/pam.d/sshd"} {
@@ -37,7 +44,12 @@ func (b *builder) files() {
 	for _, p := range []string{"/etc/crontab", "/etc/anacrontab"} {
 		b.file(p, "cron-table", "", othersWrite)
 	}
-	for _, dir := range []string{"/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/crontabs"} {
+	dirs := []string{"/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly"}
+	b.gaps("files", "/etc/periodic")
+	for _, f := range b.fs.entries("/etc/periodic") {
+		dirs = append(dirs, f.Path)
+	}
+	for _, dir := range dirs {
 		b.file(dir, "cron-dir", "", othersWrite)
 		b.gaps("files", dir)
 		for _, f := range b.fs.entries(dir) {
@@ -46,7 +58,7 @@ func (b *builder) files() {
 			}
 		}
 	}
-	for _, dir := range spools {
+	for _, dir := range b.spoolDirs() {
 		b.gaps("files", dir)
 		// crontab(1) is setgid crontab on Debian: the spool is 1730 root:crontab.
 		if f := b.snap.Lookup(dir); f != nil && f.Type == 'd' {
@@ -133,9 +145,9 @@ type keyFile struct{ path, user, home string }
 // keyFile judges an authorized_keys file and every directory above it, up to
 // the home or to "/": who can write there can add a key.
 func (b *builder) keyFile(k keyFile) {
+	b.gaps("files", k.path)
 	f := b.fs.resolve(k.path)
 	if f == nil {
-		b.gaps("files", k.path)
 		return
 	}
 	owner, known := b.byName[k.user]
@@ -151,8 +163,14 @@ func (b *builder) keyFile(k keyFile) {
 			// Sticky: others may add, but not replace what is there.
 		case f.Mode&0o002 != 0:
 			problem = "every account may write it"
-		case f.Mode&0o020 != 0 && !(known && b.privateGroup(f.GID, owner.Name)):
-			problem = "group " + b.groupName(f.GID) + " may write it"
+		case f.Mode&0o020 != 0:
+			switch b.othersIn(f.GID, k.user) {
+			case yes:
+				problem = "group " + b.groupName(f.GID) + " may write it"
+			case maybe:
+				b.gap("files", shownPath, "who is in group "+b.groupName(f.GID)+", which may write it, is not known")
+				return
+			}
 		}
 		shown := *f
 		shown.Path = shownPath
@@ -228,17 +246,16 @@ func (b *builder) groupName(gid int64) string {
 	return strconv.FormatInt(gid, 10)
 }
 
-// privateGroup reports whether nobody but that user is in the group, by primary
-// group or member list.
-func (b *builder) privateGroup(gid int64, user string) bool {
-	members, ok := b.groupMembers[gid]
-	if !ok {
-		return false
-	}
-	for m := range members {
+// othersIn says whether others than that user are in the group, by primary group
+// or member list.
+func (b *builder) othersIn(gid int64, user string) state {
+	for m := range b.groupMembers[gid] {
 		if m != user {
-			return false
+			return yes
 		}
 	}
-	return true
+	if b.groupsWhy != "" || !b.passwdWhole {
+		return maybe
+	}
+	return no
 }

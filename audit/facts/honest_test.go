@@ -116,71 +116,76 @@ func TestLessIsNeverBetter(t *testing.T) {
 	opt := facts.Options{Now: now, Name: "h", Expect: []facts.Expectation{{Match: "*monitor*", Written: "postern.yaml:1:1"}}}
 	for name, s := range recordings(t) {
 		t.Run(name, func(t *testing.T) {
-			before := judged(t, c, s, opt)
-			check := func(what string, less *snapshot.Snapshot) {
-				t.Helper()
-				for rule, o := range judged(t, c, less, opt) {
-					if lessens(before[rule].Verdict, o.Verdict) {
-						t.Errorf("%s: %s was %s (%s%s), is %s (%s)", what, rule, before[rule].Verdict,
-							before[rule].Message, before[rule].Reason, o.Verdict, o.Message)
-					}
-				}
-			}
-			for _, f := range s.Files {
-				p := f.Path
-				check("without "+p, gapped(without(s, func(q string) bool { return q == p || strings.HasPrefix(q, p+"/") }), p))
-				if f.HasContent() {
-					unread := clone(s)
-					for i := range unread.Files {
-						if unread.Files[i].Path == p {
-							unread.Files[i].Content = nil
-						}
-					}
-					check("without the content of "+p, gapped(unread, p))
-					cut := clone(s)
-					for i := range cut.Files {
-						if g := &cut.Files[i]; g.Path == p {
-							g.Content, g.Truncated = g.Content[:len(g.Content)/2:len(g.Content)/2], true
-						}
-					}
-					check("with half of "+p, gapped(cut, p))
-				}
-				blind := clone(s)
-				for i := range blind.Files {
-					if blind.Files[i].Path == p {
-						blind.Files[i].UID, blind.Files[i].GID, blind.Files[i].Mode, blind.Files[i].Type = -1, -1, 0, 0
-					}
-				}
-				check("without owner and mode of "+p, gapped(blind, p))
-			}
-			for _, o := range s.Outputs {
-				check("without output "+o.Name, gapped(withoutOutput(s, o.Name), o.Name))
-				check("without output "+o.Name+" and without a word on it", withoutOutput(s, o.Name))
-				half := clone(s)
-				for i := range half.Outputs {
-					if h := &half.Outputs[i]; h.Name == o.Name {
-						h.Data, h.Truncated = h.Data[:len(h.Data)/2:len(h.Data)/2], true
-					}
-				}
-				check("with half of output "+o.Name, gapped(half, o.Name))
-			}
-			broken := clone(s)
-			broken.Complete = false
-			check("cut at the end", broken)
-			for i := range s.Files {
-				if i%50 == 0 {
-					cut := clone(s)
-					cut.Complete = false
-					cut.Files = cut.Files[:i]
-					check(fmt.Sprintf("with %d files", i), cut)
-				}
-			}
+			shrink(t, c, s, opt, judged(t, c, s, opt))
 		})
 	}
 }
 
-// TestIncompleteNeverPasses: where an answer broke off, no rule that asks a
-// host's files may pass.
+// shrink takes one thing after the other out of s, and fails the test for every
+// rule that is better off without it.
+func shrink(t *testing.T, c *policies.Catalogue, s *snapshot.Snapshot, opt facts.Options, before map[string]policies.Outcome) {
+	t.Helper()
+	check := func(what string, less *snapshot.Snapshot) {
+		t.Helper()
+		for rule, o := range judged(t, c, less, opt) {
+			if lessens(before[rule].Verdict, o.Verdict) {
+				t.Errorf("%s: %s was %s (%s%s), is %s (%s)", what, rule, before[rule].Verdict,
+					before[rule].Message, before[rule].Reason, o.Verdict, o.Message)
+			}
+		}
+	}
+	for _, f := range s.Files {
+		p := f.Path
+		check("without "+p, gapped(without(s, func(q string) bool { return q == p || strings.HasPrefix(q, p+"/") }), p))
+		if f.HasContent() {
+			unread := clone(s)
+			for i := range unread.Files {
+				if unread.Files[i].Path == p {
+					unread.Files[i].Content = nil
+				}
+			}
+			check("without the content of "+p, gapped(unread, p))
+			cut := clone(s)
+			for i := range cut.Files {
+				if g := &cut.Files[i]; g.Path == p {
+					g.Content, g.Truncated = g.Content[:len(g.Content)/2:len(g.Content)/2], true
+				}
+			}
+			check("with half of "+p, gapped(cut, p))
+		}
+		blind := clone(s)
+		for i := range blind.Files {
+			if blind.Files[i].Path == p {
+				blind.Files[i].UID, blind.Files[i].GID, blind.Files[i].Mode, blind.Files[i].Type = -1, -1, 0, 0
+			}
+		}
+		check("without owner and mode of "+p, gapped(blind, p))
+	}
+	for _, o := range s.Outputs {
+		check("without output "+o.Name, gapped(withoutOutput(s, o.Name), o.Name))
+		check("without output "+o.Name+" and without a word on it", withoutOutput(s, o.Name))
+		half := clone(s)
+		for i := range half.Outputs {
+			if h := &half.Outputs[i]; h.Name == o.Name {
+				h.Data, h.Truncated = h.Data[:len(h.Data)/2:len(h.Data)/2], true
+			}
+		}
+		check("with half of output "+o.Name, gapped(half, o.Name))
+	}
+	broken := clone(s)
+	broken.Complete = false
+	check("cut at the end", broken)
+	for i := range s.Files {
+		if i%50 == 0 {
+			cut := clone(s)
+			cut.Complete = false
+			cut.Files = cut.Files[:i]
+			check(fmt.Sprintf("with %d files", i), cut)
+		}
+	}
+}
+
+// TestNothingReadIsNothingKnown: where nothing came, no rule passes.
 func TestNothingReadIsNothingKnown(t *testing.T) {
 	c := catalogue(t)
 	for name, s := range map[string]*snapshot.Snapshot{

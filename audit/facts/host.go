@@ -26,12 +26,13 @@ func (b *builder) host() {
 	}
 	h.Hostname, h.BootID = id["hostname"], id["boot-id"]
 	b.release()
-	if comm, ok := b.fs.read("/proc/1/comm"); ok {
-		h.Systemd = strings.TrimSpace(string(comm)) == "systemd"
-	} else if f := b.snap.Lookup("/run/systemd/system"); f != nil {
+	switch pid1 := id["pid1"]; {
+	case pid1 != "":
+		h.Systemd = pid1 == "systemd"
+	case b.fs.resolve("/run/systemd/system") != nil:
 		h.Systemd = true
-	} else if r := b.why("/proc"); r != "" {
-		b.unknown("host.systemd", r)
+	default:
+		b.unknown("host.systemd", "process 1 was not seen")
 	}
 }
 

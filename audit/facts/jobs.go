@@ -21,7 +21,7 @@ func (b *builder) jobs() {
 			b.table(f.Path, "cron.d", cron.FileCronD, cron.SchedCronD, cron.System)
 		}
 	}
-	for _, dir := range append([]string{"/etc/crontabs"}, spools...) {
+	for _, dir := range b.spoolDirs() {
 		b.jobGaps(dir)
 		for _, f := range b.fs.entries(dir) {
 			if f.Type != 'd' && (dir != "/var/spool/cron" || !strings.HasPrefix(path.Base(f.Path), ".")) {
@@ -33,12 +33,50 @@ func (b *builder) jobs() {
 	for _, dir := range []string{"/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly"} {
 		b.runParts(dir)
 	}
+	b.gaps("jobs", "/etc/periodic")
+	for _, d := range b.fs.entries("/etc/periodic") {
+		b.runParts(d.Path)
+	}
 	for _, dir := range []string{"/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/atjobs"} {
 		b.atJobs(dir)
 	}
+	b.notParsed()
 	b.timers()
 	b.signs()
 	b.expected()
+}
+
+// spoolDirs are the folders of users' tables that exist, each once: on Alpine one
+// is a link to another.
+func (b *builder) spoolDirs() []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, dir := range append([]string{"/etc/crontabs"}, spools...) {
+		real := dir
+		if f := b.fs.resolve(dir); f != nil {
+			real = f.Path
+		}
+		if !seen[real] {
+			seen[real] = true
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// notParsed names schedulers whose tables are there and that this release does
+// not read.
+func (b *builder) notParsed() {
+	for _, x := range []struct{ dir, what string }{
+		{"/etc/incron.d", "tables of incron"}, {"/var/spool/incron", "tables of incron"},
+		{"/var/spool/fcron", "tables of fcron"},
+		{"/var/lib/systemd/linger", "timers of users' own service managers"},
+	} {
+		b.gaps("jobs", x.dir)
+		if len(b.fs.entries(x.dir)) > 0 {
+			b.gap("jobs", x.dir, x.what+" are not read by this release")
+		}
+	}
 }
 
 func (b *builder) jobGaps(p string) {
@@ -63,23 +101,20 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 	if read == cron.No {
 		t.Runs, t.Reason = false, why
 	}
-	data, ok := b.fs.read(p)
+	if read == cron.Unknown {
+		b.gap("tables", p, why)
+	}
+	data, ok, lacks := b.content(p)
+	if lacks != "" {
+		// What the daemon does not read today it reads when somebody mends the
+		// file: its jobs count as jobs, so they are missed as jobs.
+		b.mayLack(p, lacks, "jobs", "tables")
+	}
 	if !ok {
-		if read != cron.No {
-			b.jobGaps(p)
-			if b.why(p) == "" && f.Type == 'f' {
-				b.gap("jobs", p, "its content was not read")
-				b.gap("tables", p, "its content was not read")
-			}
-		}
 		if f.Type == 'f' || read == cron.No {
 			b.f.Tables = append(b.f.Tables, t)
 		}
 		return
-	}
-	if f.Truncated {
-		b.gap("jobs", p, "only its first part was read")
-		b.gap("tables", p, "only its first part was read")
 	}
 	parsed := cron.ParseTable(data, form, b.daemon, opt)
 	if t.Runs && (parsed.Dropped || parsed.Kills) {

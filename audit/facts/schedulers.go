@@ -118,47 +118,92 @@ func (b *builder) absent(p string) bool {
 // or mode of something on the way was not seen.
 func (b *builder) writers(p string, uid int64) (who string, known bool) {
 	known = true
-	at := p
-	if f := b.fs.resolve(p); f != nil && f.Type != 'l' {
-		at = f.Path
+	for range maxLinks {
+		who, link, sure := b.onWay(p, uid)
+		known = known && sure
+		if who != "" {
+			return who, true
+		}
+		if link == nil {
+			return "", known
+		}
+		// The way goes on where the link leads.
+		target := link.Real
+		if target == "" {
+			target = join(path.Dir(link.Path), link.Target)
+		}
+		next := path.Clean(target + strings.TrimPrefix(p, link.Path))
+		if path.Dir(link.Path) == "/" && link.UID == 0 && b.snap.Lookup(next) == nil {
+			// /bin, /sbin and /lib lead into /usr where that was merged; what lies
+			// there was looked at by the shorter name.
+			return "", known
+		}
+		p = next
 	}
-	for first := true; ; first = false {
+	return "", false
+}
+
+// onWay judges one path as it is written, from its end up to the root. link is
+// the topmost link on it.
+func (b *builder) onWay(p string, uid int64) (who string, link *snapshot.File, known bool) {
+	known = true
+	decides := true // a sticky directory protects what is in it, not what is not there yet
+	for at := p; ; at = path.Dir(at) {
 		f := b.snap.Lookup(at)
 		switch {
-		case f == nil && (first && b.absent(at) || b.absent(at)):
+		case f == nil && b.absent(at):
 			// What does not exist is made by whoever may write the directory above.
+		case f == nil && b.throughLink(at):
 		case f == nil || f.UID < 0:
-			known = false
+			known, decides = false, false
 		case f.Type == 'l':
+			link, decides = f, false
 		default:
-			if w := b.writer(f, uid, first); w != "" {
+			w, sure := b.writer(f, uid, decides)
+			if w != "" {
 				if at != p {
 					w += " (" + at + ")"
 				}
-				return w, true
+				return w, nil, true
 			}
+			known, decides = known && sure, false
 		}
 		if at == "/" || at == "." || at == "" {
-			return "", known
+			return "", link, known
 		}
-		at = path.Dir(at)
 	}
 }
 
-// writer says who beside root and uid may write f itself.
-func (b *builder) writer(f *snapshot.File, uid int64, leaf bool) string {
+// throughLink reports whether a directory above p is a link.
+func (b *builder) throughLink(p string) bool {
+	_, ok := b.fs.throughParent(p)
+	return ok
+}
+
+// writer says who beside root and uid may write f itself; a uid of -1 is an
+// account of which nothing is known. sure is false where nobody was found, but
+// somebody may be there.
+func (b *builder) writer(f *snapshot.File, uid int64, leaf bool) (who string, sure bool) {
 	if f.UID != 0 && f.UID != uid {
-		return "account " + b.userName(f.UID) + ", its owner"
+		if uid < 0 {
+			return "", false
+		}
+		return "account " + b.userName(f.UID) + ", its owner", true
 	}
 	// In a sticky directory others may add names, but not replace the one that is there.
 	if f.Type == 'd' && !leaf && f.Mode&0o1000 != 0 {
-		return ""
+		return "", true
 	}
 	if f.Mode&0o002 != 0 {
-		return "every account"
+		return "every account", true
 	}
-	if f.Mode&0o020 != 0 && f.GID != 0 && !b.privateGroup(f.GID, b.userName(uid)) {
-		return "group " + b.groupName(f.GID)
+	if f.Mode&0o020 != 0 && f.GID != 0 {
+		switch b.othersIn(f.GID, b.userName(uid)) {
+		case yes:
+			return "group " + b.groupName(f.GID), true
+		case maybe:
+			return "", false
+		}
 	}
-	return ""
+	return "", true
 }

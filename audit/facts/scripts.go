@@ -9,7 +9,7 @@ import (
 
 // runParts lists the scripts of a run-parts directory, each a job of its own.
 func (b *builder) runParts(dir string) {
-	b.jobGaps(dir)
+	b.gaps("jobs", dir)
 	every := strings.TrimPrefix(path.Base(dir), "cron.")
 	for _, f := range b.fs.entries(dir) {
 		name := path.Base(f.Path)

@@ -61,7 +61,7 @@ func (b *builder) sshd() {
 		b.f.Origin["sshd.refused"] = []Evidence{{Path: r.File, Line: r.Pos.Line, Text: r.Message, Witness: r.Hint}}
 	}
 	for _, g := range cfg.Gaps {
-		b.gap("files", g.Path, g.Reason)
+		b.mayLack(g.Path, g.Reason, "files", "disagreements")
 		if b.f.Sshd.Refused == "" {
 			b.unknown("sshd.refused", g.Path+": "+g.Reason)
 		}

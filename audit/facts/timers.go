@@ -12,7 +12,10 @@ import (
 func (b *builder) anacrontab() {
 	const p = "/etc/anacrontab"
 	f := b.snap.Lookup(p)
-	data, ok := b.fs.read(p)
+	data, ok, lacks := b.content(p)
+	if lacks != "" {
+		b.mayLack(p, lacks, "jobs", "tables")
+	}
 	if f == nil || !ok {
 		return
 	}
@@ -42,9 +45,11 @@ func (b *builder) atJobs(dir string) {
 		if f.Type != 'f' || !cron.AtName(name) {
 			continue
 		}
-		data, ok := b.fs.read(f.Path)
+		data, ok, lacks := b.content(f.Path)
+		if lacks != "" {
+			b.gap("jobs", f.Path, lacks)
+		}
 		if !ok {
-			b.gap("jobs", f.Path, "its content was not read")
 			continue
 		}
 		j, ok := cron.ParseAt(name, data, cron.Options{Path: f.Path, Scheduler: cron.SchedAt})
@@ -69,14 +74,20 @@ var unitDirs = []string{
 
 // timers reads what systemd says of its timers, else the unit files.
 func (b *builder) timers() {
-	if data, missing := b.output(snapshot.OutTimers); missing == "" {
-		for _, j := range cron.ParseTimers(data) {
-			b.job(j, true, "", string(cron.SchedTimer))
-		}
-		return
+	data, lacks := b.whole(snapshot.OutTimers)
+	found := cron.ParseTimers(data)
+	for _, j := range found {
+		b.job(j, true, "", string(cron.SchedTimer))
 	}
-	if b.f.Host.Systemd {
-		b.gaps("jobs", snapshot.OutTimers)
+	asked := b.snap.Output(snapshot.OutTimers) != nil
+	switch {
+	case lacks != "" && (asked || b.f.Host.Systemd):
+		b.gap("jobs", snapshot.OutTimers, lacks)
+	case asked && len(found) == 0:
+		b.gap("jobs", snapshot.OutTimers, "systemctl named no timer")
+	}
+	if len(found) > 0 {
+		return
 	}
 	seen := map[string]bool{}
 	for _, dir := range unitDirs {
@@ -89,7 +100,10 @@ func (b *builder) timers() {
 			seen[id] = true
 			timer := b.unit(id)
 			if timer == nil {
-				continue // masked: a link to /dev/null
+				if f.Type != 'l' || f.Target != "/dev/null" && f.Real != "/dev/null" { // else it is masked
+					b.gap("jobs", f.Path, "its content was not read")
+				}
+				continue
 			}
 			starts := timer.Last("Timer", "Unit")
 			if starts == "" {
