@@ -91,7 +91,7 @@ func (s *Stack) run(typ string, q Question) Result {
 		if ctl == nil && e.unread == "" {
 			out, ctl = failure, simple["required"] // libpam fails on a control it cannot read
 		}
-		if out&success != 0 && (pass == nil || e.Module == "pam_unix") {
+		if out&(success|renew) != 0 && (pass == nil || e.Module == "pam_unix") {
 			pass = e // the line to show; pam_unix says more than pam_permit behind it
 		}
 		for _, a := range actions(ctl, out) {
@@ -382,12 +382,12 @@ func compare(a *Account, left, op, right string) (ok, known bool) {
 		return text == right, !strings.ContainsAny(right, "*?[")
 	case "!=":
 		return text != right, !strings.ContainsAny(right, "*?[")
-	case "eq", "ne", "lt", "le", "gt", "ge":
+	case "eq", "ne", "<", "<=", ">", ">=":
 		r, err := strconv.ParseInt(right, 10, 64)
 		if err != nil || left != "uid" && left != "gid" {
 			return false, false
 		}
-		return map[string]bool{"eq": n == r, "ne": n != r, "lt": n < r, "le": n <= r, "gt": n > r, "ge": n >= r}[op], true
+		return map[string]bool{"eq": n == r, "ne": n != r, "<": n < r, "<=": n <= r, ">": n > r, ">=": n >= r}[op], true
 	case "in", "notin":
 		in := false
 		for s := range strings.SplitSeq(right, ":") {

@@ -188,7 +188,7 @@ func ParseGroup(data []byte) ([]Group, []BadLine) {
 // name:state:algorithm:lastchg:min:max:warn:inactive:expire. Of two lines of one
 // name the second is passwd's own second field and sets the state only.
 func ParseShadow(data []byte) ([]Shadow, []BadLine) {
-	var out []Shadow
+	out := []Shadow{} // never nil: nil means that shadow was not read
 	var bad badLines
 	lines(data, func(n int, line string) {
 		if line == "" {
