@@ -114,16 +114,6 @@ func or(a, b Verdict) Verdict {
 	return No
 }
 
-func and(a, b Verdict) Verdict {
-	switch {
-	case a == No || b == No:
-		return No
-	case a == Unsure || b == Unsure:
-		return Unsure
-	}
-	return Yes
-}
-
 // term is a verdict with what makes it so.
 type term struct {
 	v   Verdict

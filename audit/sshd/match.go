@@ -136,7 +136,7 @@ func (e *env) parseMatch(ln *Line) (c *condition, fault, hint string, counted bo
 	for i := 0; i < len(words); i++ {
 		name := words[i]
 		if name[0] == '#' {
-			i, left = len(words), false
+			left = false
 			break
 		}
 		n++
