@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/policies"
 )
 
@@ -51,9 +52,8 @@ type sums struct {
 	summary Summary
 	names   map[string]map[string][]string // rule -> reason -> hosts
 	keys    map[string][]keyHolder         // fingerprint -> hosts
-	score   float64
-	cover   float64
-	hosts   int
+	score   []float64
+	cover   []float64
 	found   bool
 	unknown bool
 }
@@ -77,10 +77,9 @@ func newSums(failOn policies.Severity) *sums {
 }
 
 func (s *sums) add(h *Host) {
-	s.hosts++
 	s.summary.Hosts[h.State]++
-	s.score += h.Score.Value
-	s.cover += h.Score.Coverage
+	s.score = append(s.score, h.Score.Value)
+	s.cover = append(s.cover, h.Score.Coverage)
 	s.summary.Expired += h.expired
 	for _, o := range h.Outcomes {
 		s.summary.Outcomes[o.Verdict]++
@@ -99,15 +98,27 @@ func (s *sums) add(h *Host) {
 		s.note(RuleRefused, h)
 	case Partial:
 		s.note(RulePartial, h)
+		// Of a host on which nothing was judged everything is unknown.
+		s.unknown = s.unknown || len(h.Outcomes) == 0
 	}
 	if h.Facts != nil && h.Snapshot != nil {
 		for _, k := range h.Facts.Wire.HostKeys {
 			if k.Fingerprint != "" {
 				s.keys[k.Fingerprint] = append(s.keys[k.Fingerprint],
-					keyHolder{h.Name, h.Facts.Host.BootID, k.Type})
+					keyHolder{h.Name, machine(h.Facts), k.Type})
 			}
 		}
 	}
+}
+
+// machine tells machines apart: those that the inventory names twice have one
+// boot id and one host name; containers of one machine share the boot id only.
+// "" is not known.
+func machine(f *facts.Facts) string {
+	if f.Host.BootID == "" {
+		return ""
+	}
+	return f.Host.BootID + " " + f.Host.Hostname
 }
 
 func (s *sums) note(rule string, h *Host) {
@@ -154,7 +165,7 @@ func (s *sums) fleet() *Fleet {
 		}
 		return a.Fingerprint < b.Fingerprint
 	})
-	f.Summary.Score = meanScore(s.score, s.cover, s.hosts)
+	f.Summary.Score = meanScore(s.score, s.cover)
 	switch {
 	case s.found || s.summary.Expired > 0:
 		f.Summary.Exit = ExitFound
@@ -191,6 +202,9 @@ func fleetOutcome(info RuleInfo, v policies.Verdict, hosts []string, message, re
 func distinct(holders []keyHolder) []string {
 	seen := map[string]bool{}
 	var hosts []string
+	// In the order of names: which name stands for a machine must not depend on
+	// which answered first.
+	sort.Slice(holders, func(i, j int) bool { return holders[i].host < holders[j].host })
 	for _, h := range holders {
 		id := h.identity
 		if id == "" {

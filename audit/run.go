@@ -51,8 +51,8 @@ const (
 
 // Hosts audits the targets and gives every result to h: each target is exactly
 // one Host call, whether it answered or not. It returns the fleet record that h
-// got last. The error is h's, or nil: what happens to hosts are results. When
-// ctx ends, hosts in flight are cut off and those not begun are named as not
+// got last. The error is h's, or nil: what happens to hosts are results. After an
+// error of h no host is begun any more. When ctx ends, hosts in flight are cut off and those not begun are named as not
 // looked at, and the run still ends with its fleet record.
 func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handler) (*Fleet, error) {
 	if opt.Parallel <= 0 {
@@ -70,6 +70,8 @@ func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handl
 	if err := h.Begin(run); err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	results := make(chan *Host)
 	todo := make(chan Target)
 	watch := newWatch(len(targets), opt.Progress)
@@ -97,7 +99,9 @@ func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handl
 	for r := range results {
 		sums.add(r)
 		if failed == nil {
-			failed = h.Host(r)
+			if failed = h.Host(r); failed != nil {
+				stop() // nobody reads what would come
+			}
 		}
 		// Ten thousand snapshots do not fit into a laptop: they live for the call.
 		r.Snapshot, r.Facts = nil, nil
@@ -119,7 +123,7 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 			r.State, r.Stage = Partial, "judge"
 			r.Reason = fmt.Sprintf("postern failed on what this host sent (%v); please report it with the archive of this host", p)
 			r.Hint = firstFrame(debug.Stack())
-			r.Outcomes, r.Score = nil, Score{}
+			r.Outcomes, r.Score, r.expired = nil, Score{}, 0
 		}
 		r.End = opt.Now().UTC()
 	}()
@@ -135,6 +139,9 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 		describe(r, hostCtx, err)
 	}
 	if snap == nil {
+		if err == nil {
+			r.State, r.Stage, r.Reason = Refused, string(connect.StageCollect), "nothing came from it"
+		}
 		return r
 	}
 	r.Snapshot = snap

@@ -1,23 +1,34 @@
 package audit
 
-import "github.com/postern-ssh/postern/policies"
+import (
+	"slices"
+
+	"github.com/postern-ssh/postern/policies"
+)
 
 // Cap is the highest score of a host on which a critical rule fails: the last
 // value of grade D's range.
 const Cap = 69.9
 
-// grades in falling order: the lowest score that earns each.
-var grades = []struct {
-	least float64
-	grade string
-}{{95, "A"}, {85, "B"}, {70, "C"}, {50, "D"}, {0, "F"}}
+// The lowest scores that earn grades A to D; what is below LeastD is F.
+const (
+	LeastA = 95.0
+	LeastB = 85.0
+	LeastC = 70.0
+	LeastD = 50.0
+)
 
 // Grade is the letter of a score from 0 to 100.
 func Grade(score float64) string {
-	for _, g := range grades {
-		if score >= g.least {
-			return g.grade
-		}
+	switch {
+	case score >= LeastA:
+		return "A"
+	case score >= LeastB:
+		return "B"
+	case score >= LeastC:
+		return "C"
+	case score >= LeastD:
+		return "D"
 	}
 	return "F"
 }
@@ -58,12 +69,21 @@ func ScoreOf(outcomes []policies.Outcome) Score {
 }
 
 // meanScore is the mean over the hosts' scores, where a host without a score
-// counts 0. Without hosts there is no score.
-func meanScore(sum, coverage float64, hosts int) Score {
-	if hosts == 0 {
+// counts 0. Without hosts there is no score. It sorts what it is given, so that
+// the order in which hosts answered does not show in the last digits.
+func meanScore(values, coverage []float64) Score {
+	if len(values) == 0 {
 		return Score{}
 	}
-	s := Score{Known: true, Value: sum / float64(hosts), Coverage: coverage / float64(hosts)}
+	mean := func(list []float64) float64 {
+		slices.Sort(list)
+		sum := 0.0
+		for _, v := range list {
+			sum += v
+		}
+		return sum / float64(len(list))
+	}
+	s := Score{Known: true, Value: mean(values), Coverage: mean(coverage)}
 	s.Grade = Grade(s.Value)
 	return s
 }

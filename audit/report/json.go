@@ -195,7 +195,7 @@ func scoring() jsonScoring {
 			Critical: policies.Critical.Weight(), High: policies.High.Weight(), Medium: policies.Medium.Weight(),
 			Low: policies.Low.Weight(), Info: policies.Info.Weight(),
 		},
-		Grades:      jsonGrades{A: 95, B: 85, C: 70, D: 50},
+		Grades:      jsonGrades{A: audit.LeastA, B: audit.LeastB, C: audit.LeastC, D: audit.LeastD},
 		CriticalCap: audit.Cap,
 	}
 }
