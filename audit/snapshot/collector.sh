@@ -151,7 +151,7 @@ look() {
     if [ -f "$P" ]; then
       if [ -L "$P" ]; then continue; fi # read by its final path, below
       if [ -r "$P" ]; then FILES="$FILES \"\${$I}\""; else gap denied "$P" "no permission to read it"; fi
-    elif [ -e "$P" ] && [ ! -d "$P" ]; then gap unsafe "$P" "neither a file nor a directory: not opened"
+    elif [ -e "$P" ] && [ ! -d "$P" ] && [ ! -L "$P" ]; then gap unsafe "$P" "neither a file nor a directory: not opened"
     fi
   done
   [ -n "$ALL" ] || return 0
@@ -257,6 +257,7 @@ once() {
   IFSO=$IFS IFS=$NL
   set --
   for P in $FR; do
+    [ "$P" = /dev/null ] && continue # a masked unit
     case $FINALS in *"$NL$FHOW $P$NL"*) ;; *) FINALS=$FINALS$FHOW' '$P$NL; set -- "$@" "$P";; esac
   done
   IFS=$IFSO
@@ -467,6 +468,14 @@ mounts() {
 
 # ---- daemons
 
+# uids DIR: whose process that is (real/effective uid) into EU, its parent into PP.
+uids() {
+  PP= EU=
+  while read -r K A B _; do
+    case $K in PPid:) PP=$A;; Uid:) EU=$A/$B; break;; esac
+  done <"$1/status"
+}
+
 daemons() {
   INODES='|'
   for F in tcp tcp6; do
@@ -482,7 +491,7 @@ daemons() {
     done
     IFS=" $TAB$NL"
   done
-  DAEMONS= SSHDS= DN=0
+  DAEMONS= SSHDS= DN=0 DO=0
   set +f
   set -- /proc/[0-9]*
   set -f
@@ -493,21 +502,42 @@ daemons() {
       sshd | dropbear | cron | crond | atd | anacron | fcron | dcron | incrond | tinysshd | bcron-start | busybox | inetd | xinetd | systemd) ;;
       *) continue;;
     esac
-    read -r CL <"$D/cmdline"
-    K=$C
-    case $C in
-      sshd) case $CL in 'sshd: '*'[listener]'*) ;; 'sshd: '*) continue;; esac;;
-      busybox) case $CL in *crond*) K=crond;; *dropbear*) K=dropbear;; *) continue;; esac;;
-      systemd) [ "$D" = /proc/1 ] || continue;;
-    esac
-    DN=$((DN + 1))
-    if [ $DN -gt 64 ]; then gap cap daemons "more than 64 daemons"; break; fi
+    # Any account may call a process so. A command line is its process's memory:
+    # it may have no end, or never answer, and so only root's is read.
+    uids "$D"
+    OWNER=$EU K=$C
+    if [ "$OWNER" = 0/0 ]; then
+      read -r CL <"$D/cmdline"
+      case $C in
+        sshd) case $CL in 'sshd: '*'[listener]'*) ;; 'sshd: '*) continue;; esac;;
+        busybox) case $CL in *crond*) K=crond;; *dropbear*) K=dropbear;; *) continue;; esac;;
+        systemd) [ "$D" = /proc/1 ] || continue;;
+      esac
+      DN=$((DN + 1))
+      if [ $DN -gt 64 ]; then gap cap daemons "more than 64 daemons of root"; break; fi
+      set -- "$D/cmdline" "$D/stat" "$D/status"
+    else
+      case $C in
+        systemd | busybox) continue;;
+        sshd) # the part of a login that has its account's rights is no daemon
+          C=
+          [ -z "$PP" ] || { read -r C <"/proc/$PP/comm"; uids "/proc/$PP"; }
+          [ "$C $EU" = 'sshd 0/0' ] && continue;;
+      esac
+      DO=$((DO + 1))
+      if [ $DO -gt 16 ]; then
+        [ $DO -gt 17 ] || gap cap daemons "more than 16 daemons of other accounts"
+        continue
+      fi
+      gap unsafe "$D/cmdline" "the process of uid ${OWNER%/*} makes it up: not read"
+      set -- "$D/stat" "$D/status"
+    fi
     P=${D#/proc/}
     DAEMONS=$DAEMONS$P$TAB$K$NL
     mark n
-    printf '%s\0' "$D/cmdline" "$D/stat" "$D/status"
+    printf '%s\0' "$@"
     mark "m 65536 0"
-    head -c 65537 -v -- "$D/cmdline" "$D/stat" "$D/status" </dev/null
+    limit head -c 65537 -v -- "$@" </dev/null
     EX=$(readlink "$D/exe" </dev/null; echo .) EX=${EX%"$NL".}
     case $EX in
       /*) mark l; printf '%s\0%s' "$D/exe" "$EX";;
@@ -517,7 +547,8 @@ daemons() {
       sshd | dropbear | systemd | inetd | xinetd | tinysshd)
         [ "$K" = sshd ] && SSHDS="$SSHDS $P"
         if [ -r "$D/fd" ]; then
-          V=$(ls -l "$D/fd" </dev/null)
+          V=$(limit ls -l "$D/fd" </dev/null | head -c 262144)
+          [ ${#V} -lt 262100 ] || gap cap "$D/fd" "too many to list"
           IFS=$NL
           for L in $V; do
             case $L in *' -> socket:['*']') ;; *) continue;; esac
@@ -528,7 +559,7 @@ daemons() {
         else gap denied "$D/fd" "no permission to list it"
         fi;;
     esac
-    [ $K != dropbear ] || [ -z "$EX" ] || version "$P" "$EX"
+    [ "$K $OWNER" != 'dropbear 0/0' ] || [ -z "$EX" ] || version "$P" "${EX% (deleted)}"
   done
   mark "o daemons"
   printf '%s' "$DAEMONS"
@@ -563,6 +594,10 @@ trusted() {
 # version PID BINARY: the first line that names a release. sshd before 9.3 knows
 # no -V and prints it with its usage.
 version() {
+  case ${2##*/} in
+    sshd | dropbear | dropbearmulti) ;;
+    *) gap unsafe "sshd-V.$1" "$2 is no SSH server by its name: not run"; return;;
+  esac
   trusted "$2" || { gap unsafe "sshd-V.$1" "$2 is not root's alone: not run"; return; }
   V=$(limit "$2" -V 2>&1 </dev/null | sed -n -e '/OpenSSH_/{p;q;}' -e '/[Dd]ropbear v/{p;q;}' | head -c 512)
   mark "o sshd-V.$1"
@@ -625,6 +660,8 @@ effective() {
     gap unsafe "sshd-T.$EPID" "it has another root directory (a container): not asked"
     return
   fi
+  # The name of a process is its owner's choice, that of its binary is not.
+  [ "${EX##*/}" = sshd ] || { gap unsafe "sshd-T.$EPID" "${EX:-its binary} is not sshd by its name: not run"; return; }
   trusted "$EX" || { gap unsafe "sshd-T.$EPID" "${EX:-its binary} is not root's alone: not run"; return; }
   case $DCONF in
     '' | none) ;;

@@ -180,7 +180,7 @@ func (r *rooted) one(h how, p string, follow bool) {
 			return
 		}
 		f.Real = real
-		if follow && real != p {
+		if follow && real != p && real != "/dev/null" {
 			r.one(h, real, false)
 		}
 		return
