@@ -71,7 +71,7 @@ func (r *reader) word(w string) error {
 	case w == "--":
 		for _, a := range r.words {
 			if strings.HasPrefix(a, "-") && a != "-" {
-				return usagef("%q begins with \"-\" and cannot be a host or a file", a).hint("for a file of that name write ./%s", a)
+				return usagef("%q begins with \"-\" and cannot be a host or a file", a).hint("no host is called so; for a file write ./%s", a)
 			}
 			r.rest = append(r.rest, a)
 		}
@@ -228,7 +228,7 @@ func checkValue(f cli.Flag, written, value string) error {
 	switch f.(type) {
 	case *cli.IntFlag:
 		if _, err := strconv.Atoi(value); err != nil {
-			return usagef("flag %s needs a whole number, not %q", written, value)
+			return usagef("flag %s needs a whole number, not %q", written, value).hint("such as %s 16", written)
 		}
 	case *cli.DurationFlag:
 		if _, err := time.ParseDuration(value); err != nil {
@@ -240,8 +240,11 @@ func checkValue(f cli.Flag, written, value string) error {
 
 func unknownFlag(app *cli.App, path []*cli.Command, written string) error {
 	where := commandName(path)
-	e := usagef("%s knows no flag %s", where, written)
 	name := strings.TrimLeft(written, "-")
+	if len(path) == 0 && findAny(app.Commands, name) != nil {
+		return usagef("flag %s stands without a command", written).hint("such as postern audit %s ...; see postern --help", written)
+	}
+	e := usagef("unknown flag %s of %s", written, where)
 	var names []string
 	if len(path) > 0 {
 		for _, f := range path[len(path)-1].Flags {
@@ -255,7 +258,7 @@ func unknownFlag(app *cli.App, path []*cli.Command, written string) error {
 		}
 		return e.hint("did you mean %s%s?", dash, n)
 	}
-	if find := findAny(app.Commands, name); find != nil && len(path) > 0 {
+	if findAny(app.Commands, name) != nil {
 		return e.hint("other commands have it; see %s --help for what this one takes", where)
 	}
 	return e.hint("see %s --help", where)
@@ -268,7 +271,7 @@ func unknownCommand(cmds []*cli.Command, path []*cli.Command, word string) error
 			names = append(names, c.Name)
 		}
 	}
-	e := usagef("%s knows no command %q", commandName(path), word)
+	e := usagef("unknown command %q", strings.TrimPrefix(commandName(path)+" "+word, "postern "))
 	if n := near(word, names); n != "" {
 		return e.hint("did you mean %s %s?", commandName(path), n)
 	}

@@ -24,15 +24,15 @@ func auditCommand(s streams) *cli.Command {
 		Usage:     "judge hosts and report",
 		ArgsUsage: "[HOST...]",
 		Description: `A HOST is a name, a glob (web*), a group (@web) or a label (env=prod) of the
-inventory, or user@host:port. "!" in front of one takes it away. Without any, all
+inventory, or user@host:port; with "!" in front it is left out. Without any, all
 hosts of the inventory are audited.
 
 Exit codes: 0 nothing to act on; 1 findings at or above --fail-on, or waivers
-that have run out; 2 a mistake on the command line or in a file; 3 nothing found,
-but hosts or rules that matter could not be judged.`,
+that have run out; 2 a mistake on the command line or in a file; 3 nothing
+found, but hosts or rules that matter could not be judged.`,
 		Flags: concat(sourceFlags(), ruleFlags(), outputFlags(), keepFlags()),
 		Action: func(c *cli.Context) error {
-			if err := positive(c); err != nil {
+			if err := checkSource(c); err != nil {
 				return err
 			}
 			if c.IsSet("archive") && c.Bool("no-history") {
@@ -111,11 +111,19 @@ func readRequest(c *cli.Context, s streams) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := catalogue.Choose(policies.Choice{
-		Profile: c.String("profile"), Only: c.StringSlice("only"), Skip: c.StringSlice("skip"),
-	})
-	if err != nil {
-		return nil, usagef("%s", err)
+	// Step by step, so that an error names the flag.
+	var chosen *policies.Catalogue
+	choice := policies.Choice{Profile: c.String("profile")}
+	for _, step := range []string{"--profile", "--only", "--skip"} {
+		switch step {
+		case "--only":
+			choice.Only = c.StringSlice("only")
+		case "--skip":
+			choice.Skip = c.StringSlice("skip")
+		}
+		if chosen, err = catalogue.Choose(choice); err != nil {
+			return nil, usagef("%s: %s", step, err)
+		}
 	}
 	return &request{catalogue: catalogue, judge: func(f *facts.Facts, h inventory.Host) ([]policies.Outcome, int) {
 		return chosen.Judge(f, policies.JudgeOptions{Host: h.Name, Now: time.Now(), Waivers: waivers(h)})

@@ -21,8 +21,8 @@ func factsCommand(s streams) *cli.Command {
 		Usage:     "show what rules can ask, or what the answers are on a host",
 		ArgsUsage: "[HOST...]",
 		Description: `Without a source: the vocabulary. With hosts, -i, --local, --root or --snapshot:
-a line of JSON a host, with what is unknown and why. Exit code 3 when a host could
-not be read.`,
+a line of JSON a host, with what is unknown and why. Exit code 3 when a host
+could not be read.`,
 		Flags: concat(sourceFlags(), []cli.Flag{
 			&cli.BoolFlag{Category: "Report", Name: "show-secrets", Usage: "do not mask passwords and tokens in job lines"},
 		}),
@@ -30,7 +30,7 @@ not be read.`,
 			if !c.Args().Present() && !c.Bool("local") && !c.IsSet("root") && !c.IsSet("snapshot") && !c.IsSet("inventory") {
 				return facts.Describe(s.out, s.width(s.out))
 			}
-			if err := positive(c); err != nil {
+			if err := checkSource(c); err != nil {
 				return err
 			}
 			sel, err := choose(c, s)

@@ -31,7 +31,7 @@ group (@web), a label (env=prod), "!" in front of one takes it away.`,
 			if err != nil {
 				return err
 			}
-			if inv.Path == "" && !c.Args().Present() {
+			if inv == nil && !c.Args().Present() {
 				return usagef("there is no inventory").hint("give one with -i FILE, or write ./postern.yaml")
 			}
 			hosts, _, err := inv.Select(c.Args().Slice())

@@ -54,8 +54,11 @@ func showRun(c *cli.Context, s streams, in io.Reader, name string) error {
 	if errors.Is(err, report.ErrIncomplete) {
 		return usagef("%s: %s", name, err).hint("its hosts are in %s all the same, one a line; audit again for a report", name)
 	}
+	if errors.Is(err, report.ErrNewer) {
+		return usagef("%s: %s", name, err).hint("this is postern %s: update it", toolVersion())
+	}
 	if err != nil {
-		return usagef("%s: %s", name, err)
+		return usagef("%s: %s", name, err).hint("report reads what postern audit --format json or jsonl wrote")
 	}
 	if err := out.keep(); err != nil {
 		return err

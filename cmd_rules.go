@@ -5,9 +5,7 @@ import (
 	"io"
 	"sort"
 	"strings"
-	"text/tabwriter"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/urfave/cli/v2"
 
 	"github.com/postern-ssh/postern/audit"
@@ -62,28 +60,31 @@ func listRules(c *cli.Context, s streams) error {
 	if !known {
 		return usagef("--profile %q is not known", name).hint("one of baseline, all")
 	}
-	w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
 	n := 0
 	for _, r := range cat.Rules() {
 		if r.In(name) {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title)
+			ruleRow(s, r.ID, r.Severity, r.Title)
 			n++
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(s.out, "\n%d rules; postern explain RULE says why and what to do. About the fleet as a whole:\n", n)
+	fmt.Fprintln(s.out, "\nAbout the fleet as a whole, always judged")
 	for _, f := range audit.FleetRules() {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.ID, f.Severity, f.Title)
+		ruleRow(s, f.ID, f.Severity, f.Title)
 	}
-	return w.Flush()
+	fmt.Fprintf(s.out, "\n%d rules in profile %s; postern explain RULE says why and what to do\n", n, name)
+	return nil
+}
+
+// ruleRow is a line of the list: id, severity and title, folded below itself.
+func ruleRow(s streams, id string, sev policies.Severity, title string) {
+	const column = 38
+	fmt.Fprintf(s.out, "%-26s  %-8s  %s\n", id, sev, wrapped(title, s.width(s.out)-column, strings.Repeat(" ", column)))
 }
 
 // eachRule calls show for the rules that the arguments name.
 func eachRule(c *cli.Context, s streams, show func(streams, *policies.Rule)) error {
 	if !c.Args().Present() {
-		return usagef("%s needs the name of a rule", c.Command.FullName()).hint("postern rules list shows them")
+		return usagef("%s needs the name of a rule", strings.TrimPrefix(c.Command.HelpName, "postern ")).hint("postern rules list shows them")
 	}
 	cat, err := policies.Embedded()
 	if err != nil {
@@ -102,21 +103,30 @@ func eachRule(c *cli.Context, s streams, show func(streams, *policies.Rule)) err
 			show(s, f)
 			continue
 		}
-		e := usagef("there is no rule %q", id)
-		if n := near(id, ids); n != "" {
-			return e.hint("did you mean %s?", n)
-		}
-		return e.hint("postern rules list shows them")
+		return noRule(id, ids)
 	}
 	return nil
 }
 
-// ruleNames are the ids that may be asked for and waived.
-func ruleNames(cat *policies.Catalogue) []string {
+func noRule(id string, ids []string) error {
+	e := usagef("there is no rule %q", id)
+	if n := near(id, ids); n != "" {
+		return e.hint("did you mean %s?", n)
+	}
+	return e.hint("postern rules list shows them")
+}
+
+func ruleIDs(cat *policies.Catalogue) []string {
 	var ids []string
 	for _, r := range cat.Rules() {
 		ids = append(ids, r.ID)
 	}
+	return ids
+}
+
+// ruleNames are the ids that may be asked for and waived.
+func ruleNames(cat *policies.Catalogue) []string {
+	ids := ruleIDs(cat)
 	for _, f := range audit.FleetRules() {
 		ids = append(ids, f.ID)
 	}
@@ -178,9 +188,13 @@ func showRule(s streams, r *policies.Rule) {
 // paragraph wraps text at the output's width below an indent.
 func paragraph(s streams, indent, text string) {
 	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-		for _, part := range strings.Split(ansi.Wordwrap(line, s.width(s.out)-len(indent), ""), "\n") {
-			fmt.Fprintln(s.out, strings.TrimRight(indent+part, " "))
+		// What is indented in the rule is a line to copy: it stays whole.
+		inner := indent + line[:len(line)-len(strings.TrimLeft(line, " "))]
+		if len(inner) > len(indent) {
+			fmt.Fprintln(s.out, strings.TrimRight(indent+line, " "))
+			continue
 		}
+		fmt.Fprintln(s.out, strings.TrimRight(indent+wrapped(line, s.width(s.out)-len(indent), indent), " "))
 	}
 }
 
@@ -192,7 +206,7 @@ func testRules(c *cli.Context, s streams) error {
 	wanted := map[string]bool{}
 	for _, id := range c.Args().Slice() {
 		if cat.Rule(id) == nil {
-			return usagef("there is no rule %q", id).hint("postern rules list shows them")
+			return noRule(id, ruleIDs(cat))
 		}
 		wanted[id] = true
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -38,7 +39,7 @@ func toolVersion() string {
 // noArguments refuses what a command does not take.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return usagef("postern %s takes no argument, %q was given", c.Command.HelpName, c.Args().First())
+		return usagef("%s takes no argument, %q was given", strings.TrimPrefix(c.Command.HelpName, "postern "), c.Args().First()).hint("see %s --help", c.Command.HelpName)
 	}
 	return nil
 }

@@ -126,16 +126,43 @@ func row(w io.Writer, width, column int, left, right string) {
 	fmt.Fprintf(w, "%-*s%s\n", column, left, text)
 }
 
-// wrapped breaks text at width; the lines after the first begin with indent.
+// wrapped breaks text at its blanks, so that no line of more than one word is
+// longer than width; lines after the first begin with indent. Two blanks and more
+// are part of a word: they set a note apart from a line to copy.
 func wrapped(text string, width int, indent string) string {
 	if width <= 0 {
 		return text
 	}
-	lines := strings.Split(ansi.Wordwrap(text, width-len(indent), ""), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
+	var b strings.Builder
+	at := 0
+	for i, word := range blankSeparated(text) {
+		n := ansi.StringWidth(word)
+		switch {
+		case i == 0:
+		case at+1+n > width:
+			b.WriteString("\n" + indent)
+			at = len(indent)
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
 	}
-	return strings.Join(lines, "\n"+indent)
+	return b.String()
+}
+
+// blankSeparated splits text at blanks that stand alone.
+func blankSeparated(text string) []string {
+	var words []string
+	start := 0
+	for i := 1; i < len(text)-1; i++ {
+		if text[i] == ' ' && text[i-1] != ' ' && text[i+1] != ' ' {
+			words = append(words, text[start:i])
+			start = i + 1
+		}
+	}
+	return append(words, text[start:])
 }
 
 func either(s, instead string) string {

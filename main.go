@@ -78,9 +78,16 @@ func dispatch(ctx context.Context, args []string, s streams) error {
 
 // complain writes an error: what and where in the first line, the way out below.
 func complain(w io.Writer, err error) {
-	for i, text := range strings.Split(err.Error(), "\n") {
-		if i == 0 {
+	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	for i, text := range lines {
+		trimmed := strings.TrimLeft(text, " \t")
+		switch {
+		case i == 0:
 			text = "postern: " + text
+		case len(lines) == 2:
+			text = trimmed
+		case trimmed != text: // a hint below each of many mistakes
+			text = "  " + trimmed
 		}
 		fmt.Fprintln(w, visible(text))
 	}

@@ -1,7 +1,7 @@
 package audit
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,11 +72,12 @@ type Archive struct{ Path string }
 
 // Snapshot reads the archive, which may be hostile.
 func (a Archive) Snapshot(context.Context) (*snapshot.Snapshot, error) {
-	data, err := os.ReadFile(a.Path)
+	f, err := os.Open(a.Path)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := snapshot.Read(bytes.NewReader(data), snapshot.Limits{})
+	defer f.Close()
+	snap, err := snapshot.Read(bufio.NewReader(f), snapshot.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Path, err)
 	}

@@ -53,7 +53,7 @@ type seenEvidence struct {
 func (t *Text) see(h *audit.Host) *seenHost {
 	s := &seenHost{
 		name: name(h.Name), address: name(h.Address), state: h.State,
-		stage: t.keep(h.Stage, boundName), reason: t.keep(h.Reason, boundMessage), hint: t.keep(h.Hint, boundMessage),
+		stage: t.keep(h.Stage, boundName), reason: t.keep(h.Reason, boundMessage), hint: strings.Clone(Bound(h.Hint, boundMessage)),
 		account: name(h.Account), privilege: name(h.Privilege), offset: h.ClockOffset, score: h.Score,
 	}
 	if h.Account == "" {
