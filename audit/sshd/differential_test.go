@@ -166,6 +166,7 @@ func differential(rt *rapid.T, s *realSSHD, shape, dir string, sum *share) {
 	}
 	text := g.text(depth, false)
 	if shape != "globals" {
+		text = strings.TrimSuffix(text, "\n") + "\n"
 		text += g.match() + g.line(g.row(true)) + g.line(g.row(true))
 	}
 	main := filepath.Join(dir, "main")
