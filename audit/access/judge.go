@@ -183,7 +183,8 @@ type judge struct {
 
 // Judge answers for every account, at every group of places that are alike for
 // it. The order is that of the accounts, then of the places, the unnamed first.
-// capped says that the configuration tells more places apart than were judged.
+// capped says that the configuration tells more places apart than were judged;
+// every account then has a last answer for these, in which nothing is known.
 func Judge(in Input) (answers []Answer, capped bool) {
 	j := &judge{Input: in, policies: map[*sshd.Settings]*policy{}, alike: map[string]*policy{}, stacks: map[string]*account.Stack{},
 		files: map[string]*keyFile{}, stats: map[string]Stat{}, lists: map[string][]bool{},
@@ -213,8 +214,18 @@ func Judge(in Input) (answers []Answer, capped bool) {
 	answers = make([]Answer, 0, 2*len(in.Accounts))
 	for i := range in.Accounts {
 		answers = j.account(answers, &in.Accounts[i], m, i)
+		if capped {
+			answers = append(answers, elsewhere(&in.Accounts[i]))
+		}
 	}
 	return answers, capped
+}
+
+// elsewhere is the answer for the places that were not looked at. Without it a
+// summary would take them for closed.
+func elsewhere(a *account.Account) Answer {
+	why := Reason{Why: "the configuration tells more places apart than were looked at"}
+	return Answer{User: a.Name, UID: a.UID, From: "from places not looked at", Why: why.Why, PasswordWhy: why, EmptyWhy: why}
 }
 
 // group is the places at which one account meets the same settings and lists.

@@ -354,6 +354,19 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
+// Places that were not looked at are not closed.
+func TestCapped(t *testing.T) {
+	var conf strings.Builder
+	conf.WriteString("PasswordAuthentication no\nUsePAM no\n")
+	for i := range 300 {
+		fmt.Fprintf(&conf, "Match Address 10.%d.%d.0/24\nMaxAuthTries 3\n", i/256, i%256)
+	}
+	answers, capped := Judge(host{conf: conf.String()}.input())
+	if s := Summarise(answers); !capped || s.PasswordLogin.Verdict != Unsure || s.PasswordLogin.Why == "" {
+		t.Errorf("capped %v, %+v", capped, s.PasswordLogin)
+	}
+}
+
 func TestWitness(t *testing.T) {
 	h := host{conf: "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM yes\n\nMatch User bob Address 10.0.0.0/8\n\tPasswordAuthentication yes\n"}
 	answers, _ := Judge(h.input())
