@@ -85,7 +85,11 @@ func TestCommandQuoting(t *testing.T) {
 	}
 }
 
+// The command line means the same to every login shell. What it runs is a stub
+// with the collector's end: the shells differ in how they read the command, and
+// /bin/sh runs the rest.
 func TestLoginShells(t *testing.T) {
+	stub := `collect() { printf '\n%s start 1\n\n%s o identity\nlogin=%s\n\n%s x 0\n\n%s end\n' "$N" "$N" "$1 $#" "$N" "$N"; }` + "\n" + scriptEnd + "\n"
 	for _, sh := range []string{"sh", "bash", "zsh", "csh", "tcsh", "fish", "mksh"} {
 		t.Run(sh, func(t *testing.T) {
 			p, err := exec.LookPath(sh)
@@ -93,12 +97,16 @@ func TestLoginShells(t *testing.T) {
 				t.Skip("no ", sh)
 			}
 			s := collect(t, runner(func(ctx context.Context, command string, in io.Reader, out, errOut io.Writer) (int, error) {
+				text, err := io.ReadAll(in)
+				if err != nil {
+					return -1, err
+				}
 				c := exec.CommandContext(ctx, p, "-c", command)
-				c.Stdin, c.Stdout, c.Stderr = in, out, errOut
+				c.Stdin, c.Stdout, c.Stderr = strings.NewReader(strings.TrimSuffix(string(text), script)+stub), out, errOut
 				return 0, c.Run()
 			}), Options{})
-			if !s.Complete {
-				t.Error("not complete")
+			if !s.Complete || s.Account != "end-of-collector 1" {
+				t.Errorf("%+v", s)
 			}
 		})
 	}
@@ -233,6 +241,9 @@ func TestWritesNothing(t *testing.T) {
 	needRoot(t, "strace", "unshare", "setpriv")
 	for _, user := range []string{"", "61000"} {
 		for _, sh := range shells {
+			if user != "" && sh != shells[0] {
+				continue // what a plain account may do does not depend on the shell
+			}
 			t.Run("uid="+user+" "+strings.TrimPrefix(sh, "/bin/"), func(t *testing.T) {
 				dir, err := os.MkdirTemp("/var/tmp", "postern") // /tmp is another one in there
 				if err != nil {

@@ -471,8 +471,8 @@ mounts() {
 # uids DIR: whose process that is (real/effective uid) into EU, its parent into PP.
 uids() {
   PP= EU=
-  while read -r K A B _; do
-    case $K in PPid:) PP=$A;; Uid:) EU=$A/$B; break;; esac
+  while read -r F A B _; do
+    case $F in PPid:) PP=$A;; Uid:) EU=$A/$B; break;; esac
   done <"$1/status"
 }
 

@@ -73,7 +73,11 @@ func TestDaemons(t *testing.T) {
 				if f := s.Lookup("/proc/" + pid + "/exe"); f == nil || f.Target != "/usr/sbin/sshd" {
 					t.Errorf("exe of %s: %+v", pid, f)
 				}
-				if c := content(t, s, "/proc/"+pid+"/cmdline"); !strings.Contains(string(c), "[listener]") {
+				if f := s.Lookup("/proc/" + pid + "/cmdline"); port[pid] == "089B" {
+					if f != nil || gaps(s, "/proc/"+pid+"/cmdline") != "unsafe" {
+						t.Errorf("the command line of a user's own was read: %+v", f)
+					}
+				} else if c := content(t, s, "/proc/"+pid+"/cmdline"); !strings.Contains(string(c), "[listener]") {
 					t.Errorf("cmdline of %s: %q", pid, c)
 				}
 				if c := content(t, s, "/proc/"+pid+"/status"); !strings.Contains(string(c), "\nUid:\t") {
@@ -95,6 +99,50 @@ func TestDaemons(t *testing.T) {
 			}
 			if f := s.Lookup("/srv/u/conf"); f != nil && f.HasContent() {
 				t.Error("the file of a user's directory was read with root's rights")
+			}
+		})
+	}
+}
+
+// A process is called what its owner likes. A user's hundred crons must not
+// crowd out root's sshd, and no binary is run because a process that runs it is
+// called sshd or dropbear.
+func TestNamesOfProcesses(t *testing.T) {
+	needRoot(t, "unshare", "setpriv", "sleep")
+	setup := people + `
+mkdir -p /run/sshd /srv/m; chmod 755 /srv/m; ssh-keygen -q -A; printf 'PidFile none\n' >/etc/ssh/sshd_config; rm -f /etc/ssh/sshd_config.d/*
+for n in sshd dropbear cron; do ln -s /usr/bin/sleep /srv/m/$n; done
+/srv/m/sshd 100 </dev/null >/dev/null 2>&1 &
+/srv/m/dropbear 101 </dev/null >/dev/null 2>&1 &
+i=0; while [ $i -lt 100 ]; do setpriv --reuid=61000 --regid=61000 --clear-groups /srv/m/cron 102 </dev/null >/dev/null 2>&1 & i=$((i + 1)); done
+for n in sshd dropbear; do setpriv --reuid=61000 --regid=61000 --clear-groups /srv/m/$n 103 </dev/null >/dev/null 2>&1 & done
+/usr/sbin/sshd -p 2210; sleep 0.5
+`
+	for _, sh := range shells {
+		t.Run(strings.TrimPrefix(sh, "/bin/"), func(t *testing.T) {
+			s := collect(t, whole{setup: setup, sh: sh}, Options{})
+			asked := 0
+			for _, o := range s.Outputs {
+				switch {
+				case strings.HasPrefix(o.Name, OutSshdT):
+					asked++
+					if o.Args[0] != "/usr/sbin/sshd" || !strings.Contains(strings.Join(o.Args, " "), "-p 2210") {
+						t.Errorf("run with root's rights: %q", o.Args)
+					}
+				case strings.HasPrefix(o.Name, OutSshdVersion) && !strings.HasPrefix(string(o.Data), "OpenSSH_"):
+					t.Errorf("%s: a binary that is no server was run: %q", o.Name, o.Data)
+				}
+			}
+			if asked != 1 {
+				t.Errorf("%d servers were asked, want root's own", asked)
+			}
+			if n := strings.Count(string(s.Output(OutDaemons).Data), "\n"); n > 30 || gaps(s, OutDaemons) != "cap" {
+				t.Errorf("%d daemons, gap %q", n, gaps(s, OutDaemons))
+			}
+			for _, f := range s.Below("/proc") {
+				if strings.HasSuffix(f.Path, "/cmdline") && strings.Contains(string(f.Content), "\x00102\x00") {
+					t.Errorf("%s of another account was read", f.Path)
+				}
 			}
 		})
 	}
