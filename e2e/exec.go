@@ -195,7 +195,7 @@ func (h *Host) ReloadSSHD() {
 	if h.spec.Init == Systemd {
 		h.Run("systemctl reload ssh")
 	} else {
-		h.Run("kill -HUP $(cat /run/sshd.pid)")
+		h.Run("kill -HUP " + h.sshdPID())
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for {
@@ -206,6 +206,23 @@ func (h *Host) ReloadSSHD() {
 		}
 		if time.Now().After(deadline) {
 			h.t.Fatalf("e2e: %s: reload sshd: no new listener on port %d after 10s (%v)", h.name, h.spec.Port, err)
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+// sshdPID is the listening sshd's process id in the host. sshd listens a moment
+// before it writes its file, and takes the file away while it starts itself again.
+func (h *Host) sshdPID() string {
+	h.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		out, _, _ := h.Exec("cat /run/sshd.pid 2>/dev/null")
+		if pid := strings.TrimSpace(out); pid != "" {
+			return pid
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("e2e: %s: no /run/sshd.pid after 10s", h.name)
 		}
 		time.Sleep(pollEvery)
 	}

@@ -74,7 +74,7 @@ type Trace struct {
 // attached. Stop brings the trace.
 func (h *Host) TraceSSHD(filter string) *Trace {
 	h.t.Helper()
-	pid := strings.TrimSpace(string(h.ReadFile("/run/sshd.pid")))
+	pid := h.sshdPID()
 	cmd := h.Command(append(straceArgs(filter), "-p", pid)...)
 	tr := &Trace{h: h, cmd: cmd, read: h.tracePipe(cmd)}
 	stderr, err := cmd.StderrPipe()
