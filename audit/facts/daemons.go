@@ -58,8 +58,14 @@ func (b *builder) daemons() []sshDaemon {
 		if f := b.snap.Lookup(proc + "/exe"); f != nil {
 			d.Exe, d.Replaced = strings.CutSuffix(f.Target, " (deleted)")
 		}
-		cmdline, _ := b.fs.read(proc + "/cmdline")
+		cmdline, ok := b.fs.read(proc + "/cmdline")
 		d.arguments(string(cmdline))
+		if !ok {
+			d.lost = "its command line was not read"
+			if why := b.why(proc + "/cmdline"); why != "" {
+				d.lost = "its command line: " + why
+			}
+		}
 		for _, f := range b.fs.entries(proc + "/fd") {
 			if inode, ok := strings.CutPrefix(f.Target, "socket:["); ok {
 				if l, ok := listeners[strings.TrimSuffix(inode, "]")]; ok {

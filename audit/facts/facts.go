@@ -65,7 +65,7 @@ type Host struct {
 // tells apart; Origin names the line and the context.
 type Sshd struct {
 	Present bool   `json:"present" cel:"present"` // a configuration or a daemon was found
-	Version string `json:"version" cel:"version"` // "9.2p1"
+	Version string `json:"version" cel:"version"` // "9.2"
 	Config  string `json:"config" cel:"config"`   // main file
 	Refused string `json:"refused" cel:"refused"` // why sshd would not start with its files; "" it would
 	Stale   bool   `json:"stale" cel:"stale"`     // files are newer than the daemon's last start or reload

@@ -115,6 +115,11 @@ func (b *builder) contexts(cfg *sshd.Config) []sshd.Context {
 		users = append(users, user(&b.list[i]))
 	}
 	ctxs, capped := cfg.Contexts(users)
+	if !b.passwdWhole || b.otherNSS || b.groupsWhy != "" {
+		// Accounts that were not seen may fit a Match that no local account fits.
+		more, cappedToo := cfg.Contexts(nil)
+		ctxs, capped = append(ctxs, more...), capped || cappedToo
+	}
 	if capped {
 		b.unknown("sshd", "the configuration tells more logins apart than postern looks at")
 	}

@@ -32,6 +32,10 @@ func (b *builder) wire() {
 	}
 	s, err := wire.Parse(c)
 	w.Version, w.Software = s.Version, s.Software
+	if s.Version == "" {
+		b.unknown("wire.version", "the server's version line was not seen")
+		b.unknown("wire.software", "the server's version line was not seen")
+	}
 	b.see("wire.version", "server says "+s.Version)
 	b.see("wire.methods", "offered to "+c.User+" after \"none\": "+strings.Join(c.Methods, ", "))
 	b.see("wire.none_accepted", "\"none\" as "+c.User)
