@@ -19,8 +19,8 @@ func demoCommand(s streams) *cli.Command {
 		Category: aboutPostern,
 		Usage:    "audit a fleet of four hosts inside this program",
 		Description: `Starts SSH servers on loopback that answer with recordings of real hosts, and
-audits them by the real way: hardened, stock, breached, dead. Nothing is kept, and
-nothing outside this machine is asked. It exits with 1: one of the hosts was
+audits them by the real way: hardened, stock, breached, dead. Nothing is kept,
+and nothing outside this machine is asked. It exits with 1: one of the hosts was
 broken into.`,
 		Flags: concat(ruleFlags(), outputFlags(), []cli.Flag{
 			&cli.BoolFlag{Category: "Trying by hand", Name: "serve", Usage: "keep the fleet up, and print commands to try on it"},

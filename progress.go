@@ -39,6 +39,9 @@ func newProgress(s streams, total int) *progress {
 	if !is || total == 0 || s.env("TERM") == "dumb" {
 		return &progress{}
 	}
+	if width == 0 {
+		width = 80
+	}
 	p := &progress{w: s.err, screen: s.screen, width: max(width, 40), start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	go p.run()
 	return p
@@ -56,6 +59,7 @@ func (p *progress) run() {
 	defer close(p.done)
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
+	last := ""
 	for {
 		select {
 		case <-tick.C:
@@ -63,8 +67,10 @@ func (p *progress) run() {
 			line := progressLine(p.at, time.Since(p.start), p.width-1)
 			p.mu.Unlock()
 			p.screen.Lock()
-			fmt.Fprintf(p.w, "\r\x1b[K%s", line)
-			p.drawn = true
+			if !p.drawn || line != last {
+				fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+				p.drawn, last = true, line
+			}
 			p.screen.Unlock()
 		case <-p.stop:
 			return

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -358,8 +359,18 @@ func stateDir() string { return filepath.Join(xdg.StateHome, "postern") }
 
 // passphrases asks on the terminal, once a key a run.
 func passphrases(s streams) func(context.Context, string) ([]byte, error) {
+	var mu sync.Mutex
+	asked := map[string]bool{}
 	return func(ctx context.Context, file string) ([]byte, error) {
-		return askSecret(ctx, s, "passphrase of "+visible(file)+": ")
+		mu.Lock()
+		again := asked[file]
+		asked[file] = true
+		mu.Unlock()
+		prompt := "passphrase of " + visible(file) + ": "
+		if again {
+			prompt = "that was not it; " + prompt
+		}
+		return askSecret(ctx, s, prompt)
 	}
 }
 
