@@ -55,6 +55,9 @@ type Recorder struct {
 // Create makes the folder of a run. The results handler is made over the file
 // by jsonl.
 func (s Store) Create(run *audit.Run, jsonl func(io.Writer) audit.Handler) (*Recorder, error) {
+	if run.ID == "" || run.ID[0] == '.' || filepath.Base(run.ID) != run.ID {
+		return nil, fmt.Errorf("keeping the run: %q is no name of a run", run.ID)
+	}
 	dir := filepath.Join(s.Dir, "runs", run.ID)
 	if err := os.MkdirAll(filepath.Join(dir, "hosts"), 0o700); err != nil {
 		return nil, fmt.Errorf("keeping the run: %w", err)
@@ -129,7 +132,11 @@ func (s Store) Runs() ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if e.IsDir() {
+		if !e.IsDir() {
+			continue
+		}
+		// What holds no results is somebody else's folder.
+		if _, err := os.Lstat(filepath.Join(s.Dir, "runs", e.Name(), Results)); err == nil {
 			ids = append(ids, e.Name())
 		}
 	}
