@@ -75,6 +75,11 @@ func rsaKey(bits int) string {
 		n[i] = byte(0xa5 + i*7)
 	}
 	n[0], n[len(n)-1] = 0x80, n[len(n)-1]|1
+	return rsaOf(n)
+}
+
+// rsaOf is a line of authorized_keys with that modulus.
+func rsaOf(n []byte) string {
 	str := func(b []byte) []byte { return append([]byte{0, 0, byte(len(b) >> 8), byte(len(b))}, b...) }
 	blob := append(str([]byte("ssh-rsa")), str([]byte{1, 0, 1})...)
 	blob = append(blob, str(append([]byte{0}, n...))...)
