@@ -18,10 +18,10 @@ var tabIndent = regexp.MustCompile(`(?m)^ *\t[\t ]*[^\s#]`)
 
 // syntax turns the error of a YAML reader into a fault with a good place.
 func (r *reader) syntax(data []byte, err error) {
-	var pe *yaml.ParserError
+	var pe *yaml.LoadError
 	line, text := 1, strings.TrimPrefix(err.Error(), "yaml: ")
 	if errors.As(err, &pe) {
-		line, text = max(pe.Line, 1), pe.Message
+		line, text = max(pe.Mark.Line, 1), pe.Message
 	}
 	if strings.Contains(text, "unknown anchor") {
 		r.unknownAlias(data, text)

@@ -127,9 +127,6 @@ func (t *tree) final(p string) (string, error) {
 	return path.Join("/", at), nil
 }
 
-// exists tells whether the name ends at something.
-func (t *tree) exists(p string) bool { _, err := t.final(p); return err == nil }
-
 // isFile tells whether the name ends at a regular file, isDir at a directory.
 func (t *tree) isFile(p string) bool { return t.is(p, 0) }
 func (t *tree) isDir(p string) bool  { return t.is(p, fs.ModeDir) }
