@@ -242,7 +242,6 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 	if s == nil || r.full() {
 		return nil
 	}
-	from := len(r.a.Commands)
 	var outs []int
 	var redirs []Redirect
 	here, hasHere := "", false
@@ -263,7 +262,7 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 			}
 		}
 	}
-	from = len(r.a.Commands)
+	from := len(r.a.Commands)
 	saved := r.frame.back
 	r.frame.back = saved || s.Background
 	switch c := s.Cmd.(type) {
