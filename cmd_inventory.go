@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/report"
 	"github.com/postern-ssh/postern/inventory"
 )
@@ -50,32 +53,79 @@ group (@web), a label (env=prod), "!" in front of one takes it away.`,
 	}
 }
 
+// inventoryText lists the hosts, and below each what the inventory says of it,
+// with the place where it is written.
 func inventoryText(s streams, hosts []inventory.Host) error {
-	w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "HOST\tADDRESS\tUSER\tGROUPS\tWRITTEN AT")
+	rows := [][]string{{"HOST", "ADDRESS", "USER", "GROUPS", "WRITTEN AT"}}
 	for _, h := range hosts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", report.Inline(h.Name), report.Inline(addressOf(h)),
-			dash(report.Inline(h.User)), dash(report.Inline(strings.Join(h.Groups, ","))), writtenAt(h))
-		for _, wv := range h.Waive {
-			state := "until"
-			if !wv.Expires.After(time.Now()) {
-				state = "EXPIRED"
+		rows = append(rows, []string{report.Inline(h.Name), report.Inline(addressOf(h)), dash(report.Inline(h.User)),
+			dash(report.Inline(strings.Join(h.Groups, ","))), writtenAt(h)})
+	}
+	widths := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for i, cell := range r {
+			widths[i] = max(widths[i], min(len(cell), 40)) // one long name does not push the others away
+		}
+	}
+	w := bufio.NewWriter(s.out)
+	for i, r := range rows {
+		var b strings.Builder
+		for j, cell := range r {
+			fmt.Fprintf(&b, "%-*s  ", widths[j], cell)
+		}
+		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+		if i > 0 {
+			for _, said := range saidOf(hosts[i-1]) {
+				fmt.Fprintf(w, "  %-9s%s\n", said[0], wrapped(said[1], s.width(s.out)-11, strings.Repeat(" ", 11)))
 			}
-			fmt.Fprintf(w, "  waives %s\t%s %s\t%s\t\t%s\n", report.Inline(wv.Rule), state,
-				wv.Expires.Format(time.DateOnly), report.Inline(wv.Owner), wv.Pos)
-		}
-		for _, e := range h.Expect {
-			fmt.Fprintf(w, "  expects %s\t\t%s\t\t%s\n", report.Inline(e.Match), dash(report.Inline(e.User)), e.Pos)
-		}
-		for _, a := range h.Allow {
-			fmt.Fprintf(w, "  allows %s\t%s\t%s\t%s\t%s\n", report.Inline(a.Method), a.Expires.Format(time.DateOnly),
-				report.Inline(a.User), report.Inline(strings.Join(a.Addresses, ",")), a.Pos)
-		}
-		for _, k := range h.Keep {
-			fmt.Fprintf(w, "  keeps\t%s\t%s\t\t%s\n", dash(report.Inline(k.From)), report.Inline(k.User), k.Pos)
 		}
 	}
 	return w.Flush()
+}
+
+// saidOf gives what the inventory says of a host, as a word and a sentence.
+func saidOf(h inventory.Host) [][2]string {
+	var out [][2]string
+	say := func(word string, pos inventory.Pos, format string, args ...any) {
+		for i := range args {
+			if text, ok := args[i].(string); ok {
+				args[i] = report.Inline(text)
+			}
+		}
+		text := fmt.Sprintf(format, args...)
+		if pos.Line > 0 {
+			text += " (" + pos.String() + ")"
+		}
+		out = append(out, [2]string{word, text})
+	}
+	if len(h.Labels) > 0 {
+		var labels []string
+		for _, k := range slices.Sorted(maps.Keys(h.Labels)) {
+			labels = append(labels, k+"="+h.Labels[k])
+		}
+		say("labels", inventory.Pos{}, "%s", strings.Join(labels, ", "))
+	}
+	for _, x := range h.Waive {
+		until := "until"
+		if !x.Expires.After(time.Now()) {
+			until = "EXPIRED"
+		}
+		say("waives", x.Pos, "%s by %s, %s "+x.Expires.Format(time.DateOnly), x.Rule, x.Owner, until)
+	}
+	for _, x := range h.Expect {
+		who := ""
+		if x.User != "" {
+			who = " of " + x.User
+		}
+		say("expects", x.Pos, "%s%s", x.Match, who)
+	}
+	for _, x := range h.Allow {
+		say("allows", x.Pos, "%s for %s from %s until "+x.Expires.Format(time.DateOnly), x.Method, x.User, either(strings.Join(x.Addresses, ", "), "anywhere"))
+	}
+	for _, x := range h.Keep {
+		say("keeps", x.Pos, "the login of %s from %s", x.User, either(x.From, "anywhere"))
+	}
+	return out
 }
 
 func writtenAt(h inventory.Host) string {
@@ -113,7 +163,46 @@ type inventoryHost struct {
 	User    string            `json:"user,omitempty"`
 	Groups  []string          `json:"groups,omitempty"`
 	Labels  map[string]string `json:"labels,omitempty"`
+	Waive   []inventoryWaiver `json:"waive,omitempty"`
+	Expect  []inventoryExpect `json:"expect,omitempty"`
+	Allow   []inventoryCarve  `json:"allow,omitempty"`
+	Keep    []inventoryLogin  `json:"keep,omitempty"`
 	Written string            `json:"written"`
+}
+
+type inventoryWaiver struct {
+	Rule     string `json:"rule"`
+	Owner    string `json:"owner"`
+	Approver string `json:"approver,omitempty"`
+	Ticket   string `json:"ticket,omitempty"`
+	Reason   string `json:"reason"`
+	Created  string `json:"created"`
+	Expires  string `json:"expires"`
+	Written  string `json:"written"`
+}
+
+type inventoryExpect struct {
+	Match   string `json:"match"`
+	User    string `json:"user,omitempty"`
+	Line    string `json:"line,omitempty"`
+	Written string `json:"written"`
+}
+
+type inventoryCarve struct {
+	User      string   `json:"user"`
+	Addresses []string `json:"addresses"`
+	Method    string   `json:"method"`
+	Owner     string   `json:"owner"`
+	Reason    string   `json:"reason"`
+	Expires   string   `json:"expires"`
+	Written   string   `json:"written"`
+}
+
+type inventoryLogin struct {
+	User    string `json:"user"`
+	From    string `json:"from,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Written string `json:"written"`
 }
 
 func inventoryJSON(s streams, hosts []inventory.Host) error {
@@ -121,9 +210,22 @@ func inventoryJSON(s streams, hosts []inventory.Host) error {
 		Hosts []inventoryHost `json:"hosts"`
 	}{Hosts: []inventoryHost{}}
 	for _, h := range hosts {
-		out.Hosts = append(out.Hosts, inventoryHost{
-			Name: h.Name, Address: addressOf(h), User: h.User, Groups: h.Groups, Labels: h.Labels, Written: writtenAt(h),
-		})
+		j := inventoryHost{Name: h.Name, Address: addressOf(h), User: h.User, Groups: h.Groups, Labels: h.Labels, Written: writtenAt(h)}
+		for _, x := range h.Waive {
+			j.Waive = append(j.Waive, inventoryWaiver{x.Rule, x.Owner, x.Approver, x.Ticket, x.Reason,
+				x.Created.Format(time.DateOnly), x.Expires.Format(time.DateOnly), x.Pos.String()})
+		}
+		for _, x := range h.Expect {
+			j.Expect = append(j.Expect, inventoryExpect{x.Match, x.User, cron.Mask(x.Line), x.Pos.String()})
+		}
+		for _, x := range h.Allow {
+			j.Allow = append(j.Allow, inventoryCarve{x.User, x.Addresses, x.Method, x.Owner, x.Reason,
+				x.Expires.Format(time.DateOnly), x.Pos.String()})
+		}
+		for _, x := range h.Keep {
+			j.Keep = append(j.Keep, inventoryLogin{x.User, x.From, x.Key, x.Pos.String()})
+		}
+		out.Hosts = append(out.Hosts, j)
 	}
 	enc := json.NewEncoder(s.out)
 	enc.SetIndent("", "  ")
