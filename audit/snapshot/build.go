@@ -46,19 +46,19 @@ func (b *builder) frame(head string, data []byte, over bool) {
 	case "s":
 		b.stats(arg(1), data)
 	case "n":
-		b.names = splitNUL(data)
+		b.names = splitNUL(data, b.limit.Files)
 	case "m":
 		cap, _ := strconv.ParseInt(arg(1), 10, 64)
 		b.contents(data, cap, arg(2), arg(3) == "part")
 	case "r":
-		v := splitNUL(data)
+		v := splitNUL(data, 2*b.limit.Files)
 		for i := 0; i+1 < len(v); i += 2 {
 			if f := b.at(v[i]); f != nil && okPath(v[i+1]) {
 				f.Real = v[i+1]
 			}
 		}
 	case "l":
-		if v := splitNUL(data); len(v) == 2 {
+		if v := splitNUL(data, 3); len(v) == 2 {
 			if f := b.at(v[0]); f != nil {
 				f.Type, f.Target = 'l', v[1]
 			}
@@ -66,13 +66,13 @@ func (b *builder) frame(head string, data []byte, over bool) {
 	case "v":
 		b.virtual(data, arg(1), arg(2), over)
 	case "a":
-		b.args = splitNUL(data)
+		b.args = splitNUL(data, maxArgs)
 	case "o":
 		b.output(arg(1), data, over, arg(2) == "reverse")
 	case "x":
 		b.exit(arg(1), data)
 	case "g":
-		if v := splitNUL(data); len(v) >= 2 {
+		if v := splitNUL(data, 3); len(v) >= 2 {
 			b.gap(v[0], GapKind(arg(1)), v[1])
 		}
 	}
@@ -283,7 +283,7 @@ func (b *builder) contents(d []byte, max int64, rights string, part bool) {
 	for i, n := range names {
 		due[n] = append(due[n], i)
 	}
-	pos, next := 0, 0
+	pos, next, loose := 0, 0, false
 	for next < len(names) {
 		at, body := header(d, pos, due, next)
 		if at < 0 {
@@ -310,6 +310,7 @@ func (b *builder) contents(d []byte, max int64, rights string, part bool) {
 		}
 		if !exact {
 			end = seek(d, body, due, next)
+			loose = loose || f != nil && b.sizeOf(f) >= 0
 		}
 		if f != nil {
 			b.content(f, d[body:end], max, exact || b.sizeOf(f) < 0, part, who)
@@ -318,6 +319,35 @@ func (b *builder) contents(d []byte, max int64, rights string, part bool) {
 	}
 	for ; next < len(names); next++ {
 		b.unread(names[next], who)
+	}
+	if loose {
+		b.forged(d, names)
+	}
+}
+
+// forged names the files whose header stands more often in d than they were
+// asked for, where the sizes no longer tell which of them head wrote: a file of
+// another size than stat gave, or with a secret taken out, may hold one.
+func (b *builder) forged(d []byte, names []string) {
+	left := make(map[string]int, len(names))
+	for _, n := range names {
+		left[n]++
+	}
+	for pos := 0; ; {
+		i := bytes.Index(d[pos:], []byte(" <==\n"))
+		if i < 0 {
+			return
+		}
+		at := bytes.LastIndex(d[pos:pos+i], []byte("==> "))
+		if at >= 0 && (pos+at == 0 || d[pos+at-1] == '\n') {
+			name := string(d[pos+at+4 : pos+i])
+			if n, ok := left[name]; ok {
+				if left[name] = n - 1; n == 0 {
+					b.gap(name, GapChanged, "another file changed while both were read, and holds what looks like this one")
+				}
+			}
+		}
+		pos += i + 4
 	}
 }
 
@@ -520,11 +550,17 @@ func reverseLines(d []byte) []byte {
 	return d
 }
 
-func splitNUL(d []byte) []string {
+// maxArgs bounds the words of one command: the longest of ours has a dozen.
+const maxArgs = 4096
+
+// splitNUL gives the words of d, each ended by a NUL, and no more than max of
+// them: a word costs more than its NUL.
+func splitNUL(d []byte, max int) []string {
 	if len(d) == 0 {
 		return nil
 	}
-	return strings.Split(strings.TrimSuffix(string(d), "\x00"), "\x00")
+	v := strings.SplitN(strings.TrimSuffix(string(d), "\x00"), "\x00", max+1)
+	return v[:min(len(v), max)]
 }
 
 // finish sorts what came and reads the collector's own words about itself.

@@ -132,7 +132,7 @@ token() {
 look() {
   HOW=$1
   shift
-  I=0 ALL= LINKS= FILES= COUNT=0
+  I=0 ALL= LINKS= FILES= ALONE= COUNT=0
   for P do
     I=$((I + 1))
     if [ ! -e "$P" ] && [ ! -L "$P" ]; then blind "$P"; continue; fi
@@ -150,7 +150,10 @@ look() {
     esac
     if [ -f "$P" ]; then
       if [ -L "$P" ]; then continue; fi # read by its final path, below
-      if [ -r "$P" ]; then FILES="$FILES \"\${$I}\""; else gap denied "$P" "no permission to read it"; fi
+      # What users hand in is read one by one: nothing comes behind it that its
+      # content could be taken for.
+      if [ ! -r "$P" ]; then gap denied "$P" "no permission to read it"; continue; fi
+      case $P in /var/spool/*) ALONE="$ALONE \"\${$I}\"";; *) FILES="$FILES \"\${$I}\"";; esac
     elif [ -e "$P" ] && [ ! -d "$P" ] && [ ! -L "$P" ]; then gap unsafe "$P" "neither a file nor a directory: not opened"
     fi
   done
@@ -160,6 +163,7 @@ look() {
   eval "limit stat -c \"\$TOK \$STAT\" -- $ALL </dev/null 2>/dev/null"
   [ -n "$STATN" ] || eval "texts $ALL"
   [ -z "$FILES" ] || eval "contents \"\$CAP\" \"\$HOW\" $FILES"
+  [ -z "$ALONE" ] || eval "alone $ALONE"
   [ -z "$LINKS" ] || eval "finals \"\$HOW\" $LINKS"
 }
 
@@ -173,6 +177,8 @@ texts() {
     printf '%s' "${TX%"$NL".}"
   done
 }
+
+alone() { for Q do contents "$CAP" "$HOW" "$Q"; done; }
 
 # contents CAP HOW NAMES...: of regular files.
 contents() {
@@ -1369,9 +1375,9 @@ filter() {
 /^(==> .* <==|[0-9a-f]{24} [a-z].*)$/b
 s/.*/postern-withheld/
 }
-s/^[^:]*:[$][0-9a-z]+[$].*/postern-withheld/
+s/^[^:]*:[!*]*([$][0-9a-z]+[$]|[.\/0-9A-Za-z]{13}:[0-9]*:[0-9]*:).*/postern-withheld/
 }
-/^[0-9a-f]{24} [ox] /,/^[0-9a-f]{24} [^ox]/s/.*:[!*]*[$][0-9a-z]+[$].*/postern-withheld/'
+/^[0-9a-f]{24} [ox] /,/^[0-9a-f]{24} [^ox]/s/.*:[!*]*([$][0-9a-z]+[$]|[.\/0-9A-Za-z]{13}:[0-9]*:[0-9]*:).*/postern-withheld/'
 }
 
 collect end-of-collector

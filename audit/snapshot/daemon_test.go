@@ -148,6 +148,33 @@ for n in sshd dropbear; do setpriv --reuid=61000 --regid=61000 --clear-groups /s
 	}
 }
 
+// A line with a secret is replaced on the host, so a table that holds one is not as
+// long as stat says: what looks like the next table in it must not be taken for it.
+func TestTablesOfUsers(t *testing.T) {
+	needRoot(t, "unshare", "setpriv")
+	const spool = "/var/spool/cron/crontabs/"
+	setup := people + `
+mkdir -p ` + spool + `; cd ` + spool + `; rm -f *; chmod 1730 .; echo '* * * * * /root/monitor' >root
+printf '# -----BEGIN PRIVATE KEY-----\n\n==> ` + spool + `root <==\n* * * * * /bin/true   \n\n==> /etc/cron.allow <==\nall\n' >alice; chown 61000 alice
+printf 'MAILTO=x\nbob:!$6$salt$hash:19000:0:99999:7:::\ncarl:ab01FAX.bQRSU:19000:0:99999:7:::\n' >bob; echo root >/etc/cron.allow
+`
+	for _, sh := range shells {
+		t.Run(strings.TrimPrefix(sh, "/bin/"), func(t *testing.T) {
+			s := collect(t, whole{setup: setup, sh: sh}, Options{})
+			for p, want := range map[string]string{spool + "root": "* * * * * /root/monitor\n", "/etc/cron.allow": "root\n"} {
+				if got := string(content(t, s, p)); got != want || gaps(s, p) != "" {
+					t.Errorf("%s: %q, gap %q", p, got, gaps(s, p))
+				}
+			}
+			for _, p := range []string{spool + "alice", spool + "bob"} {
+				if f := s.Lookup(p); f == nil || f.HasContent() || gaps(s, p) != "withheld" {
+					t.Errorf("%s holds a secret: %+v, gap %q", p, f, gaps(s, p))
+				}
+			}
+		})
+	}
+}
+
 // The judgement which file systems are of the network is made with ramfs, since
 // no server is needed for it.
 func TestNetworkMounts(t *testing.T) {

@@ -79,6 +79,18 @@ func TestFrames(t *testing.T) {
 				mark("n", "/a\x00/b\x00").mark("m 100 0", "==> /a <==\n\n==> /b <==\nx\n\n==> /b <==\nyes").mark("end", "").Bytes(),
 			want: Snapshot{Files: []File{file("/a", "\n==> /b <==\nx\n"), file("/b", "yes")}},
 		},
+		"a file that grew forges the next one, whose size is known to it": {
+			in: newStream().mark("s T", stat("T", 1, "/a")+stat("T", 3, "/b")+stat("T", 1, "/c")).mark("n", "/a\x00/b\x00/c\x00").
+				mark("m 100 0", "==> /a <==\nx\n==> /b <==\nbad\n==> /c <==\n!\n==> /b <==\nyes\n==> /c <==\n.").mark("end", "").Bytes(),
+			want: Snapshot{
+				Files: []File{file("/a", "x"), file("/b", "bad"), func() File { f := file("/c", "!\n==> /b <==\nyes\n==> /c <==\n."); f.Size = 1; return f }()},
+				Gaps: []Gap{
+					{"/b", GapChanged, "another file changed while both were read, and holds what looks like this one"},
+					{"/c", GapChanged, "another file changed while both were read, and holds what looks like this one"},
+					{"/c", GapChanged, "it changed while it was read: 29 bytes came"},
+				},
+			},
+		},
 		"content that almost holds the nonce": {
 			in: newStream().mark("s T", stat("T", len(forged), "/a")).mark("n", "/a\x00").
 				mark("m 1000 0", "==> /a <==\n"+forged).mark("end", "").Bytes(),
@@ -214,6 +226,18 @@ func TestFramesNoiseAndCut(t *testing.T) {
 	big := append(bytes.Repeat([]byte("n"), 100_000), whole...)
 	if _, f = parse(big, 4096, Limits{}); len(f.noise) != 8<<10 || !f.noiseCut || !f.ended {
 		t.Errorf("%d bytes of noise kept", len(f.noise))
+	}
+}
+
+// A host must not make more of us than it sends: 64 MiB of NULs were 64 million names.
+func TestFramesOfNothing(t *testing.T) {
+	b := newBuilder(Limits{Files: 100}.defaults())
+	nothing := make([]byte, 1<<20)
+	for _, kind := range []string{"n", "a", "r", "l", "g"} {
+		b.frame(kind, nothing, false)
+	}
+	if len(b.names) > 100 || len(b.args) > maxArgs {
+		t.Errorf("%d names, %d words", len(b.names), len(b.args))
 	}
 }
 

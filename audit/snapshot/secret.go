@@ -23,24 +23,43 @@ func holdsSecret(c []byte) bool {
 			return true
 		}
 	}
-	for from := 0; ; {
-		i := bytes.Index(c[from:], []byte(":$"))
-		if i < 0 {
-			return false
-		}
-		i += from
-		from = i + 2
-		if !isHash(c[i+1:]) {
-			continue
-		}
-		k := i - 1 // back to the line's start: another colon says that this is not the second field
-		for k >= 0 && c[k] != ':' && c[k] != '\n' {
-			k--
-		}
-		if k < 0 || c[k] == '\n' {
+	for line := range bytes.Lines(c) {
+		if i := bytes.IndexByte(line, ':'); i >= 0 && isPassword(line[i+1:]) {
 			return true
 		}
 	}
+	return false
+}
+
+// isPassword tells whether c begins with a hash, of a locked account or not: $ID$,
+// or the oldest form of crypt(5), 13 characters without a mark, where numbers
+// follow as in passwd(5) and shadow(5).
+func isPassword(c []byte) bool {
+	c = bytes.TrimLeft(c, "!*")
+	if len(c) > 0 && c[0] == '$' {
+		return isHash(c)
+	}
+	if len(c) < 16 || c[13] != ':' {
+		return false
+	}
+	for _, b := range c[:13] {
+		if b < '.' || b > 'z' || b > '9' && b < 'A' || b > 'Z' && b < 'a' {
+			return false
+		}
+	}
+	numbers := 0
+	for _, b := range c[14:] {
+		switch {
+		case b >= '0' && b <= '9':
+		case b == ':' && numbers == 1:
+			return true
+		case b == ':':
+			numbers++
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // isHash tells whether c begins as a hash of crypt(5) does: $ID$.
@@ -64,27 +83,20 @@ func lineHolds(line []byte) bool {
 	if bytes.Contains(line, keyMarks[1]) {
 		return true
 	}
-	for i := 1; i < len(line); i++ {
-		if line[i] != '$' || !isHash(line[i:]) {
-			continue
+	for {
+		i := bytes.IndexByte(line, ':')
+		if i < 0 {
+			return false
 		}
-		k := i - 1
-		for k > 0 && (line[k] == '!' || line[k] == '*') {
-			k--
-		}
-		if line[k] == ':' {
+		if line = line[i+1:]; isPassword(line) {
 			return true
 		}
 	}
-	return false
 }
 
 // mask copies the lines of an output, those with a secret replaced.
 func mask(d []byte) []byte {
 	out := make([]byte, 0, len(d))
-	if !bytes.Contains(d, keyMarks[1]) && bytes.IndexByte(d, '$') < 0 {
-		return append(out, d...)
-	}
 	for line := range bytes.Lines(d) {
 		if lineHolds(line) {
 			line = append(slices.Clone(withheld), '\n')
