@@ -26,7 +26,7 @@ func postern(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), "postern", args...)
 	dir := t.TempDir()
 	cmd.Dir = dir
-	cmd.Env = []string{"HOME=" + dir, "XDG_STATE_HOME=" + dir + "/state", "XDG_CONFIG_HOME=" + dir, "PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"HOME=" + dir, "XDG_STATE_HOME=" + dir + "/state", "XDG_CONFIG_HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH")}
 	return cmd
 }
 
