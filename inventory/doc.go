@@ -34,7 +34,7 @@
 //	  # any setting of defaults, and the four lists for this host alone
 //
 //	waive:                     # findings that are accepted for a while
-//	  - rule: sshd-root-login
+//	  - rule: no-root-login
 //	    owner: dba             # required, as are rule, reason, created and expires
 //	    approver: security     # optional, as is ticket
 //	    ticket: OPS-1234

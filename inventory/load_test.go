@@ -38,7 +38,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(line, column int) Pos { return Pos{File: "testdata/example.yaml", Line: line, Column: column} }
-	mac := Waiver{Rule: "ssh-weak-mac", Owner: "ops", Reason: "old monitoring client, replaced in spring",
+	mac := Waiver{Rule: "weak-macs", Owner: "ops", Reason: "old monitoring client, replaced in spring",
 		Created: date("2026-01-10"), Expires: date("2026-04-30"), Pos: at(65, 5)}
 	root := Login{User: "root", Key: "SHA256:ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs", Pos: at(71, 5)}
 	admin := Login{User: "admin", From: "10.0.0.0/8", Pos: at(18, 9)}
@@ -53,7 +53,7 @@ func TestExample(t *testing.T) {
 			Waive: []Waiver{mac}, Expect: []Expectation{monitor}, Keep: []Login{root, admin}, Pos: at(42, 3)},
 		{Name: "db01", Address: "2001:db8::7", Port: 2222, User: "root", Keys: []string{"testdata/keys/db", "/home/op/.ssh/id_ed25519"},
 			Labels: map[string]string{"site": "east", "env": "prod"}, Groups: []string{"db", "prod"},
-			Waive: []Waiver{mac, {Rule: "sshd-root-login", Owner: "dba", Approver: "security", Ticket: "OPS-1234",
+			Waive: []Waiver{mac, {Rule: "no-root-login", Owner: "dba", Approver: "security", Ticket: "OPS-1234",
 				Reason:  "The backup logs in as root from one address until its own account exists.",
 				Created: date("2026-01-31"), Expires: date("2026-07-31"), Pos: at(30, 9)}},
 			Expect: []Expectation{{Match: "*backup*", User: "root", Line: "0 3 * * * root /usr/local/bin/backup --all", Pos: at(49, 11)}},
