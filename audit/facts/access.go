@@ -64,8 +64,7 @@ func (b *builder) access(cfg *sshd.Config) {
 	if !b.passwdWhole {
 		b.gap("access", "/etc/passwd", "the accounts are not all known")
 	}
-	doubt := b.doubtAccess(cfg)
-	if doubt != "" {
+	if doubt := b.doubtAccess(cfg, "sshd.root_login"); doubt != "" {
 		b.gap("access", b.f.Sshd.Config, doubt)
 	}
 	sum := access.Summarise(answers)
@@ -80,6 +79,7 @@ func (b *builder) access(cfg *sshd.Config) {
 		{"sshd.empty_passwords", sum.EmptyPasswords, &b.f.Sshd.EmptyPasswords},
 	} {
 		b.f.Origin[q.fact] = accessEvidence(q.found.Evidence)
+		doubt := b.doubtAccess(cfg, q.fact)
 		*q.set = q.found.Verdict == access.Yes
 		switch {
 		case q.found.Verdict == access.Yes:
@@ -114,35 +114,65 @@ func (b *builder) keysElsewhere(s *sshd.Settings) {
 	}
 }
 
-// deciding are the keywords that decide who gets in.
-var deciding = map[string]bool{
-	"passwordauthentication": true, "kbdinteractiveauthentication": true, "challengeresponseauthentication": true,
-	"permitrootlogin": true, "pubkeyauthentication": true, "usepam": true, "authenticationmethods": true,
-	"allowusers": true, "denyusers": true, "allowgroups": true, "denygroups": true, "permitemptypasswords": true,
-	"hostbasedauthentication": true, "gssapiauthentication": true, "kerberosauthentication": true,
-	"authorizedkeysfile": true, "authorizedkeyscommand": true, "trustedusercakeys": true, "authorizedprincipalsfile": true,
-	"authorizedprincipalscommand": true, "strictmodes": true, "revokedkeys": true, "refuseconnection": true,
-	"pamservicename": true, "requiredrsasize": true, "pubkeyacceptedalgorithms": true, "pubkeyacceptedkeytypes": true,
+// Keywords that decide who gets in: by any method, or by a key only.
+var (
+	decidingAll = words("passwordauthentication kbdinteractiveauthentication challengeresponseauthentication permitrootlogin usepam " +
+		"authenticationmethods allowusers denyusers allowgroups denygroups permitemptypasswords hostbasedauthentication " +
+		"gssapiauthentication kerberosauthentication refuseconnection pamservicename")
+	decidingKeys = words("pubkeyauthentication authorizedkeysfile authorizedkeyscommand trustedusercakeys authorizedprincipalsfile " +
+		"authorizedprincipalscommand strictmodes revokedkeys requiredrsasize pubkeyacceptedalgorithms pubkeyacceptedkeytypes")
+)
+
+func words(list string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		m[w] = true
+	}
+	return m
 }
 
-// doubtAccess says why the files, though read, may not be what decides who gets
-// in: another witness contradicts them, or they ask about groups whose members
-// are not all known.
-func (b *builder) doubtAccess(cfg *sshd.Config) string {
+// doubtAccess says why the files, though read, may not be what decides the
+// question of a fact: another witness shows more open what they close, or they
+// ask about groups whose members are not all known.
+func (b *builder) doubtAccess(cfg *sshd.Config, fact string) string {
 	for i := range b.f.Disagreements {
 		d := &b.f.Disagreements[i]
-		if !deciding[strings.ToLower(d.Setting)] {
-			continue
-		}
-		if d.Wire != "" {
+		k := strings.ToLower(d.Setting)
+		switch {
+		case !decidingAll[k] && !(fact == "sshd.root_login" && decidingKeys[k]):
+		case d.Wire != "":
 			return d.Setting + " is " + d.File + " in the files, but on the wire " + d.Wire
+		case opens(k, strings.Fields(d.File), strings.Fields(d.Effective)):
+			return d.Setting + " is " + d.File + " in the files, but " + d.Effective + " for sshd -T"
 		}
-		return d.Setting + " is " + d.File + " in the files, but " + d.Effective + " for sshd -T"
 	}
 	if b.groupsWhy != "" && b.asksGroups(cfg) {
 		return "sshd asks for groups, and their members are not all known: " + b.groupsWhy
 	}
 	return ""
+}
+
+// opens reports whether what sshd -T says of a keyword may let in whom the files
+// keep out.
+func opens(keyword string, file, effective []string) bool {
+	switch keyword {
+	case "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes":
+		for _, w := range effective {
+			if !slices.Contains(file, w) {
+				return true
+			}
+		}
+		return false
+	case "passwordauthentication", "kbdinteractiveauthentication", "challengeresponseauthentication", "pubkeyauthentication",
+		"hostbasedauthentication", "gssapiauthentication", "kerberosauthentication", "permitemptypasswords":
+		return first(effective) != "no"
+	}
+	for _, st := range scalars {
+		if keyword != "usepam" && strings.EqualFold(st.keyword, keyword) {
+			return st.weight(effective) > st.weight(file)
+		}
+	}
+	return true
 }
 
 // asksGroups reports whether a line of the configuration speaks of groups.

@@ -382,7 +382,8 @@ func (b *builder) effective(cfg *sshd.Config, d *sshDaemon) {
 				Cause: "a default or a patch of this build that postern does not know, or a fault of postern's parser", Evidence: []Evidence{e},
 			})
 			for _, st := range scalars {
-				if strings.EqualFold(st.keyword, diff.Keyword) {
+				// What the files say holds all the same where sshd -T is stricter.
+				if strings.EqualFold(st.keyword, diff.Keyword) && st.weight(diff.Effective) > st.weight(diff.File) {
 					b.unknown("sshd."+st.fact, "the files and sshd -T do not agree on "+st.keyword)
 				}
 			}

@@ -327,3 +327,26 @@ func TestWeakestContext(t *testing.T) {
 		t.Errorf("evidence %+v", e)
 	}
 }
+
+// TestStricterWitness: where sshd -T is stricter than the files, what the files
+// keep out stays out.
+func TestStricterWitness(t *testing.T) {
+	conf := "PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nX11Forwarding yes\n"
+	for effective, open := range map[string]bool{
+		"permitrootlogin no\n":             false,
+		"x11forwarding no\n":               false,
+		"permitrootlogin yes\n":            true,
+		"passwordauthentication yes\n":     true,
+		"usepam yes\n":                     true,
+		"authenticationmethods password\n": true,
+	} {
+		f := plainHost().text("/etc/ssh/sshd_config", conf).out(snapshot.OutSshdT+"700", effective).facts()
+		if len(f.Disagreements) == 0 {
+			t.Errorf("%q: no disagreement", effective)
+		}
+		if _, unknown := reasonFor(f, "sshd.root_password_login"); unknown != open {
+			t.Errorf("%q: whether root may use a password is known: %v", effective, !unknown)
+		}
+		known(t, f, "sshd.x11_forwarding")
+	}
+}
