@@ -27,7 +27,8 @@ type Target struct {
 type Options struct {
 	// Parallel is the number of hosts in flight; 0 means DefaultParallel.
 	Parallel int
-	// Timeout bounds one host from the dial to its last byte; 0 means DefaultTimeout.
+	// Timeout bounds one host from the dial to its last byte, and then the judgement
+	// of what came; 0 means DefaultTimeout.
 	Timeout time.Duration
 	// Judge turns facts into outcomes and counts the waivers that have run out.
 	Judge func(*facts.Facts, inventory.Host) (outcomes []policies.Outcome, expired int)
@@ -149,10 +150,10 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 	if !snap.HostClock.IsZero() {
 		r.ClockOffset = snap.HostClock.Sub(snap.Start).Round(time.Second)
 	}
-	r.Facts = facts.From(snap, facts.Options{
-		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: Expectations(t.Host.Expect),
-	})
-	r.Outcomes, r.expired = opt.Judge(r.Facts, t.Host)
+	if why := r.judge(ctx, t, opt); why != "" {
+		r.State, r.Stage, r.Reason = Partial, "judge", why
+		return r
+	}
 	r.Score = ScoreOf(r.Outcomes)
 	r.State = Audited
 	switch {
@@ -177,6 +178,57 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 	}
 	return r
 }
+
+// judge makes facts and outcomes of the snapshot, or says why it did not. What is
+// too much to be judged in time is given up: its goroutine goes on alone, and
+// nobody waits for it.
+func (r *Host) judge(ctx context.Context, t Target, opt Options) (why string) {
+	type judgement struct {
+		facts    *facts.Facts
+		outcomes []policies.Outcome
+		expired  int
+		panicked any
+		stack    []byte
+	}
+	done := make(chan judgement, 1)
+	snap, fopt := r.Snapshot, facts.Options{
+		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: Expectations(t.Host.Expect),
+	}
+	go func() {
+		var j judgement
+		defer func() {
+			if j.panicked = recover(); j.panicked != nil {
+				j.stack = debug.Stack()
+			}
+			done <- j
+		}()
+		j.facts = facts.From(snap, fopt)
+		j.outcomes, j.expired = opt.Judge(j.facts, t.Host)
+	}()
+	limit := time.NewTimer(opt.Timeout)
+	defer limit.Stop()
+	interrupted := ctx.Done()
+	for {
+		select {
+		case j := <-done:
+			if j.panicked != nil {
+				r.Hint = firstFrame(j.stack)
+				return fmt.Sprintf("postern failed on what this host sent (%v); please report it with the archive of this host", j.panicked)
+			}
+			r.Facts, r.Outcomes, r.expired = j.facts, j.outcomes, j.expired
+			return ""
+		case <-interrupted:
+			interrupted = nil
+			limit.Reset(min(opt.Timeout, lastJudgement)) // what has come is judged all the same
+		case <-limit.C:
+			return "what it sent is too much to be judged in time (--timeout)"
+		}
+	}
+}
+
+// lastJudgement is how long an interrupted run waits for a judgement: a hundred
+// times what a host with 300 accounts needs.
+const lastJudgement = 2 * time.Second
 
 // describe says in r how far the host was reached.
 func describe(r *Host, ctx context.Context, err error) {

@@ -182,6 +182,34 @@ func TestPanicIsAResult(t *testing.T) {
 	}
 }
 
+// A host may send what takes for ever to be judged: it is given up, and the others
+// are not kept waiting.
+func TestJudgementEnds(t *testing.T) {
+	opt := options()
+	opt.Timeout, opt.Parallel = 50*time.Millisecond, 1
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	opt.Judge = func(_ *facts.Facts, h inventory.Host) ([]policies.Outcome, int) {
+		if h.Name == "endless" {
+			defer close(stopped)
+			<-stop
+		}
+		return []policies.Outcome{outcome(policies.High, policies.Pass)}, 0
+	}
+	k := &keeper{t: t}
+	fleet, err := Hosts(context.Background(), &Run{}, targets(map[string]fake{"endless": gives(whole(), nil), "good": gives(whole(), nil)}), opt, k)
+	close(stop)
+	<-stopped
+	if err != nil || len(k.hosts) != 2 || fleet.Summary.Exit != ExitUnknown {
+		t.Fatalf("%v, %d results, exit %d", err, len(k.hosts), fleet.Summary.Exit)
+	}
+	for _, h := range k.hosts {
+		if h.Name == "endless" && (h.State != Partial || h.Stage != "judge" || h.Snapshot == nil || h.Outcomes != nil || h.Score.Known ||
+			!strings.Contains(h.Reason, "too much to be judged")) {
+			t.Errorf("%+v", h)
+		}
+	}
+}
+
 func TestInterrupted(t *testing.T) {
 	wait := func(started chan<- string, name string) fake {
 		return func(ctx context.Context) (*snapshot.Snapshot, error) {
