@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Runner runs one command on a host. It returns the exit code, or an error when
@@ -39,6 +40,10 @@ func Collect(ctx context.Context, r Runner, o Options) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The collector has to end before the caller does: then it names what it left out.
+	if d, ok := ctx.Deadline(); ok {
+		lim.Time = min(lim.Time, max(time.Until(d)*3/4, time.Second))
+	}
 	src := o.Source
 	if src == "" {
 		src = SourceSSH
@@ -50,7 +55,7 @@ func Collect(ctx context.Context, r Runner, o Options) (*Snapshot, error) {
 	f := newFrames(nonce, lim, b)
 	errOut := &bounded{max: lim.Stderr}
 	start := o.now()
-	exit, err := r.Run(ctx, Command(o.Privilege), strings.NewReader(parameters(nonce, toks, lim)+script), f, errOut)
+	exit, err := r.Run(ctx, Command(o.Privilege), io.MultiReader(strings.NewReader(parameters(nonce, toks, lim)), strings.NewReader(script)), f, errOut)
 	f.close()
 	if !f.started {
 		what := strings.TrimSpace(string(f.noise))

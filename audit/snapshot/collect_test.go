@@ -138,6 +138,24 @@ func TestScriptCut(t *testing.T) {
 	}
 }
 
+// The collector is told to end before its caller gives up.
+func TestDeadlineInScript(t *testing.T) {
+	for limit, want := range map[time.Duration]string{time.Minute: "44", time.Hour: "120", time.Second: "1"} {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		_, _ = Collect(ctx, runner(func(_ context.Context, _ string, in io.Reader, _, _ io.Writer) (int, error) {
+			text, err := io.ReadAll(in)
+			if err != nil {
+				return -1, err
+			}
+			if got := regexp.MustCompile(`(?m)^SECONDS_MAX=(.*)$`).FindStringSubmatch(string(text)); got == nil || got[1] != want {
+				t.Errorf("with %v: %q, want %q", limit, got, want)
+			}
+			return 0, nil
+		}), Options{})
+	}
+}
+
 func TestNoStart(t *testing.T) {
 	said := runner(func(_ context.Context, _ string, _ io.Reader, out, errOut io.Writer) (int, error) {
 		_, _ = io.WriteString(out, "This account is currently not available.\n\x1b[2J")

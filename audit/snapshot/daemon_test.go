@@ -209,10 +209,34 @@ ln -s net/u /home/v; mkdir -p /etc/cron.d; printf '* * * * * root /home/net/job\
 	}
 }
 
+// A user's table must not use up what is looked at for root's.
+func TestWordsOfUsers(t *testing.T) {
+	needRoot(t, "unshare", "setpriv")
+	setup := people + `
+mkdir -p /var/spool/cron/crontabs; cd /var/spool/cron/crontabs; rm -f *; echo '* * * * * /srv/roots/job' >root
+i=0; while [ $i -lt 1000 ]; do echo "* * * * * /nope/a$i /nope/b$i /nope/c$i"; i=$((i + 1)); done >alice
+`
+	for _, sh := range shells {
+		t.Run(strings.TrimPrefix(sh, "/bin/"), func(t *testing.T) {
+			s := collect(t, whole{setup: setup, sh: sh}, Options{})
+			if !strings.Contains(string(s.Output(OutTargets).Data), "/srv/roots/job\x00") {
+				t.Error("what root's table names was not looked at")
+			}
+			told := false
+			for _, g := range s.Gaps {
+				told = told || g.Path == OutTargets && strings.Contains(g.Reason, "more words")
+			}
+			if !told {
+				t.Errorf("the bound is not named: %+v", s.Gaps)
+			}
+		})
+	}
+}
+
 // At the cap on names and on time the rest is named.
 func TestHostBounds(t *testing.T) {
 	needRoot(t, "unshare", "setpriv")
-	setup := people + `printf 'x:x:61020:1::/home/x:/bin/sh\n' >>/etc/passwd; mkdir -p /home/x /var/spool/cron/crontabs; i=0; while [ $i -lt 700 ]; do : >/home/x/f$i; i=$((i + 1)); done; echo '* * * * * x' >/var/spool/cron/crontabs/x
+	setup := people + `printf 'x:x:61020:1::/home/x:/bin/sh\n' >>/etc/passwd; mkdir -p /home/x; i=0; while [ $i -lt 700 ]; do : >/home/x/f$i; i=$((i + 1)); done; echo '* * * * * x x' >>/etc/crontab
 head -c 3000000 /dev/zero >/etc/cron.d/big; i=0; mkdir -p /etc/pam.d; while [ $i -lt 4100 ]; do : >/etc/cron.d/n$i; i=$((i + 1)); done`
 	s := collect(t, whole{setup: setup}, Options{})
 	if n := len(s.Below("/home/x")); n > 500 || n < 400 || gaps(s, "/home/x") != "cap" {

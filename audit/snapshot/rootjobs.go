@@ -19,6 +19,7 @@ type jobWords struct {
 	tabhome, path string
 	home          string
 	cwd           []string
+	left          bool // there was more to say than the bound
 }
 
 // jobWord is one guess. kind: '+' named, '?' only where it exists, '=' a command
@@ -32,7 +33,11 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 func (j *jobWords) say(kind byte, p string) {
 	k := string(kind) + p
-	if len(p) > 1024 || j.said[k] || len(j.out) >= 2000 || strings.Contains(p, "\n") {
+	if len(p) > 1024 || j.said[k] || strings.Contains(p, "\n") {
+		return
+	}
+	if len(j.out) >= 2000 {
+		j.left = true
 		return
 	}
 	j.said[k] = true
@@ -313,8 +318,8 @@ func (j *jobWords) line(line string) {
 func (r *rooted) jobs() {
 	j := &jobWords{homes: r.homes, said: map[string]bool{}}
 	names := r.expand([]string{
-		"/etc/crontab", "/etc/anacrontab", "/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*", "/var/spool/cron/*", "/etc/crontabs/*",
-		"/etc/cron.d/*", "/etc/cron.d/.[!.]*", "/etc/cron.d/..?*",
+		"/etc/crontab", "/etc/anacrontab", "/etc/cron.d/*", "/etc/cron.d/.[!.]*", "/etc/cron.d/..?*",
+		"/var/spool/cron/crontabs/root", "/var/spool/cron/tabs/root", "/var/spool/cron/root", "/etc/crontabs/root",
 	})
 	for _, d := range r.unitDirs() {
 		for _, p := range r.expand([]string{d + "/*.timer"}) {
@@ -323,6 +328,8 @@ func (r *rooted) jobs() {
 			}
 		}
 	}
+	// What users wrote comes last: the bounds are to be hit there.
+	names = append(names, r.expand([]string{"/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*", "/var/spool/cron/*", "/etc/crontabs/*"})...)
 	tables := 0
 	for _, p := range names {
 		c, err := r.t.read(p, r.limit.File)
@@ -334,6 +341,9 @@ func (r *rooted) jobs() {
 			break
 		}
 		j.file(p, c)
+	}
+	if j.left {
+		r.b.gap(OutTargets, GapCap, "more words in job lines than were looked at")
 	}
 	var found, homes []string
 	seen := map[string]bool{}
