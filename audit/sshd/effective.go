@@ -195,6 +195,9 @@ func (s *Settings) Effective() Effective {
 	if lines := s.listeners(); lines != nil {
 		e["listenaddress"] = lines
 	}
+	if kbd := s.Get("KbdInteractiveAuthentication"); kbd.Args != nil && kbd.Unknown == "" {
+		e["kbdinteractiveauthentication"] = kbd.Args // up to 8.6 another keyword may force it on
+	}
 	return e
 }
 

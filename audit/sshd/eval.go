@@ -81,7 +81,15 @@ func (s *Settings) Get(keyword string) Value {
 	if !ok || s.vals[slot] == nil {
 		return Value{}
 	}
-	return *s.vals[slot]
+	v := *s.vals[slot]
+	if s.cfg.env.old && rows[slot].name == "KbdInteractiveAuthentication" && v.First() != "yes" {
+		// Up to 8.6 ChallengeResponseAuthentication is a slot of its own and forces
+		// keyboard-interactive on (sshd.c).
+		if cr := s.Get("ChallengeResponseAuthentication"); cr.First() == "yes" || cr.Unknown != "" {
+			return cr
+		}
+	}
+	return v
 }
 
 // Known reports whether the release has the keyword.
@@ -155,13 +163,16 @@ func (c *Config) settings(key []byte) *Settings {
 // finish makes the globals and checks what sshd checks when all is read.
 func (c *Config) finish() {
 	c.def = make([]*Value, len(rows))
+	values := make([]Value, 2*len(rows)) // in one piece: this is done for every host
+	defaults, copies := values[:len(rows)], values[len(rows):]
 	for i := range rows {
 		r := &rows[i]
 		if r.alias != "" || r.fate != acted || !r.in(c.opt.Version) || !r.vendorIn(c.opt.Distro) {
 			continue
 		}
 		if args := r.defaultArgs(c.env.rel); args != nil {
-			c.def[i] = &Value{Args: args}
+			defaults[i].Args = args
+			c.def[i] = &defaults[i]
 		}
 	}
 	p := pass{c: c, vals: make([]*Value, len(rows))}
@@ -174,9 +185,9 @@ func (c *Config) finish() {
 	for i, v := range p.vals {
 		switch {
 		case v == nil && c.def[i] != nil:
-			d := *c.def[i]
-			d.Unknown = p.gap
-			p.vals[i] = &d
+			copies[i] = *c.def[i]
+			copies[i].Unknown = p.gap
+			p.vals[i] = &copies[i]
 		case v == nil && p.gap != "" && rows[i].alias == "" && rows[i].in(c.opt.Version):
 			p.vals[i] = &Value{Unknown: p.gap}
 		}

@@ -172,7 +172,8 @@ var rows = []row{
 	{name: "Include", kind: kindInclude, since: V(8, 2)},
 	{name: "IPQoS", kind: kindQoS, since: V(5, 7), wins: lastWins, first: V(10, 3), def: []defrow{
 		{V(5, 7), []string{"lowdelay", "throughput"}}, {V(7, 8), []string{"af21", "cs1"}}, {V(10, 1), []string{"ef", "cs0"}}}},
-	{name: "KbdInteractiveAuthentication", kind: kindFlag, def: yes},
+	// Up to 8.6 it is off unless ChallengeResponseAuthentication, then a slot of its own, forces it on.
+	{name: "KbdInteractiveAuthentication", kind: kindFlag, def: []defrow{{args: []string{"no"}}, {V(8, 7), []string{"yes"}}}},
 	{name: "KerberosAuthentication", kind: kindFlag, def: no},
 	{name: "KerberosGetAFSToken", kind: kindIgnored, match: neverMatch, fate: unsupported}, // no Linux distribution builds with AFS
 	{name: "KerberosOrLocalPasswd", kind: kindFlag, match: neverMatch, def: yes},

@@ -47,6 +47,7 @@ func Parse(name string, src []byte, v Version) *File {
 	f := &File{Name: name, Blocks: make([]Block, 1, 4)}
 	old := v.Before(8, 7)
 	s := string(src)
+	f.Blocks[0].Lines = make([]Line, 0, min(strings.Count(s, "\n")+1, 512)) // most files have no Match
 	cur := 0
 	for off, line := 0, 1; off < len(s); {
 		ln, lines := parseLine(s, off, line, old)

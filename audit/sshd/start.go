@@ -70,10 +70,6 @@ func (s *Settings) MethodEnabled(method string) bool {
 		keyword = "PasswordAuthentication"
 	case "keyboard-interactive":
 		keyword = "KbdInteractiveAuthentication"
-		// Up to 8.6 ChallengeResponseAuthentication forces it on (sshd.c).
-		if s.cfg.env.old && s.Get("ChallengeResponseAuthentication").First() != "no" {
-			return true
-		}
 	case "hostbased":
 		keyword = "HostbasedAuthentication"
 	case "gssapi-with-mic", "gssapi-keyex":
