@@ -214,3 +214,11 @@ func TestMask(t *testing.T) {
 		return s
 	})
 }
+
+// TestSpoolOfUnknownOwner: a folder whose owner was not seen is in no order.
+func TestSpoolOfUnknownOwner(t *testing.T) {
+	if f := plainHost().facts(); len(f.Gaps["files"]) > 0 {
+		t.Fatalf("gaps of a plain host: %v", f.Gaps["files"])
+	}
+	notKnown(t, plainHost().dir("/var/spool/cron/crontabs", 0, -1, -1).facts(), "files")
+}

@@ -64,6 +64,9 @@ func (b *builder) files() {
 		if f := b.snap.Lookup(dir); f != nil && f.Type == 'd' {
 			problem := ""
 			switch {
+			case f.UID < 0:
+				b.gap("files", dir, "owner and mode are not known")
+				continue
 			case f.UID > 0:
 				problem = "owned by " + b.userName(f.UID) + ", not by root"
 			case f.Mode&0o002 != 0 && f.Mode&0o1000 == 0:

@@ -210,8 +210,30 @@ func (b *builder) settings(cfg *sshd.Config) {
 		}
 		v := globals.Get(keyword)
 		*l.set = globals.Algorithms(keyword)
-		if v.Unknown != "" {
-			b.unknown("sshd."+l.fact, v.Unknown)
+		unsure, release := v.Unknown, ofRelease(v)
+		have := map[string]bool{}
+		for _, name := range *l.set {
+			have[name] = true
+		}
+		for _, h := range all[1:] { // PubkeyAcceptedAlgorithms may stand below Match
+			own := h.s.Get(keyword)
+			unsure = max(unsure, own.Unknown)
+			if own.Origin.Match == "" {
+				continue
+			}
+			release = release || ofRelease(own)
+			for _, name := range h.s.Algorithms(keyword) {
+				if !have[name] {
+					have[name] = true
+					*l.set, v = append(*l.set, name), own
+				}
+			}
+		}
+		switch {
+		case unsure != "":
+			b.unknown("sshd."+l.fact, unsure)
+		case release && !cfg.Version().Known():
+			b.unknown("sshd."+l.fact, "the release is not known, and each has a list of its own")
 		}
 		b.f.Origin["sshd."+l.fact] = []Evidence{evidence(v.Origin, keyword)}
 	}
@@ -225,6 +247,12 @@ func (b *builder) settings(cfg *sshd.Config) {
 	}
 	sort.Slice(b.f.Sshd.Ports, func(i, j int) bool { return b.f.Sshd.Ports[i] < b.f.Sshd.Ports[j] })
 	b.f.Origin["sshd.ports"] = []Evidence{evidence(ports.Origin, "Port")}
+}
+
+// ofRelease reports whether a list of algorithms is the release's default, or
+// what is written changes that.
+func ofRelease(v sshd.Value) bool {
+	return v.Origin.Kind == sshd.FromDefault || strings.HasPrefix(v.First(), "+") || strings.HasPrefix(v.First(), "-") || strings.HasPrefix(v.First(), "^")
 }
 
 // who is a context in words.

@@ -328,6 +328,32 @@ func TestWeakestContext(t *testing.T) {
 	}
 }
 
+// TestAlgorithmLists: what a Match adds for one login is in the list, and where the
+// release is not known its default is no answer.
+func TestAlgorithmLists(t *testing.T) {
+	const fact = "sshd.pubkey_accepted_algorithms"
+	conf := "PubkeyAcceptedAlgorithms ssh-ed25519\nMatch User alice\n  PubkeyAcceptedAlgorithms ssh-ed25519,ssh-rsa\n"
+	f := plainHost().text("/etc/ssh/sshd_config", conf).facts()
+	known(t, f, fact)
+	if got := strings.Join(f.Sshd.PubkeyAcceptedAlgorithms, " "); got != "ssh-ed25519 ssh-rsa" {
+		t.Errorf("accepted: %s", got)
+	}
+	if e := f.Origin[fact]; len(e) != 1 || e[0].Line != 3 {
+		t.Errorf("evidence %+v", e)
+	}
+	for conf, unknown := range map[string]bool{
+		"PubkeyAcceptedAlgorithms ssh-ed25519\n": false,
+		"":                                       true,
+		"PubkeyAcceptedAlgorithms ssh-ed25519\nMatch User alice\n  PubkeyAcceptedAlgorithms -x\n": true,
+	} {
+		f := plainHost().drop(snapshot.OutWire, snapshot.OutPackages, snapshot.OutSshdVersion+"700").text("/etc/ssh/sshd_config", conf).facts()
+		known(t, f, "sshd.max_auth_tries")
+		if _, got := reasonFor(f, fact); got != unknown {
+			t.Errorf("%q: unknown %v, want %v", conf, got, unknown)
+		}
+	}
+}
+
 // TestStricterWitness: where sshd -T is stricter than the files, what the files
 // keep out stays out.
 func TestStricterWitness(t *testing.T) {
