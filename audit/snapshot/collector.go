@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"strings"
+	"sync"
 )
 
 // CollectorVersion is the version of the collector script. It changes with
@@ -18,10 +19,12 @@ var script string
 func Script() string { return script }
 
 // ScriptSHA256 returns the hash of the script's bytes, in hex.
-func ScriptSHA256() string {
+func ScriptSHA256() string { return scriptSHA256() }
+
+var scriptSHA256 = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(script))
 	return hex.EncodeToString(sum[:])
-}
+})
 
 // scriptEnd is the script's last line: what does not end in it was cut and is not run.
 const scriptEnd = "collect end-of-collector"

@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 )
 
@@ -64,12 +65,21 @@ func brokenRSA(n, e *big.Int) string {
 	return ""
 }
 
-// chunk is a product of primes that fits in a word, so that one long division
-// tests several.
+// chunk is a product of primes that fits in a word, so that one division of a
+// long number by a word tests several.
 type chunk struct {
 	product uint64
 	primes  []uint64
 }
+
+// bundle is a product of chunks of a quarter of a usual modulus's length: one
+// long division by it leaves a number that is short, and so are those by its chunks.
+type bundle struct {
+	product *big.Int
+	chunks  []chunk
+}
+
+const bundleChunks = 12
 
 var oddPrimes = sync.OnceValue(func() []chunk {
 	composite := make([]bool, smallPrimes)
@@ -92,16 +102,31 @@ var oddPrimes = sync.OnceValue(func() []chunk {
 	return append(out, cur)
 })
 
+var bundles = sync.OnceValue(func() []bundle {
+	var out []bundle
+	for group := range slices.Chunk(oddPrimes(), bundleChunks) {
+		b := bundle{product: big.NewInt(1), chunks: group}
+		for _, c := range group {
+			b.product.Mul(b.product, new(big.Int).SetUint64(c.product))
+		}
+		out = append(out, b)
+	}
+	return out
+})
+
 // smallFactor returns a prime below smallPrimes that divides n, or 0.
 func smallFactor(n *big.Int) uint64 {
-	var m, q, r big.Int // reused: Mod would allocate a quotient each time
-	for _, c := range oddPrimes() {
-		q.QuoRem(n, m.SetUint64(c.product), &r)
-		rest := r.Uint64()
-		for _, p := range c.primes {
-			// n has at least 16 bits, so it is not that prime itself.
-			if rest%p == 0 {
-				return p
+	var m, q, short, r big.Int // reused: Mod would allocate a quotient each time
+	for _, b := range bundles() {
+		q.QuoRem(n, b.product, &short)
+		for _, c := range b.chunks {
+			q.QuoRem(&short, m.SetUint64(c.product), &r)
+			rest := r.Uint64()
+			for _, p := range c.primes {
+				// n has at least 16 bits, so it is not that prime itself.
+				if rest%p == 0 {
+					return p
+				}
 			}
 		}
 	}
