@@ -107,15 +107,21 @@ func secrets() (nonce string, toks []string, err error) {
 	return nonce, toks, nil
 }
 
-// bounded keeps the first max bytes that are written to it.
+// bounded keeps the first max bytes that are written to it. It fails, and so ends
+// the run, where far more come than any host says: they cost time too.
 type bounded struct {
 	data []byte
 	max  int64
+	seen int64
 	cut  bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
 	n := len(p)
+	if b.seen += int64(n); b.seen > 128*b.max {
+		b.cut = true
+		return 0, errTotal
+	}
 	if room := int(b.max) - len(b.data); len(p) > room {
 		p, b.cut = p[:room], true
 	}

@@ -138,6 +138,22 @@ func TestScriptCut(t *testing.T) {
 	}
 }
 
+// What is thrown away costs time too: a stderr without end ends the run.
+func TestEndlessStderr(t *testing.T) {
+	_, err := Collect(context.Background(), runner(func(_ context.Context, _ string, _ io.Reader, _, errOut io.Writer) (int, error) {
+		for range 1 << 20 {
+			if _, err := errOut.Write(make([]byte, 4096)); err != nil {
+				return -1, err
+			}
+		}
+		t.Error("4 GiB were taken")
+		return 0, nil
+	}), Options{})
+	if !errors.Is(err, errTotal) {
+		t.Error(err)
+	}
+}
+
 // The collector is told to end before its caller gives up.
 func TestDeadlineInScript(t *testing.T) {
 	for limit, want := range map[time.Duration]string{time.Minute: "44", time.Hour: "120", time.Second: "1"} {
