@@ -68,7 +68,7 @@ func choose(c *cli.Context, s streams) (*selection, error) {
 		if herr != nil {
 			name = "localhost"
 		}
-		sel.add(inventory.Host{Name: name, Address: "look at this machine"}, audit.Local{Name: name})
+		sel.add(inventory.Host{Name: name, Address: "this machine"}, audit.Local{Name: name})
 	case c.IsSet("root"):
 		err = sel.addRoot(c.String("root"))
 	case c.IsSet("snapshot"):

@@ -171,7 +171,7 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 		if n > 0 {
 			r.State = Partial
 			r.Reason = fmt.Sprintf("%d of %d rules could not be judged", n, len(r.Outcomes))
-			if snap.Privilege == snapshot.PrivilegeNone {
+			if snap.Privilege == snapshot.PrivilegeNone && snap.Account != "" { // a tree is read by nobody's login
 				r.Reason += ": read as " + snap.Account + ", without root's rights"
 			}
 		}
