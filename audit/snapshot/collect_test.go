@@ -21,7 +21,7 @@ func TestCollectHere(t *testing.T) {
 	for _, sh := range shells {
 		t.Run(strings.TrimPrefix(sh, "/bin/"), func(t *testing.T) {
 			if _, err := os.Stat(strings.Fields(sh)[0]); err != nil {
-				t.Skip("no ", sh)
+				without(t, "no "+sh)
 			}
 			s := collect(t, withShell{sh: sh}, Options{Name: "me", Source: SourceLocal})
 			if !s.Complete || s.Name != "me" || s.Collector.SHA256 != ScriptSHA256() || s.Account == "" || s.HostClock.IsZero() {
@@ -94,7 +94,7 @@ func TestLoginShells(t *testing.T) {
 		t.Run(sh, func(t *testing.T) {
 			p, err := exec.LookPath(sh)
 			if err != nil {
-				t.Skip("no ", sh)
+				without(t, "no "+sh)
 			}
 			s := collect(t, runner(func(ctx context.Context, command string, in io.Reader, out, errOut io.Writer) (int, error) {
 				text, err := io.ReadAll(in)

@@ -26,7 +26,7 @@ rm -f /etc/ssh/*_key; sleep 0.2
 func TestDaemons(t *testing.T) {
 	needRoot(t, "unshare", "setpriv", "ssh-keygen")
 	if _, err := os.Stat("/usr/sbin/sshd"); err != nil {
-		t.Skip("no sshd")
+		without(t, "no sshd")
 	}
 	setup := people + strings.Replace(manyDaemons, "rm -f /etc/ssh/*_key; ", "", 1)
 	for _, sh := range shells {

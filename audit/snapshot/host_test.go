@@ -32,15 +32,25 @@ func (w withShell) Run(ctx context.Context, command string, stdin io.Reader, std
 	return Local{}.Run(ctx, strings.ReplaceAll(command, "/bin/sh -c", w.sh+" -c"), strings.NewReader(text), stdout, stderr)
 }
 
-// needRoot skips what makes a host of its own, with the reason.
+// without skips the test for what this machine lacks; where real hosts are asked
+// for, that is a failure.
+func without(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("POSTERN_E2E") == "require" {
+		t.Fatal(what)
+	}
+	t.Skip(what + " (POSTERN_E2E=require makes this a failure)")
+}
+
+// needRoot leaves out what makes a host of its own, with the reason.
 func needRoot(t testing.TB, tools ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: it mounts and changes root directory")
+		without(t, "needs root: it mounts and changes root directory")
 	}
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("needs " + tool)
+			without(t, "needs "+tool)
 		}
 	}
 }
@@ -52,7 +62,7 @@ func small(t testing.TB, setup string) string {
 	dir := t.TempDir()
 	box, err := os.ReadFile("/bin/busybox")
 	if err != nil {
-		t.Skip("needs a static busybox at /bin/busybox: ", err)
+		without(t, "needs a static busybox at /bin/busybox: "+err.Error())
 	}
 	for _, d := range []string{"bin", "etc", "dev", "tmp", "root", "home", "proc", "var/spool/cron"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
