@@ -47,7 +47,7 @@ func TestDemoRecordings(t *testing.T) {
 				t.Fatal(err)
 			}
 			key, public := newKey(t)
-			h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Init: e2e.Systemd, Setup: string(script) + "\n" + admit(p.User, public)})
+			h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Init: e2e.Systemd, Setup: string(script) + "\n" + admit(p.User, public) + older})
 			settle(h)
 			snap := collect(t, h, p.User, key, inventory.SudoAuto)
 			file := filepath.Join("demo", "hosts", p.Name+".pst")
@@ -76,6 +76,10 @@ func TestDemoRecordings(t *testing.T) {
 		})
 	}
 }
+
+// older lets a moment pass before the daemons start: their start is known to the
+// second, and whether their files changed before it has to be certain.
+const older = "\nsleep 2\n"
 
 // admit lets a key into an account that may read everything: root, or a new
 // account with sudo.

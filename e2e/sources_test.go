@@ -54,8 +54,7 @@ printf '1 1 * * * root /bin/true\n' > /etc/cron.d/ignored.by-name
 printf '#!/bin/sh\nexit 0\n' > /usr/local/sbin/rotate
 chmod 755 /usr/local/sbin/rotate
 chmod 664 /etc/cron.d/e2scrub_all 2>/dev/null || :
-sleep 2 # the daemon's start is known to the second: what it reads is older than that
-`
+` + older
 
 // TestSources reads one host from all sides and compares the facts with those
 // that root's login brought. What differs, or is not known, stands with its
