@@ -12,11 +12,10 @@ import (
 // every change of what the script brings or how.
 const CollectorVersion = "1"
 
+// script is the collector: one POSIX sh program, the same for every host.
+//
 //go:embed collector.sh
 var script string
-
-// Script returns the collector: one POSIX sh program, the same for every host.
-func Script() string { return script }
 
 // ScriptSHA256 returns the hash of the script's bytes, in hex.
 func ScriptSHA256() string { return scriptSHA256() }

@@ -388,26 +388,3 @@ func (r *row) defaultArgs(rel release) []string {
 	}
 	return args
 }
-
-// Keyword is what is known about one keyword.
-type Keyword struct {
-	Name    string  // as sshd_config(5) spells it
-	Since   Version // first release that has it; zero: every release that this package knows
-	Gone    Version // first release that has it no more; zero: still there
-	AliasOf string  // the keyword that it is another name for
-	Ignored bool    // accepted, and does nothing
-	InMatch bool    // may stand in a Match block
-	Default []string
-}
-
-// LookupKeyword tells what a release knows about a keyword; the name's case does
-// not matter.
-func LookupKeyword(name string, v Version, distro string) (Keyword, bool) {
-	i, slot, _, ok := lookup(name, v, distro)
-	if !ok {
-		return Keyword{}, false
-	}
-	r := &rows[i]
-	return Keyword{Name: r.name, Since: r.since, Gone: r.gone, AliasOf: r.alias, Ignored: r.fate != acted,
-		InMatch: r.inMatch(v), Default: rows[slot].defaultArgs(newRelease(v, distro))}, true
-}

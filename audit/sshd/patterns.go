@@ -186,17 +186,6 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
 }
 
-// MatchUser reports whether one word of AllowUsers or DenyUsers fits a login: a
-// pattern for the user and, behind the last "@", a list for address and host
-// (match_user in match.c).
-func MatchUser(pattern string, c *Context) bool {
-	i := strings.LastIndexByte(pattern, '@')
-	if i < 0 {
-		return matchPattern(c.User, pattern)
-	}
-	return matchPattern(c.User, pattern[:i]) && matchHostAndAddr(c, pattern[i+1:]) == 1
-}
-
 // matchHostAndAddr is match_host_and_ip; -1 is a list that sshd refuses.
 func matchHostAndAddr(c *Context, list string) int {
 	ip := matchAddr(c.addr(), c.Addr, list)
