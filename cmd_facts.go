@@ -92,9 +92,16 @@ func printFacts(c *cli.Context, s streams, sel *selection) error {
 	return nil
 }
 
-// factsOf reads one host. A failure is a line like any other.
-func factsOf(c *cli.Context, t audit.Target) hostFacts {
-	line := hostFacts{Host: report.Inline(t.Host.Name)}
+// factsOf reads one host. A failure is a line like any other, and so is a host
+// whose bytes bring a parser down.
+func factsOf(c *cli.Context, t audit.Target) (line hostFacts) {
+	name := report.Inline(t.Host.Name)
+	defer func() {
+		if p := recover(); p != nil {
+			line = hostFacts{Host: name, Error: report.Inline(fmt.Sprintf("%s: postern failed on what this host sent: %v", name, p))}
+		}
+	}()
+	line.Host = name
 	if c.Context.Err() != nil {
 		line.Error = line.Host + ": not looked at: interrupted"
 		return line
