@@ -1,7 +1,7 @@
 // Package history keeps runs: the archive of every host and the results, in a
 // folder a run, for the operator's eyes only (0700, files 0600).
 //
-//	STATE/runs/20261123T194800Z-1a2b/run.jsonl       the results, as report.JSONL writes them
+//	STATE/runs/20261123T194800Z-1a2b/run.jsonl       the results, as report.Lines writes them
 //	STATE/runs/20261123T194800Z-1a2b/hosts/NAME.pst  the host's snapshot
 package history
 
