@@ -25,6 +25,9 @@ func (b *builder) host() {
 		b.unknown("host.boot_id", missing)
 	}
 	h.Hostname, h.BootID = id["hostname"], id["boot-id"]
+	if h.BootID == "" {
+		b.unknown("host.boot_id", "no running kernel was seen")
+	}
 	b.release()
 	switch pid1 := id["pid1"]; {
 	case pid1 != "":

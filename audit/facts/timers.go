@@ -77,6 +77,7 @@ func (b *builder) timers() {
 	data, lacks := b.whole(snapshot.OutTimers)
 	found := cron.ParseTimers(data)
 	for _, j := range found {
+		b.placeTimer(j)
 		b.job(j, true, "", string(cron.SchedTimer))
 	}
 	asked := b.snap.Output(snapshot.OutTimers) != nil
@@ -113,6 +114,23 @@ func (b *builder) timers() {
 				b.job(j, true, "", string(cron.SchedTimer))
 			}
 		}
+	}
+}
+
+// placeTimer gives a timer that systemd named the file and the line of its time,
+// as the unit file alone would. systemd names the file by the way that it came,
+// which on a host where /lib is a link is not where the file is.
+func (b *builder) placeTimer(j *cron.Job) {
+	f := b.fs.resolve(j.Path)
+	if f == nil && strings.HasPrefix(j.Path, "/lib/") {
+		f = b.fs.resolve("/usr" + j.Path)
+	}
+	if f == nil || !f.HasContent() {
+		return
+	}
+	j.Path = f.Path
+	if jobs := cron.TimerJobs(j.ID, f.Path, cron.ParseUnit(f.Content), nil); len(jobs) > 0 {
+		j.Line = jobs[0].Line
 	}
 }
 
