@@ -173,6 +173,11 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 			r.Reason = fmt.Sprintf("%d of %d rules could not be judged", n, len(r.Outcomes))
 			if snap.Privilege == snapshot.PrivilegeNone && snap.Account != "" { // a tree is read by nobody's login
 				r.Reason += ": read as " + snap.Account + ", without root's rights"
+				r.Hint = "let " + snap.Account + " run the collector as root: a line \"" + snap.Account +
+					" ALL=(root) NOPASSWD: /bin/sh\" in sudoers, or log in as root with a key"
+				if refused := snap.Identity("refused"); refused != "" {
+					r.Reason += " (sudo -n was refused: " + refused + ")"
+				}
 			}
 		}
 	}

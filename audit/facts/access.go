@@ -9,6 +9,7 @@ import (
 
 	"github.com/postern-ssh/postern/audit/access"
 	"github.com/postern-ssh/postern/audit/account"
+	"github.com/postern-ssh/postern/audit/snapshot"
 	"github.com/postern-ssh/postern/audit/sshd"
 )
 
@@ -308,15 +309,50 @@ func (b *builder) lookedFor(p string) bool {
 				b.looked[d] = true
 			}
 		}
+		shells := b.holdsShells()
 		for i := range b.list {
-			b.looked[b.list[i].Home] = true
-			b.looked[shellOf(&b.list[i])] = true
+			// A tree may be a backup of /etc, or lack the partition that /home is: a
+			// person's home that is not there may be elsewhere.
+			if a := &b.list[i]; b.snap.Source != snapshot.SourceRoot || !account.LoginShell(a.Shell) {
+				b.looked[a.Home] = true
+			} else if b.fs.resolve(a.Home) == nil {
+				b.forget(a)
+			}
+			if shells {
+				b.looked[shellOf(&b.list[i])] = true
+			}
 		}
 		for _, p := range b.named {
 			b.looked[p] = true
 		}
 	}
 	return b.looked[p]
+}
+
+// holdsShells reports whether a shell that is missing is missing on the host: a
+// tree without any of the accounts' shells is no whole system.
+func (b *builder) holdsShells() bool {
+	if b.snap.Source != snapshot.SourceRoot {
+		return true
+	}
+	for i := range b.list {
+		if f := b.fs.resolve(shellOf(&b.list[i])); f != nil && f.Type == 'f' {
+			return true
+		}
+	}
+	return false
+}
+
+// forget takes back that the key files below an account's home were looked for.
+func (b *builder) forget(a *account.Account) {
+	for _, k := range b.keyFiles {
+		if k.user == a.Name && strings.HasPrefix(k.path, a.Home+"/") {
+			delete(b.looked, k.path)
+			delete(b.looked, path.Dir(k.path))
+			b.gap("authorized_keys", a.Home, "the home of "+a.Name+" is not in the tree")
+		}
+	}
+	delete(b.looked, a.Home)
 }
 
 // pamName reports whether the collector reads a file of that name in PAM's

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -53,6 +54,9 @@ func (b *builder) daemons() []sshDaemon {
 		d := sshDaemon{Daemon: Daemon{Kind: kind, UID: -1}}
 		d.PID, _ = strconv.ParseInt(pid, 10, 64)
 		proc := "/proc/" + pid
+		if b.defunct(proc) {
+			return // it has ended: nobody fetched its exit code
+		}
 		d.UID = b.processUID(proc)
 		d.start = b.processStart(proc)
 		if f := b.snap.Lookup(proc + "/exe"); f != nil {
@@ -214,6 +218,15 @@ func (d *sshDaemon) arguments(cmdline string) {
 			}
 		}
 	}
+}
+
+// defunct reports whether a process has ended and waits for its parent
+// (proc_pid_stat(5): state Z or X).
+func (b *builder) defunct(proc string) bool {
+	data, _ := b.fs.read(proc + "/stat")
+	rest := string(data[bytes.LastIndexByte(data, ')')+1:])
+	f := strings.Fields(rest)
+	return len(f) > 0 && (f[0] == "Z" || f[0] == "X")
 }
 
 // processUID is the real uid of a process, -1 where it was not seen.

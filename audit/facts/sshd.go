@@ -44,7 +44,11 @@ func (b *builder) sshd() {
 		b.blind(main, "whether a server runs here is not known: "+b.hidden)
 		return
 	default:
-		b.blind(main, main+" was not seen")
+		reason := main + " was not seen"
+		if primary != nil && primary.Reason != "" {
+			reason += ": " + primary.Reason
+		}
+		b.blind(main, reason)
 		return
 	}
 	b.f.Sshd.Config = main

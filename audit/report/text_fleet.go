@@ -38,7 +38,7 @@ func (p *page) head(r *audit.Run, f *audit.Fleet) {
 		words = append(words, "profile "+name(r.Profile))
 	}
 	if !r.Start.IsZero() {
-		words = append(words, r.Start.UTC().Format("2006-01-02 15:04 UTC"))
+		words = append(words, r.Start.UTC().Format("2006-01-02 15:04Z"))
 	}
 	if len(words) > 0 {
 		p.line(0, strings.Join(words, ", "))

@@ -631,6 +631,7 @@ context() {
 # effective PID: sshd -T with the arguments of that daemon that change its answer.
 effective() {
   EX=$(readlink "/proc/$1/exe" </dev/null; echo .) EX=${EX%"$NL".} EX=${EX% (deleted)}
+  case $EX in /*) ;; *) EX=;; esac
   W=$(tr '\0' '\n' <"/proc/$1/cmdline"; echo .) W=${W%.}
   EPID=$1
   case $W in

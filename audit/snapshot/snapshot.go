@@ -9,6 +9,7 @@ package snapshot
 
 import (
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -140,6 +141,20 @@ func (s *Snapshot) Output(name string) *Output {
 		return &s.Outputs[i]
 	}
 	return nil
+}
+
+// Identity returns one value of the output OutIdentity, or "".
+func (s *Snapshot) Identity(key string) string {
+	o := s.Output(OutIdentity)
+	if o == nil {
+		return ""
+	}
+	for line := range strings.Lines(string(o.Data)) {
+		if k, v, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "="); ok && k == key {
+			return v
+		}
+	}
+	return ""
 }
 
 // Below returns the files whose path lies below dir (not dir itself), at any depth.
