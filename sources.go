@@ -224,7 +224,7 @@ func (sel *selection) overSSH(c *cli.Context, s streams) error {
 		return err
 	}
 	for _, h := range hosts {
-		sel.add(h, audit.SSH{Dialer: dialer, Host: h})
+		sel.add(h, audit.SSH{Dialer: dialer, Host: h, Learnt: s.learnt})
 	}
 	for _, h := range excluded {
 		sel.scope.Excluded = append(sel.scope.Excluded, h.Name)

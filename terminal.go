@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -8,6 +9,9 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"golang.org/x/term"
+
+	"github.com/postern-ssh/postern/audit/report"
+	"github.com/postern-ssh/postern/inventory/connect"
 )
 
 // streams are the program's ends, given so that tests can hold them.
@@ -21,6 +25,18 @@ type streams struct {
 // screen is held by who draws or asks on the terminal, so that a progress line
 // and a question do not wipe each other out.
 type screen struct{ sync.Mutex }
+
+// learnt says that a host key was new and is known from now on, as ssh does.
+func (s streams) learnt(host string, key *connect.Learnt) {
+	s.screen.Lock()
+	defer s.screen.Unlock()
+	wipe := ""
+	if is, _ := terminal(s.err); is {
+		wipe = "\r\x1b[K"
+	}
+	fmt.Fprintf(s.err, "%spostern: %s: new host key %s %s, written to %s:%d\n",
+		wipe, report.Inline(host), report.Inline(key.Type), key.Fingerprint, report.Inline(key.File), key.Line)
+}
 
 // terminal reports whether w is a terminal and how wide it is; 0: not known.
 func terminal(w io.Writer) (is bool, width int) {

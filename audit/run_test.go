@@ -120,7 +120,7 @@ func TestOneHost(t *testing.T) {
 		"a rule unknown":     {gives(whole(), nil), []policies.Outcome{pass, unknown}, Host{State: Partial, Reason: "1 of 2 rules could not be judged"}},
 		"as a plain account": {gives(plain, nil), []policies.Outcome{unknown}, Host{State: Partial, Reason: "1 of 1 rules could not be judged: read as audit, without root's rights",
 			Hint: `let audit run the collector as root: a line "audit ALL=(root) NOPASSWD: /bin/sh" in sudoers, or log in as root with a key`}},
-		"an info unknown":    {gives(whole(), nil), []policies.Outcome{pass, outcome(policies.Info, policies.Unknown)}, Host{State: Audited}},
+		"an info unknown": {gives(whole(), nil), []policies.Outcome{pass, outcome(policies.Info, policies.Unknown)}, Host{State: Audited}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := &keeper{t: t}

@@ -23,6 +23,9 @@ type SSH struct {
 	Dialer  *connect.Dialer
 	Host    inventory.Host
 	Collect snapshot.Options
+	// Learnt is told of a host key that was new and was written to known_hosts;
+	// nil: nobody asks. It is called from the host's own goroutine.
+	Learnt func(host string, key *connect.Learnt)
 }
 
 // Snapshot logs in, collects, and adds what the wire showed on the way.
@@ -32,6 +35,9 @@ func (s SSH) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
 		return nil, err
 	}
 	defer conn.Close()
+	if key := conn.Learnt(); key != nil && s.Learnt != nil {
+		s.Learnt(s.Host.Name, key)
+	}
 	opt := s.Collect
 	opt.Name, opt.Account, opt.Privilege = s.Host.Name, s.Host.User, snapshot.Request(s.Host.Sudo)
 	snap, err := snapshot.Collect(ctx, conn, opt)

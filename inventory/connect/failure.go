@@ -199,6 +199,9 @@ func (a *attempt) authError(e *StageError, err error, late bool) {
 	case a.sawMethods && !slices.Contains(a.first, "publickey"):
 		e.Text = fmt.Sprintf("the server takes no keys from %s: it offers %s", user, quoteNames(a.first))
 		e.Hint = "PubkeyAuthentication is off for this account or address"
+	case a.sawMethods && a.lockedKey() != nil:
+		e.Text = fmt.Sprintf("login as %s failed: %s; tried: %s", user, a.lockedKey(), a.offered())
+		e.Hint = "load the key into the SSH agent (ssh-add), or run postern on a terminal that can be asked for its passphrase"
 	case a.sawMethods:
 		e.Text = fmt.Sprintf("login as %s refused: the server offers %s; tried: %s", user, quoteNames(a.first), a.offered())
 		e.Hint = "add one of these keys to the account's authorized_keys, or name another key or user"
@@ -208,6 +211,17 @@ func (a *attempt) authError(e *StageError, err error, late bool) {
 	if len(a.notes) > 0 {
 		e.Text += "; not offered: " + strings.Join(a.notes, "; ")
 	}
+}
+
+// lockedKey is why a key could not be used although the server may take it; nil
+// where none was locked.
+func (a *attempt) lockedKey() error {
+	for _, o := range a.offers {
+		if o.err != nil {
+			return o.err
+		}
+	}
+	return nil
 }
 
 // disconnect reads the library's error for SSH_MSG_DISCONNECT, whose type it
