@@ -227,6 +227,7 @@ func (n normal) walk(out map[string]string, path string, v any) {
 			}
 			n.walk(out, path+"["+key+"]", child)
 		}
+	case nil: // a list without elements
 	case string:
 		out[path] = strconv.Quote(n.text(v))
 	case float64:
