@@ -354,6 +354,25 @@ func TestAlgorithmLists(t *testing.T) {
 	}
 }
 
+// TestIncludeGlob: Include finds what glob(3) finds, which is not what path.Match does.
+func TestIncludeGlob(t *testing.T) {
+	for pattern, found := range map[string]bool{
+		"/etc/ssh/sshd_config.d/*.conf":    true,
+		"/etc/ssh/sshd_config.d/[!b]*":     true,
+		"/etc/ssh/sshd_config.d/[!a]*":     false,
+		"/etc/ssh/sshd_config.d/a\\.conf":  true,
+		"/etc/ssh/[!a]*.d/[^b]?conf":       true,
+		"/etc/ssh/sshd_config.d/*/*.conf":  false,
+		"/etc/ssh/sshd_config.d/.*[f].con": false,
+	} {
+		f := plainHost().text("/etc/ssh/sshd_config", "Include "+pattern+"\nX11Forwarding no\n").
+			text("/etc/ssh/sshd_config.d/a.conf", "X11Forwarding yes\n").facts()
+		if f.Sshd.X11Forwarding != found {
+			t.Errorf("%s: found %v, want %v", pattern, f.Sshd.X11Forwarding, found)
+		}
+	}
+}
+
 // TestStricterWitness: where sshd -T is stricter than the files, what the files
 // keep out stays out.
 func TestStricterWitness(t *testing.T) {

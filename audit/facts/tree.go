@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/sshd"
 )
 
 // tree looks at a snapshot's files as a file system.
@@ -114,12 +115,13 @@ func (t *tree) glob(pattern string) []string {
 	dir, last := path.Split(pattern)
 	dir = strings.TrimSuffix(dir, "/")
 	dirs := []string{dir}
-	if strings.ContainsAny(dir, "*?[") {
+	const meta = `*?[\` // path.Match knows no [!a], and sshd's glob(3) does
+	if strings.ContainsAny(dir, meta) {
 		dirs = t.glob(dir)
 	}
 	var out []string
 	for _, d := range dirs {
-		if !strings.ContainsAny(last, "*?[") {
+		if !strings.ContainsAny(last, meta) {
 			p := d + "/" + last
 			if t.snap.Lookup(p) != nil || t.resolve(p) != nil {
 				out = append(out, p)
@@ -132,10 +134,7 @@ func (t *tree) glob(pattern string) []string {
 		}
 		for _, f := range t.entries(real) {
 			name := path.Base(f.Path)
-			if strings.HasPrefix(name, ".") && !strings.HasPrefix(last, ".") {
-				continue
-			}
-			if ok, _ := path.Match(last, name); ok {
+			if sshd.GlobMatch("/"+last, "/"+name) {
 				out = append(out, d+"/"+name)
 			}
 		}
