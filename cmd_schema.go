@@ -10,12 +10,23 @@ func schemaCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:     "schema",
 		Category: aboutPostern,
-		Usage:    "print the JSON Schema of --format json",
+		Usage:    "print the JSON Schema of --format json or jsonl",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json or jsonl"},
+		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			_, err := s.out.Write(report.Schema())
+			schema := report.Schema()
+			switch f := c.String("format"); f {
+			case "json":
+			case "jsonl":
+				schema = report.LinesSchema()
+			default:
+				return usagef("--format %q is not known", f).hint("one of json, jsonl")
+			}
+			_, err := s.out.Write(schema)
 			return err
 		},
 	}

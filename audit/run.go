@@ -184,6 +184,11 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 	return r
 }
 
+// givenUp bounds the judgements that were given up and still run. Where so many
+// hosts send what takes too long, the next one is waited for: else they would take
+// the machine.
+var givenUp = make(chan struct{}, 4)
+
 // judge makes facts and outcomes of the snapshot, or says why it did not. What is
 // too much to be judged in time is given up: its goroutine goes on alone, and
 // nobody waits for it.
@@ -226,6 +231,12 @@ func (r *Host) judge(ctx context.Context, t Target, opt Options) (why string) {
 			interrupted = nil
 			limit.Reset(min(opt.Timeout, lastJudgement)) // what has come is judged all the same
 		case <-limit.C:
+			select {
+			case givenUp <- struct{}{}:
+				go func() { <-done; <-givenUp }()
+			default:
+				<-done
+			}
 			return "what it sent is too much to be judged in time (--timeout)"
 		}
 	}

@@ -25,6 +25,10 @@ func (b *builder) files() {
 	for _, p := range b.hostKeyFiles {
 		b.hostKeyFile(p)
 		b.file(p+".pub", "host-key-public", "", othersWrite)
+		b.above(p, "host-key")
+	}
+	for _, p := range b.sshdFiles {
+		b.above(p, "sshd-config")
 	}
 	for _, p := range []string{"/", "/etc"} {
 		// Whoever may write these replaces everything below; that they are in order
@@ -87,6 +91,20 @@ func (b *builder) files() {
 // spools are the folders of users' tables, of all families (crontab(1), cron(8)
 // of Debian, cronie of RHEL and SUSE).
 var spools = []string{"/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron"}
+
+// above judges the directories above a file that stands elsewhere than below
+// /etc/ssh: who can write one of them can put another file in its place.
+func (b *builder) above(p, role string) {
+	if strings.HasPrefix(p, "/etc/ssh/") || strings.HasPrefix(p, "/usr/etc/ssh/") {
+		return
+	}
+	for d := path.Dir(p); d != "/" && d != "." && d != "/etc" && d != "/usr"; d = path.Dir(d) {
+		// In a sticky directory nobody but its owner replaces what is there.
+		if f := b.fs.resolve(d); f == nil || f.UID != 0 || f.Mode&0o1000 == 0 {
+			b.file(d, role, "", othersWrite)
+		}
+	}
+}
 
 // file judges one path that has to be root's. A link is judged with what it
 // leads to. What does not exist is nothing to judge; what could not be seen is a gap.
