@@ -198,12 +198,20 @@ func firstColumn(data []byte, line int) int {
 	return 1
 }
 
-// clamp keeps a place within the file: "end of file" may be one line past it.
+// clamp keeps a place within the file: "end of file" may be one line past it,
+// and goccy counts a quote that nothing closes past the end of its line.
 func (r *reader) clamp(data []byte, p Pos) Pos {
 	lines := 1 + bytes.Count(data, []byte{'\n'})
 	if p.Line > lines {
 		p = r.at(lines, 1)
 	}
-	p.Column = max(p.Column, 1)
+	text := data
+	for range p.Line - 1 {
+		text = text[bytes.IndexByte(text, '\n')+1:]
+	}
+	if end := bytes.IndexByte(text, '\n'); end >= 0 {
+		text = text[:end]
+	}
+	p.Column = min(max(p.Column, 1), 1+utf8.RuneCount(text))
 	return p
 }
