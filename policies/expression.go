@@ -21,11 +21,13 @@ import (
 type expr struct {
 	program cel.Program
 	paths   []string // facts that it mentions, as far as the vocabulary names them; in the order of the text
+	roots   []string // facts of the first level that these begin with
 	locals  []string // of item, bad and count, those that it mentions
 }
 
 // eval gives the value, an unknown or an error; never nil.
 func (e *expr) eval(s *scope) ref.Val {
+	s.begin(e)
 	v, _, err := e.program.Eval(s)
 	if err != nil {
 		return types.WrapErr(err)
@@ -128,6 +130,12 @@ func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
 	x := &expr{}
 	if p := x.survey(tree); p != nil {
 		return nil, []problem{*p}
+	}
+	for _, p := range x.paths {
+		root, _, _ := strings.Cut(p, ".")
+		if !contains(x.roots, root) {
+			x.roots = append(x.roots, root)
+		}
 	}
 	if want != nil {
 		settle(tree)

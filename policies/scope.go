@@ -19,6 +19,8 @@ type world struct {
 	name    string // of the host
 	vars    map[string]ref.Val
 	unknown []*cel.AttributePatternType
+	// unknownRoots are the facts of the first level below which something is unknown.
+	unknownRoots map[string]bool
 	// lacking maps a list fact to the reasons why it may lack items.
 	lacking map[string][]string
 	// below maps a list fact to the fields that are unknown in all its items.
@@ -32,7 +34,7 @@ type below struct {
 
 func newWorld(f *facts.Facts, name string) *world {
 	words := vocabulary()
-	w := &world{f: f, name: name, vars: make(map[string]ref.Val, len(words.roots)), lacking: map[string][]string{}}
+	w := &world{f: f, name: name, vars: make(map[string]ref.Val, len(words.roots)), lacking: map[string][]string{}, unknownRoots: map[string]bool{}}
 	adapter := envs().base.CELTypeAdapter()
 	value := reflect.ValueOf(f).Elem()
 	for _, root := range words.roots {
@@ -50,6 +52,8 @@ func newWorld(f *facts.Facts, name string) *world {
 		entry := words.known[fact]
 		if rest == "" || entry.typ.Kind() == reflect.Map {
 			w.unknown = append(w.unknown, pattern(path))
+			root, _, _ := strings.Cut(path, ".")
+			w.unknownRoots[root] = true
 			continue
 		}
 		reason := because(f.Unknown[path], path)
@@ -137,6 +141,17 @@ type scope struct {
 	bad     ref.Val
 	count   ref.Val
 	unknown []*cel.AttributePatternType // of the world, and of every item
+	doubted bool                        // an item's own fields are among them
+	partial bool                        // the expression at hand mentions some of them
+}
+
+// begin readies the scope for one expression. Asking at every name whether it is
+// unknown is a third of an evaluation's work, and few expressions need it.
+func (s *scope) begin(e *expr) {
+	s.partial = s.doubted && e.mentions(varItem)
+	for _, root := range e.roots {
+		s.partial = s.partial || s.unknownRoots[root]
+	}
 }
 
 // ResolveName gives a variable.
@@ -159,13 +174,14 @@ func (s *scope) Parent() interpreter.Activation { return nil }
 // UnknownAttributePatterns gives the facts that could not be determined.
 func (s *scope) UnknownAttributePatterns() []*cel.AttributePatternType { return s.unknown }
 
-// AsPartialActivation makes the evaluation a partial one.
-func (s *scope) AsPartialActivation() (interpreter.PartialActivation, bool) { return s, true }
+// AsPartialActivation makes the evaluation a partial one where it has to be.
+func (s *scope) AsPartialActivation() (interpreter.PartialActivation, bool) { return s, s.partial }
 
 // newScope gives a scope for rules over the list at each, or for "" over single facts.
 func (w *world) newScope(each string) *scope {
 	s := &scope{world: w, each: each, unknown: w.unknown}
 	if fields := w.below[each]; len(fields) > 0 {
+		s.doubted = true
 		s.unknown = append([]*cel.AttributePatternType(nil), w.unknown...)
 		for _, b := range fields {
 			s.unknown = append(s.unknown, pattern(varItem+"."+strings.Join(b.fields, ".")))
