@@ -20,6 +20,7 @@ import (
 // expr is one compiled CEL expression.
 type expr struct {
 	program cel.Program
+	root    ast.Expr // as checked
 	paths   []string // facts that it mentions, as far as the vocabulary names them; in the order of the text
 	roots   []string // facts of the first level that these begin with
 	locals  []string // of item, bad and count, those that it mentions
@@ -127,7 +128,7 @@ func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
 		return nil, []problem{p}
 	}
 	tree := checked.NativeRep()
-	x := &expr{}
+	x := &expr{root: tree.Expr()}
 	if p := x.survey(tree); p != nil {
 		return nil, []problem{*p}
 	}

@@ -99,10 +99,14 @@ func (w *world) list(r *Rule, o *Outcome) {
 	blind := len(reasons) > 0
 	var bad, good []any
 	count := 0
+	simple := c.only != nil && w.knownField(r.Each, c.only)
 	for i := range list.Len() {
+		if simple && !c.only.passes(list.Index(i)) {
+			continue
+		}
 		item := list.Index(i).Addr().Interface()
 		s.item = adapter.NativeToValue(item)
-		if c.when != nil {
+		if c.when != nil && !simple {
 			v := c.when.eval(s)
 			if v == types.False {
 				continue

@@ -19,6 +19,7 @@ type reader struct {
 type code struct {
 	list     *word // nil: about single facts
 	when     *expr
+	only     *only // the whole of when, where it is so simple
 	pass     *expr
 	message  *template
 	ok       *template
@@ -213,6 +214,9 @@ func (r *reader) code(rule *Rule, t texts, evidence ast.Node) {
 		c.list, env = entry, e.items[entry.item]
 	}
 	c.when = r.expr(env, t["when"], "when", cel.BoolType, varBad, varCount)
+	if c.list != nil && c.when != nil {
+		c.only = onlyOf(c.when.root, c.list.item)
+	}
 	c.pass = r.expr(env, t["pass"], "pass", cel.BoolType, varBad, varCount)
 	c.message = r.template(env, t["message"], "message", varItem)
 	c.ok = r.template(env, t["ok"], "ok", varItem, varBad)
