@@ -22,7 +22,7 @@ type dimensions struct {
 	useDNS  bool
 }
 
-func (c *Config) dimensions() *dimensions {
+func (c *Config) dimensions(lists []string) *dimensions {
 	d := &dimensions{c: c, port: map[int]bool{}}
 	dns := c.global.Get("UseDNS")
 	d.useDNS = dns.First() == "yes" || dns.Unknown != ""
@@ -60,23 +60,30 @@ func (c *Config) dimensions() *dimensions {
 			}
 		}
 	}
+	add := func(list string) {
+		if !first("u", list) {
+			return
+		}
+		if addrs, ok := compileAddrs(list); ok {
+			d.addr = append(d.addr, addrs)
+		}
+		if first("h", list) {
+			d.host = append(d.host, list)
+		}
+	}
 	for i := range c.lines {
 		l := &c.lines[i]
 		if l.row < 0 || rows[l.row].kind != kindUsers {
 			continue
 		}
 		for _, p := range l.args {
-			at := strings.LastIndexByte(p, '@')
-			if at < 0 || !first("u", p[at+1:]) {
-				continue
-			}
-			if list, ok := compileAddrs(p[at+1:]); ok {
-				d.addr = append(d.addr, list)
-			}
-			if first("h", p[at+1:]) {
-				d.host = append(d.host, p[at+1:])
+			if _, list, has := SplitUser(p); has {
+				add(list)
 			}
 		}
+	}
+	for _, list := range lists {
+		add(list)
 	}
 	return d
 }

@@ -18,8 +18,13 @@ const (
 // by the criteria of Match and by user@host in AllowUsers and DenyUsers. Their
 // User is empty. The first lies in no region that the configuration names,
 // where there is such a place. capped says that there are more than MaxPlaces.
-func (c *Config) Places() (places []Context, capped bool) {
-	d := c.dimensions()
+func (c *Config) Places() (places []Context, capped bool) { return c.PlacesWith(nil) }
+
+// PlacesWith is [Config.Places] with further lists that tell places apart: each
+// is written as behind the "@" of a user pattern or in from= of a key (see
+// [MatchPlace]). A list that cannot be read tells nothing apart.
+func (c *Config) PlacesWith(lists []string) (places []Context, capped bool) {
+	d := c.dimensions(lists)
 	addrs, capA := d.addresses()
 	hosts := d.hosts()
 	locals := d.locals()
