@@ -8,8 +8,9 @@ import (
 // File is the tree of one configuration file. Nothing of the source is lost:
 // [File.Print] gives the same bytes.
 type File struct {
-	Name   string
-	Blocks []Block // the first has no Match line; always at least one
+	Name    string
+	Version Version // whose tokeniser read it
+	Blocks  []Block // the first has no Match line; always at least one
 }
 
 // Block is a run of lines that share one Match condition, up to the next Match
@@ -44,7 +45,7 @@ const (
 // Parse reads one file by the tokeniser of that release. It never fails: what
 // is wrong with a line is said by the line.
 func Parse(name string, src []byte, v Version) *File {
-	f := &File{Name: name, Blocks: make([]Block, 1, 4)}
+	f := &File{Name: name, Version: v, Blocks: make([]Block, 1, 4)}
 	old := v.Before(8, 7)
 	s := string(src)
 	f.Blocks[0].Lines = make([]Line, 0, min(strings.Count(s, "\n")+1, 512)) // most files have no Match
