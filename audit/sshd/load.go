@@ -108,11 +108,7 @@ type scope struct {
 // would refuse is in Faults, what could not be read in Gaps.
 func Load(main string, files Files, opt Options) *Config {
 	c := &Config{Main: main, opt: opt, cache: map[string]*Settings{}}
-	c.env = env{rel: newRelease(opt.Version, opt.Distro), old: opt.Version.Before(8, 7),
-		dir: orElse(opt.Dir, "/"), home: orElse(opt.Home, "/root"), services: map[string]int{"ssh": 22}}
-	for k, v := range opt.Services {
-		c.env.services[k] = v
-	}
+	c.env = newEnv(opt)
 	l := loader{Config: c, files: files, parsed: map[string]*File{}, subsystems: map[string]bool{}, counts: map[int]int{}}
 	c.scopes = []scope{{start: true}}
 	l.commandLine()
@@ -121,6 +117,16 @@ func Load(main string, files Files, opt Options) *Config {
 	}
 	c.finish()
 	return c
+}
+
+// newEnv is what the check of values depends on.
+func newEnv(opt Options) env {
+	e := env{rel: newRelease(opt.Version, opt.Distro), old: opt.Version.Before(8, 7),
+		dir: orElse(opt.Dir, "/"), home: orElse(opt.Home, "/root"), services: map[string]int{"ssh": 22}}
+	for k, v := range opt.Services {
+		e.services[k] = v
+	}
+	return e
 }
 
 func orElse(s, def string) string {
