@@ -217,21 +217,31 @@ func (e *Editor) set(block int, keyword string, args []string) error {
 	}
 	before := e.file
 	if e.addsUp(a.slot) {
-		for _, ln := range slices.Backward(found) {
-			if ln == counts {
-				continue
-			}
-			if err := e.splice(e.indexOf(ln), 1, nil); err != nil {
-				e.file = before
-				return err
-			}
+		others := slices.DeleteFunc(found, func(ln *Line) bool { return ln == counts })
+		if err := e.take(others); err != nil {
+			return err
 		}
-		found = e.setters(block, a.slot, a.subsystem)
-		counts = found[0]
+		counts = e.setters(block, a.slot, a.subsystem)[0]
 	}
 	if err := e.replace(counts, a); err != nil {
 		e.file = before
 		return err
+	}
+	return nil
+}
+
+// take takes out lines, all or none of them.
+func (e *Editor) take(lines []*Line) error {
+	before := e.file
+	at := make([]int, len(lines))
+	for i, ln := range lines {
+		at[i] = e.indexOf(ln)
+	}
+	for _, i := range slices.Backward(at) { // so that the other numbers stay true
+		if err := e.splice(i, 1, nil); err != nil {
+			e.file = before
+			return err
+		}
 	}
 	return nil
 }
@@ -251,13 +261,9 @@ func (e *Editor) remove(block int, keyword string) (int, error) {
 	if !ok {
 		return 0, fmt.Errorf("%s: %w", keyword, ErrValue)
 	}
-	before := e.file
 	found := e.setters(block, slot, "")
-	for _, ln := range slices.Backward(found) {
-		if err := e.splice(e.indexOf(ln), 1, nil); err != nil {
-			e.file = before
-			return 0, err
-		}
+	if err := e.take(found); err != nil {
+		return 0, err
 	}
 	return len(found), nil
 }

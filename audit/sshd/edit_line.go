@@ -150,7 +150,7 @@ func (e *Editor) replace(ln *Line, a *assignment) error {
 			}
 		}
 	}
-	if len(ln.Args) > 0 && !ln.NUL {
+	if len(ln.Args) > 0 && !ln.NUL && !strings.HasPrefix(ln.Args[0].Text, "=") {
 		from := ln.Args[0].Pos.Offset - ln.Pos.Offset
 		to := ln.Args[len(ln.Args)-1].End.Offset - ln.Pos.Offset
 		if a.raw && !e.env.old {
