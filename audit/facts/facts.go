@@ -8,19 +8,21 @@ package facts
 
 // Facts is everything that rules can ask about one host.
 type Facts struct {
-	Host           Host            `json:"host" cel:"host"`
-	Sshd           Sshd            `json:"sshd" cel:"sshd"`
-	Daemons        []Daemon        `json:"daemons" cel:"daemons"`                 // every sshd (and dropbear) that runs
-	Access         []Access        `json:"access" cel:"access"`                   // account × login context
-	Disagreements  []Disagreement  `json:"disagreements" cel:"disagreements"`     // between file, effective and wire
-	Accounts       []Account       `json:"accounts" cel:"accounts"`               // local accounts
-	AuthorizedKeys []AuthorizedKey `json:"authorized_keys" cel:"authorized_keys"` // of all accounts
-	Jobs           []Job           `json:"jobs" cel:"jobs"`                       // of all schedulers
-	Tables         []Table         `json:"tables" cel:"tables"`                   // cron tables, run or not
-	Expected       []Expected      `json:"expected" cel:"expected"`               // what expect: of the inventory asks for
-	Files          []File          `json:"files" cel:"files"`                     // files whose owner and mode matter
-	Packages       []Package       `json:"packages" cel:"packages"`
-	Wire           Wire            `json:"wire" cel:"wire"`
+	Host              Host            `json:"host" cel:"host"`
+	Sshd              Sshd            `json:"sshd" cel:"sshd"`
+	Daemons           []Daemon        `json:"daemons" cel:"daemons"`                 // every sshd (and dropbear) that runs
+	Access            []Access        `json:"access" cel:"access"`                   // account × login context
+	Disagreements     []Disagreement  `json:"disagreements" cel:"disagreements"`     // between file, effective and wire
+	Accounts          []Account       `json:"accounts" cel:"accounts"`               // local accounts
+	AuthorizedKeys    []AuthorizedKey `json:"authorized_keys" cel:"authorized_keys"` // of all accounts
+	Jobs              []Job           `json:"jobs" cel:"jobs"`                       // of all schedulers
+	Tables            []Table         `json:"tables" cel:"tables"`                   // cron tables, run or not
+	Expected          []Expected      `json:"expected" cel:"expected"`               // what expect: of the inventory asks for
+	Files             []File          `json:"files" cel:"files"`                     // files whose owner and mode matter
+	Packages          []Package       `json:"packages" cel:"packages"`
+	Wire              Wire            `json:"wire" cel:"wire"`
+	Vulnerabilities   []Vulnerability `json:"vulnerabilities" cel:"vulnerabilities"`       // known faults of the SSH packages, mended ones too
+	VulnerabilityData string          `json:"vulnerability_data" cel:"vulnerability_data"` // until when advisories were read: 2026-10
 
 	// Unknown maps the path of a fact ("sshd.password_login", "wire", "host.os")
 	// to the reason why it could not be determined. A path covers all below it.
@@ -265,6 +267,7 @@ type Wire struct {
 	Ciphers           []Algorithm `json:"ciphers" cel:"ciphers"`
 	MACs              []Algorithm `json:"macs" cel:"macs"`
 	Compression       []Algorithm `json:"compression" cel:"compression"`
+	Unrecognised      []Algorithm `json:"unrecognised" cel:"unrecognised"` // of all lists: names that no table knows
 	StrictKex         bool        `json:"strict_kex" cel:"strict_kex"`
 	Terrapin          bool        `json:"terrapin" cel:"terrapin"` // exposed (CVE-2023-48795)
 	PostQuantum       bool        `json:"post_quantum" cel:"post_quantum"`
@@ -275,6 +278,7 @@ type Wire struct {
 // Algorithm is one name that the server offers.
 type Algorithm struct {
 	Name     string     `json:"name" cel:"name"`
+	Kind     string     `json:"kind" cel:"kind"`     // kex, host key, cipher, mac, compression
 	Status   string     `json:"status" cel:"status"` // good, acceptable, weak, broken, unknown
 	Reason   string     `json:"reason" cel:"reason"`
 	Evidence []Evidence `json:"evidence" cel:"evidence"`
@@ -286,6 +290,26 @@ type HostKey struct {
 	Bits        int64      `json:"bits" cel:"bits"`
 	Fingerprint string     `json:"fingerprint" cel:"fingerprint"`
 	Proven      bool       `json:"proven" cel:"proven"`
-	Weak        string     `json:"weak" cel:"weak"` // why; "" it is not
+	Weak        string     `json:"weak" cel:"weak"`       // why; "" it is not
+	Offered     string     `json:"offered" cel:"offered"` // an algorithm of the key exchange can use it: yes, no, unknown
 	Evidence    []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Vulnerability is a known fault of an installed package, mended or not.
+type Vulnerability struct {
+	ID        string     `json:"id" cel:"id"`     // CVE
+	Name      string     `json:"name" cel:"name"` // as the press calls it; "" none
+	Title     string     `json:"title" cel:"title"`
+	Severity  string     `json:"severity" cel:"severity"`
+	Part      string     `json:"part" cel:"part"`           // server, client
+	Package   string     `json:"package" cel:"package"`     // "" only a banner was seen
+	Installed string     `json:"installed" cel:"installed"` // its version
+	FixedIn   string     `json:"fixed_in" cel:"fixed_in"`   // version with the fix; "" none is known
+	State     string     `json:"state" cel:"state"`         // vulnerable, fixed, not-affected, possible
+	Exposed   string     `json:"exposed" cel:"exposed"`     // yes (vulnerable), no (fixed, not-affected), unknown (possible)
+	Setting   string     `json:"setting" cel:"setting"`     // of sshd_config or authorized_keys, that does not do what it says; "" none
+	Effect    string     `json:"effect" cel:"effect"`       // what happens instead
+	Reason    string     `json:"reason" cel:"reason"`
+	Sources   []string   `json:"sources" cel:"sources"`
+	Evidence  []Evidence `json:"evidence" cel:"evidence"`
 }

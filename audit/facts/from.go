@@ -7,6 +7,7 @@ import (
 	"github.com/postern-ssh/postern/audit/account"
 	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/sshd"
 )
 
 // Options are what the facts need beyond the snapshot.
@@ -59,6 +60,11 @@ type builder struct {
 
 	hidden string // why not all processes were seen; "" they were
 
+	// vulnerabilities
+	conf    *sshd.Config // nil: not read
+	answers *sshDaemon   // the server that answers; nil: none was seen
+	held    []holding    // what holds, once for each set of settings that some login meets
+
 	// jobs
 	daemon        cron.Daemon
 	daemonVersion string
@@ -86,6 +92,7 @@ func From(snap *snapshot.Snapshot, opt Options) *Facts {
 	b.wire()
 	b.accounts()
 	b.sshd()
+	b.vulnerabilities()
 	b.jobs()
 	b.files()
 	return b.f

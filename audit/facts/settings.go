@@ -139,12 +139,14 @@ func user(a *account.Account) sshd.User {
 	return sshd.User{Name: a.Name, Groups: groups}
 }
 
+// holding is what holds for one login.
+type holding struct {
+	ctx sshd.Context
+	s   *sshd.Settings
+}
+
 // settings fills the scalar facts.
 func (b *builder) settings(cfg *sshd.Config) {
-	type holding struct {
-		ctx sshd.Context
-		s   *sshd.Settings
-	}
 	globals := cfg.Globals()
 	all := []holding{{sshd.Context{}, globals}}
 	distinct := map[*sshd.Settings]bool{globals: true}
@@ -154,6 +156,7 @@ func (b *builder) settings(cfg *sshd.Config) {
 			all = append(all, holding{c, s})
 		}
 	}
+	b.conf, b.held = cfg, all
 	for _, h := range all {
 		for _, keyword := range []string{"TrustedUserCAKeys", "RevokedKeys", "AuthorizedPrincipalsFile"} {
 			if v := h.s.Get(keyword); v.Origin.Kind == sshd.FromFile {

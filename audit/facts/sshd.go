@@ -26,6 +26,7 @@ func (b *builder) sshd() {
 			primary = &running[i]
 		}
 	}
+	b.answers = primary
 	main, opt := b.sshdOptions(primary)
 	_, exists := b.fs.read(main)
 	b.f.Sshd.Present = exists || primary != nil || b.f.Wire.Seen
