@@ -2,6 +2,7 @@ package access
 
 import (
 	"io/fs"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,15 @@ type Input struct {
 
 	OpenAccess account.Verdict // whether access.conf holds no rule
 	Today      int64           // days since 1970-01-01
+
+	// Bug says whether the installed server has one of [Bugs]; nil, or Unsure:
+	// only its release is known.
+	Bug func(id string) Verdict
+	// Apart are further lists of addresses at whose borders places are told apart,
+	// each written as behind the "@" of AllowUsers.
+	Apart []string
+	// Detail asks for Keys and Session too, and tells places apart by them.
+	Detail bool
 }
 
 // Stat is what is known about a path.
@@ -81,7 +91,17 @@ type Answer struct {
 	Mixed     Verdict // several kinds of factors together suffice: Chain
 	Chain     string  // the first list of AuthenticationMethods with several kinds that may be completed
 
-	Why      string // where nothing is a yes: what refuses, or what would settle it
+	// Ways are the combinations of methods that complete a login, or may.
+	Ways []Way
+	// Offer is what the server offers; nil where it is not known at all.
+	Offer *Offer
+	// Keys are all keys of the account, those that do not open it as well; Session
+	// is what a login may do. Both only where Input.Detail asks for them.
+	Keys    []Key
+	Session *Session
+
+	Why      string // where nothing is a yes: what refuses, or what is not known
+	Settle   string // where that is not known: what would settle it; "" nothing that postern knows
 	Evidence []Evidence
 
 	// What is behind Password and Empty where they are no yes, whatever else is
@@ -116,10 +136,18 @@ func or(a, b Verdict) Verdict {
 
 // term is a verdict with what makes it so.
 type term struct {
-	v   Verdict
-	why string
-	ev  []Evidence
+	v      Verdict
+	why    string
+	ev     []Evidence
+	settle string // what would settle an Unsure
 }
+
+// What settles the usual doubts.
+const (
+	readFiles  = "look again with the rights to read it (root, or sudo)"
+	readShadow = "look again with root's rights: the states of passwords are in /etc/shadow"
+	tryPAM     = "log in as that account, or read what the module does"
+)
 
 // all joins terms that must hold together: the first no decides, else the first
 // that is not known, else all evidence stands.
@@ -130,7 +158,7 @@ func all(ts ...term) term {
 		case t.v == No:
 			return t
 		case t.v == Unsure && out.v == Yes:
-			out = term{v: Unsure, why: t.why, ev: with(out.ev, t.ev)}
+			out = term{v: Unsure, why: t.why, ev: with(out.ev, t.ev), settle: t.settle}
 		case out.v == Yes:
 			out.ev = with(out.ev, t.ev)
 		}
@@ -169,56 +197,77 @@ func some(ts ...term) term {
 // judge carries what is worked out once.
 type judge struct {
 	Input
-	places   []sshd.Context
+	base     *placeSet
+	sets     map[string]*placeSet // by the from= lists that tell them apart
 	policies map[*sshd.Settings]*policy
 	alike    map[string]*policy // by fingerprint
 	stacks   map[string]*account.Stack
 	files    map[string]*keyFile
 	stats    map[string]Stat
-	nologin  Verdict
+	nologin  Verdict            // /etc/nologin, which sshd asks
+	pamNo    Verdict            // that or /run/nologin, which pam_nologin asks
 	primary  map[int64][]string // names of accounts by primary group
 	names    map[int64]string   // names by uid
-	lists    map[string][]bool  // by host part of a user pattern: which places fit
+
+	sessions    map[string]*Session
+	revocations map[string]*revokedFile
+	bugs        map[string]Verdict
+	others      map[string][]string // by service: modules that are not evaluated
+	fromTotal   int
 }
 
 // Judge answers for every account, at every group of places that are alike for
 // it. The order is that of the accounts, then of the places, the unnamed first.
-// capped says that the configuration tells more places apart than were judged;
-// every account then has a last answer for these, in which nothing is known.
+// capped says that more places are told apart than were judged; the accounts
+// that this is about then have a last answer for these, in which nothing is known.
 func Judge(in Input) (answers []Answer, capped bool) {
 	j := &judge{Input: in, policies: map[*sshd.Settings]*policy{}, alike: map[string]*policy{}, stacks: map[string]*account.Stack{},
-		files: map[string]*keyFile{}, stats: map[string]Stat{}, lists: map[string][]bool{},
+		files: map[string]*keyFile{}, stats: map[string]Stat{}, sets: map[string]*placeSet{}, sessions: map[string]*Session{},
 		primary: map[int64][]string{}, names: map[int64]string{}}
-	j.places, capped = in.Config.Places()
-	switch st := j.stat("/etc/nologin"); {
-	case !st.Known:
-		j.nologin = Unsure
-	case st.Exists:
-		j.nologin = Yes
-	default:
-		j.nologin = No
-	}
+	j.base = j.placesFor(nil)
+	j.nologin = j.there("/etc/nologin")
+	// /var/run is /run; a host with both as folders of their own has no systemd.
+	j.pamNo = or(j.nologin, or(j.there("/run/nologin"), j.there("/var/run/nologin")))
 	users := make([]sshd.User, len(in.Accounts))
 	for i := range in.Accounts {
 		a := &in.Accounts[i]
-		users[i] = sshd.User{Name: a.Name, Groups: a.Groups}
-		if users[i].Groups == nil {
-			users[i].Groups = []string{} // it exists, though in no group of a name
-		}
+		users[i] = matchUser(a)
 		j.primary[a.GID] = append(j.primary[a.GID], a.Name)
 		if _, have := j.names[a.UID]; !have {
 			j.names[a.UID] = a.Name
 		}
 	}
-	m := in.Config.Matrix(users, j.places)
+	m := in.Config.Matrix(users, j.base.places)
 	answers = make([]Answer, 0, 2*len(in.Accounts))
 	for i := range in.Accounts {
-		answers = j.account(answers, &in.Accounts[i], m, i)
-		if capped {
+		var more bool
+		if answers, more = j.account(answers, &in.Accounts[i], m, i); more {
+			capped = true
 			answers = append(answers, elsewhere(&in.Accounts[i]))
 		}
 	}
 	return answers, capped
+}
+
+// matchUser is an account as Match sees it. It exists, though perhaps in no
+// group of a name.
+func matchUser(a *account.Account) sshd.User {
+	u := sshd.User{Name: a.Name, Groups: a.Groups}
+	if u.Groups == nil {
+		u.Groups = []string{}
+	}
+	return u
+}
+
+// there reports whether a path exists.
+func (j *judge) there(path string) Verdict {
+	switch st := j.stat(path); {
+	case !st.Known:
+		return Unsure
+	case st.Exists:
+		return Yes
+	}
+	return No
 }
 
 // elsewhere is the answer for the places that were not looked at. Without it a
@@ -230,33 +279,51 @@ func elsewhere(a *account.Account) Answer {
 
 // group is the places at which one account meets the same settings and lists.
 type group struct {
-	policy *policy
-	gate   gate
-	places []int
+	policy  *policy
+	gate    gate
+	from    string // which from= lists of its keys fit
+	session *Session
+	places  []int
 }
 
-// account appends the answers for one account.
-func (j *judge) account(out []Answer, a *account.Account, m *sshd.Matrix, user int) []Answer {
+// account appends the answers for one account. more says that not all places
+// were looked at.
+func (j *judge) account(out []Answer, a *account.Account, m *sshd.Matrix, user int) (answers []Answer, more bool) {
+	w := &who{judge: j, Account: a, keys: map[string]*doors{}, set: j.base}
+	var policies []*policy
+	for p := range w.set.places {
+		if pol := j.policy(m.Settings(user, p)); !slices.Contains(policies, pol) {
+			policies = append(policies, pol)
+		}
+	}
+	if w.lists, more = w.fromLists(policies); len(w.lists) > 0 {
+		w.set = j.placesFor(w.lists)
+		m, user = j.Config.Matrix([]sshd.User{matchUser(a)}, w.set.places), 0
+	}
+	more = more || w.set.capped
 	var groups []group
-	w := &who{judge: j, Account: a, keys: map[string]term{}}
 next:
-	for p := range j.places {
+	for p := range w.set.places {
 		pol := j.policy(m.Settings(user, p))
-		g := pol.gate(w, p)
+		g := group{policy: pol, gate: pol.gate(w, p), from: w.fromMask(p)}
+		if j.Detail {
+			g.session = w.session(pol)
+		}
 		for i := range groups {
-			if groups[i].policy == pol && groups[i].gate == g {
-				groups[i].places = append(groups[i].places, p)
+			if x := &groups[i]; x.policy == g.policy && x.gate == g.gate && x.from == g.from && x.session == g.session {
+				x.places = append(x.places, p)
 				continue next
 			}
 		}
-		groups = append(groups, group{pol, g, []int{p}})
+		g.places = []int{p}
+		groups = append(groups, g)
 	}
 	first := len(out)
 	for i := range groups {
 		ans := w.answer(&groups[i])
 		ans.Places = make([]*sshd.Context, len(groups[i].places))
 		for k, p := range groups[i].places {
-			ans.Places[k] = &j.places[p]
+			ans.Places[k] = &w.set.places[p]
 		}
 		// Places with the same answer for the same reason are one.
 		merged := false
@@ -270,17 +337,27 @@ next:
 		}
 	}
 	for k := first; k < len(out); k++ {
-		w.label(&out[k], len(j.places))
+		w.label(&out[k], len(w.set.places))
 	}
-	return out
+	return out, more
 }
 
 func alike(a, b *Answer) bool {
 	if a.Password != b.Password || a.PublicKey != b.PublicKey || a.Empty != b.Empty || a.Other != b.Other ||
-		a.Mixed != b.Mixed || a.Chain != b.Chain || a.Why != b.Why {
+		a.Mixed != b.Mixed || a.Chain != b.Chain || a.Why != b.Why || a.Session != b.Session {
 		return false
 	}
-	return slices.Equal(a.Evidence, b.Evidence) && a.PasswordWhy.equal(b.PasswordWhy) && a.EmptyWhy.equal(b.EmptyWhy)
+	if a.Offer != b.Offer && (a.Offer == nil || b.Offer == nil || a.Offer.Doubt != b.Offer.Doubt || !slices.Equal(a.Offer.Methods, b.Offer.Methods)) {
+		return false
+	}
+	return slices.Equal(a.Evidence, b.Evidence) && a.PasswordWhy.equal(b.PasswordWhy) && a.EmptyWhy.equal(b.EmptyWhy) &&
+		sameWays(a.Ways, b.Ways) && sameKeys(a.Keys, b.Keys)
+}
+
+func sameKeys(a, b []Key) bool {
+	return slices.EqualFunc(a, b, func(x, y Key) bool {
+		return x.Verdict == y.Verdict && x.Why == y.Why && x.Path == y.Path && x.Line == y.Line
+	})
 }
 
 func (r Reason) equal(s Reason) bool { return r.Why == s.Why && slices.Equal(r.Evidence, s.Evidence) }
@@ -295,12 +372,12 @@ func (w *who) label(a *Answer, total int) {
 		a.From = "anywhere else"
 	default:
 		labels := make([]string, 0, most)
-		for i := range a.Places {
+		all := outermost(a.Places)
+		for i, l := range all {
 			if i == most {
-				labels = append(labels, strconv.Itoa(len(a.Places)-most)+" more")
+				labels = append(labels, strconv.Itoa(len(all)-most)+" more")
 				break
 			}
-			l := a.Places[i].Label
 			if i > 0 {
 				l = strings.TrimPrefix(l, "from ")
 			}
@@ -309,19 +386,51 @@ func (w *who) label(a *Answer, total int) {
 		a.From = strings.Join(labels, " or ")
 	}
 	for i := range a.Evidence {
-		e := &a.Evidence[i]
-		if e.Witness == "" {
-			continue
-		}
-		where := a.From
-		switch where {
-		case "anywhere else":
-			where = "from " + a.Places[0].Addr + ", say,"
-		case "anywhere":
-			where = "from anywhere"
-		}
-		e.Witness = "user " + w.Name + " " + where + " " + e.Witness
+		w.witness(a, &a.Evidence[i])
 	}
+}
+
+// outermost are the labels of places without those of networks that lie inside
+// another one of them.
+func outermost(places []*sshd.Context) []string {
+	var out []string
+	nets := make([]netip.Prefix, len(places))
+	for i, p := range places {
+		if word, ok := strings.CutPrefix(p.Label, "from "); ok {
+			if nets[i], _ = netip.ParsePrefix(word); !nets[i].IsValid() {
+				if a, err := netip.ParseAddr(word); err == nil {
+					nets[i] = netip.PrefixFrom(a, a.BitLen())
+				}
+			}
+		}
+	}
+next:
+	for i, p := range places {
+		for k := range nets {
+			if n := nets[i]; k != i && n.IsValid() && nets[k].IsValid() && nets[k].Bits() < n.Bits() && nets[k].Contains(n.Addr()) {
+				continue next
+			}
+		}
+		if !slices.Contains(out, p.Label) {
+			out = append(out, p.Label)
+		}
+	}
+	return out
+}
+
+// witness completes the sentence of a piece of evidence by who and where.
+func (w *who) witness(a *Answer, e *Evidence) {
+	if e.Witness == "" {
+		return
+	}
+	where := a.From
+	switch where {
+	case "anywhere else":
+		where = "from " + a.Places[0].Addr + ", say,"
+	case "anywhere":
+		where = "from anywhere"
+	}
+	e.Witness = "user " + w.Name + " " + where + " " + e.Witness
 }
 
 // stat remembers what was asked.
@@ -358,4 +467,20 @@ func (j *judge) stack(service string) *account.Stack {
 	}
 	j.stacks[service] = s
 	return s
+}
+
+// unevaluated are the modules of a service's conversation that are not evaluated.
+func (j *judge) unevaluated(service string) []string {
+	if list, ok := j.others[service]; ok {
+		return list
+	}
+	var list []string
+	if s := j.stack(service); s != nil {
+		list = s.Unevaluated("auth")
+	}
+	if j.others == nil {
+		j.others = map[string][]string{}
+	}
+	j.others[service] = list
+	return list
 }

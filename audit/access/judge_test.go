@@ -246,7 +246,7 @@ func TestJudge(t *testing.T) {
 		{"DenyGroups", host{conf: "DenyGroups ops\n"}, []string{"root anywhere: (PermitRootLogin prohibit-password; no key is there)", "bob anywhere: (DenyGroups ops)"}},
 		{"nologin shell still authenticates", host{passwd: "bob:x:1000:1000::/home/bob:/usr/sbin/nologin\n"}, []string{"bob anywhere: password=yes"}},
 		{"shell is not there", host{passwd: "bob:x:1000:1000::/home/bob:/bin/zsh\n"}, []string{"bob anywhere: (shell /bin/zsh is not there)"}},
-		{"shell is not there, chroot", host{conf: "ChrootDirectory /srv\n", passwd: "bob:x:1000:1000::/home/bob:/bin/zsh\n"}, []string{"bob anywhere: password=yes"}},
+		{"shell is not there, chroot", host{conf: "ChrootDirectory /srv\n", passwd: "bob:x:1000:1000::/home/bob:/bin/zsh\n", files: map[string]file{"/srv": {dir: true}}}, []string{"bob anywhere: password=yes"}},
 		{"two factors", host{conf: "UsePAM yes\nAuthenticationMethods publickey,password\n", files: with(key, rootKey)}, []string{
 			"root anywhere: (AuthenticationMethods asks for more)", "bob anywhere: mixed=yes chain=publickey,password"}},
 		{"publickey or password", host{conf: "UsePAM yes\nAuthenticationMethods publickey password\n", files: key}, []string{
@@ -277,7 +277,7 @@ func TestJudge(t *testing.T) {
 			"root anywhere: (PermitRootLogin prohibit-password; no key is there)", "bob anywhere: (PasswordAuthentication no; keyboard-interactive never succeeds without PAM; /home/bob/.ssh/authorized_keys cannot be read by bob)"}},
 		{"RevokedKeys is not there", host{conf: "PasswordAuthentication no\nRevokedKeys /etc/ssh/gone\n", files: key}, []string{
 			"root anywhere: (PermitRootLogin prohibit-password; RevokedKeys /etc/ssh/gone is not there, so every key is refused)", "bob anywhere: (PasswordAuthentication no; keyboard-interactive never succeeds without PAM; RevokedKeys /etc/ssh/gone is not there, so every key is refused)"}},
-		{"AuthorizedKeysCommand", host{conf: "PasswordAuthentication no\nAuthorizedKeysCommand /bin/k\nAuthorizedKeysCommandUser nobody\nPermitRootLogin no\n"}, []string{
+		{"AuthorizedKeysCommand", host{conf: "PasswordAuthentication no\nAuthorizedKeysCommand /bin/k\nAuthorizedKeysCommandUser nobody\nPermitRootLogin no\n", files: map[string]file{"/bin": {dir: true}, "/bin/k": {mode: 0o755}}}, []string{
 			"root anywhere: (PermitRootLogin no)", "bob anywhere: key=unknown (what AuthorizedKeysCommand prints is not known)"}},
 		{"AuthorizedKeysFile elsewhere", host{conf: "PasswordAuthentication no\nPermitRootLogin no\nAuthorizedKeysFile /etc/ssh/keys/%u\n", files: map[string]file{"/etc/ssh/keys/bob": {text: edKey}, "/etc/ssh/keys": {dir: true}, "/etc": {dir: true}}}, []string{
 			"root anywhere: (PermitRootLogin no)", "bob anywhere: key=yes"}},
@@ -287,7 +287,7 @@ func TestJudge(t *testing.T) {
 			"root anywhere: (PermitRootLogin no)", "bob anywhere: key=yes"}},
 		{"certificates without a principals file", host{conf: "PasswordAuthentication no\nTrustedUserCAKeys /etc/ssh/ca\nAuthorizedPrincipalsFile /etc/ssh/p/%u\nPermitRootLogin no\n", files: map[string]file{"/etc/ssh/ca": {text: edKey}}}, []string{
 			"root anywhere: (PermitRootLogin no)", "bob anywhere: (PasswordAuthentication no; keyboard-interactive never succeeds without PAM; AuthorizedPrincipalsFile /etc/ssh/p/bob is not there for bob)"}},
-		{"hostbased", host{conf: "PasswordAuthentication no\nHostbasedAuthentication yes\nPermitRootLogin no\n"}, []string{
+		{"hostbased", host{conf: "PasswordAuthentication no\nHostbasedAuthentication yes\nPermitRootLogin no\n", files: map[string]file{"/etc/shosts.equiv": {}}}, []string{
 			"root anywhere: (PermitRootLogin no)", "bob anywhere: other=unknown (the hosts that HostbasedAuthentication trusts are not evaluated)"}},
 		{"gssapi without a keytab", host{conf: "PasswordAuthentication no\nGSSAPIAuthentication yes\nPermitRootLogin no\n"}, []string{
 			"root anywhere: (PermitRootLogin no)", "bob anywhere: (PasswordAuthentication no; keyboard-interactive never succeeds without PAM; no key is there)"}},

@@ -18,7 +18,14 @@ func (w *who) answer(g *group) Answer {
 		return a
 	}
 	// Whatever the method: allowed, and not turned away afterwards.
-	admitted := all(w.refusal(p), p.listTerm(g.gate), w.shell(p), w.state(p))
+	a.Offer = p.offer()
+	if w.Detail {
+		a.Session = g.session
+	}
+	admitted := all(w.refusal(p), p.listTerm(g.gate), w.shell(p), w.state(p), w.chroot(p))
+	if w.Detail {
+		a.Keys = w.doors(p, g.from).keys
+	}
 	if admitted.v == No {
 		a.Password, a.PublicKey, a.Empty, a.Other, a.Mixed = No, No, No, No, No
 		a.Why, a.Evidence = admitted.why, admitted.ev
@@ -29,8 +36,9 @@ func (w *who) answer(g *group) Answer {
 	if admitted.v == Yes {
 		admitted.ev = nil // what lets everybody through proves nothing
 	}
-	m := &methods{w: w, p: p, admitted: admitted}
+	m := &methods{w: w, p: p, admitted: admitted, from: g.from}
 	password, pubkey, empty, other, mixed, chain := m.combine()
+	a.Ways = m.ways
 	a.Password, a.PublicKey, a.Empty, a.Other, a.Mixed = password.v, pubkey.v, empty.v, other.v, mixed.v
 	if mixed.v != No {
 		a.Chain = chain
@@ -63,7 +71,7 @@ func (w *who) answer(g *group) Answer {
 	}
 	for _, t := range []term{password, pubkey, empty, other, mixed} {
 		if t.v == Unsure {
-			a.Why = join(a.Why, t.why)
+			a.Why, a.Settle = join(a.Why, t.why), join(a.Settle, t.settle)
 			for _, e := range t.ev {
 				a.addEvidence(e)
 			}
@@ -106,7 +114,13 @@ func join(a, b string) string {
 
 func (w *who) refusal(p *policy) term {
 	if p.refuse.v == Yes {
-		return term{No, "RefuseConnection yes", p.refuse.ev}
+		return term{v: No, why: "RefuseConnection yes", ev: p.refuse.ev}
+	}
+	if p.dropped() {
+		return term{v: No, why: "every list of AuthenticationMethods names a method that is switched off, so sshd hangs up", ev: []Evidence{p.chainsFrom}}
+	}
+	if v := p.set.Get("MaxAuthTries"); v.Unknown == "" && v.First() == "0" {
+		return term{v: No, why: "MaxAuthTries 0 leaves no try", ev: []Evidence{evidence(p.Config, "MaxAuthTries", v)}}
 	}
 	if p.refuse.v == Unsure {
 		return p.refuse
@@ -131,11 +145,11 @@ func (w *who) shell(p *policy) term {
 	case !st.Known:
 		// A shell that was not looked at is there on nearly every host, but
 		// nearly is not known.
-		return term{Unsure, "whether the shell " + shell + " is there is not known", ev}
+		return term{v: Unsure, why: "whether the shell " + shell + " is there is not known", ev: ev}
 	case !st.Exists || st.Type != 'f':
-		return term{No, "shell " + shell + " is not there", ev}
+		return term{v: No, why: "shell " + shell + " is not there", ev: ev}
 	case st.Mode&0o111 == 0:
-		return term{No, "shell " + shell + " is not executable", ev}
+		return term{v: No, why: "shell " + shell + " is not executable", ev: ev}
 	}
 	return term{v: Yes}
 }
@@ -161,12 +175,12 @@ func (w *who) plainState() term {
 	ev := []Evidence{{Path: "/etc/passwd", Line: w.Line, Text: "password state " + w.State.String()}}
 	switch w.State {
 	case account.Unknown:
-		return term{Unsure, "whether " + w.Name + " is locked or expired is not known (shadow could not be read)", ev}
+		return term{v: Unsure, why: "whether " + w.Name + " is locked or expired is not known (shadow could not be read)", ev: ev, settle: readShadow}
 	case account.Locked, account.LockedHash:
-		return term{No, "locked", ev}
+		return term{v: No, why: "locked", ev: ev}
 	}
 	if w.Expire != account.Never && w.Today > w.Expire {
-		return term{No, "expired", ev}
+		return term{v: No, why: "expired", ev: ev}
 	}
 	return w.noLogin()
 }
@@ -177,9 +191,9 @@ func (w *who) noLogin() term {
 	}
 	ev := []Evidence{{Path: "/etc/nologin", Text: "turns everyone away but root"}}
 	if w.nologin == Yes {
-		return term{No, "/etc/nologin is there", ev}
+		return term{v: No, why: "/etc/nologin is there", ev: ev}
 	}
-	return term{Unsure, "whether /etc/nologin is there is not known", nil}
+	return term{v: Unsure, why: "whether /etc/nologin is there is not known", ev: nil}
 }
 
 // pamState is the account lines of PAM.
@@ -210,9 +224,9 @@ type question struct {
 func (w *who) askStack(p *policy, what string, empty bool) term {
 	s := w.stack(p.service)
 	if s == nil {
-		return term{Unsure, "PAM's files for " + p.service + " could not be read", nil}
+		return term{v: Unsure, why: "PAM's files for " + p.service + " could not be read", ev: nil}
 	}
-	q := account.Question{Account: w.Account, Empty: empty, NoLogin: w.nologin, OpenAccess: w.OpenAccess, Today: w.Today}
+	q := account.Question{Account: w.Account, Empty: empty, NoLogin: w.pamNo, OpenAccess: w.OpenAccess, Today: w.Today}
 	var r account.Result
 	if what == "auth" {
 		r = s.Auth(q)
@@ -220,6 +234,12 @@ func (w *who) askStack(p *policy, what string, empty bool) term {
 		r = s.Allowed(q)
 	}
 	t := term{v: r.Verdict, why: r.Why}
+	if t.v == Unsure {
+		t.settle = tryPAM
+		if w.State == account.Unknown {
+			t.settle = readShadow
+		}
+	}
 	if r.Entry != nil {
 		t.ev = []Evidence{{Path: r.Entry.File, Line: r.Entry.Line, Text: entryText(r.Entry)}}
 	} else if s.File != "" {
@@ -233,8 +253,11 @@ func (w *who) askStack(p *policy, what string, empty bool) term {
 			t.why = "no password is set (" + w.State.String() + ")"
 		case what == "auth" && !empty && w.State == account.Empty:
 			t.why = "the password is empty"
-		case what == "account" && w.nologin == Yes && w.UID != 0:
+		case what == "account" && w.pamNo == Yes && w.UID != 0:
 			t.why = "/etc/nologin is there"
+			if w.nologin != Yes {
+				t.why = "/run/nologin is there"
+			}
 		}
 	}
 	return t
@@ -250,7 +273,9 @@ type methods struct {
 	w        *who
 	p        *policy
 	admitted term
+	from     string // which from= lists of its keys fit
 	memo     []named
+	ways     []Way
 }
 
 // named is a method that was worked out.
@@ -287,21 +312,18 @@ func (m *methods) find(name string) term {
 		}
 		return all(m.root("password"), p.kbd, pam, w.ask(p, "auth", false))
 	case "publickey":
-		return all(m.root("publickey"), p.pubkey, w.keyTerm(p, false))
+		return all(m.root("publickey"), p.pubkey, w.keyTerm(p, m.from, false))
 	case "hostbased":
-		t := all(m.root("other"), p.hostbased)
-		if t.v == Yes {
-			t = term{Unsure, "the hosts that HostbasedAuthentication trusts are not evaluated", t.ev}
-		}
-		return t
+		return all(m.root("other"), w.hostbased(p))
 	case "gssapi-with-mic", "gssapi-keyex":
 		t := all(m.root("other"), p.gssapi)
 		if t.v == Yes {
 			st := w.stat("/etc/krb5.keytab")
 			if st.Known && !st.Exists {
-				return term{No, "GSSAPIAuthentication is on, but there is no keytab", t.ev}
+				return term{v: No, why: "GSSAPIAuthentication is on, but there is no keytab", ev: t.ev}
 			}
-			t = term{Unsure, "which Kerberos principals GSSAPI maps to " + w.Name + " is not evaluated", t.ev}
+			t = term{v: Unsure, why: "which Kerberos principals GSSAPI maps to " + w.Name + " is not evaluated", ev: t.ev,
+				settle: "read ~/.k5login and auth_to_local of krb5.conf"}
 		}
 		return t
 	}
@@ -320,9 +342,12 @@ func (m *methods) secret(empty bool) term {
 	default:
 		t = all(p.pam, some(w.ask(p, "auth", empty), w.plainSecret(empty)))
 	}
-	// Kerberos is asked before either (auth-passwd.c).
-	if t.v == No && !empty && p.kerberos.v != No {
-		return term{Unsure, "KerberosAuthentication: whether a principal's password is accepted is not evaluated", p.kerberos.ev}
+	// Kerberos is asked before either, and alone where KerberosOrLocalPasswd is no
+	// (auth_password, auth_krb5_password). A build without it ignores both.
+	local := p.set.Get("KerberosOrLocalPasswd")
+	if !empty && p.kerberos.v != No && (t.v == No || local.First() == "no" || local.Unknown != "") {
+		return term{v: Unsure, why: "KerberosAuthentication: whether a principal's password is accepted is not evaluated", ev: p.kerberos.ev,
+			settle: "log in with a Kerberos password, or ask the KDC's administrator"}
 	}
 	return t
 }
@@ -332,11 +357,11 @@ func (w *who) plainSecret(empty bool) term {
 	ev := []Evidence{{Path: "/etc/passwd", Line: w.Line, Text: "password state " + w.State.String()}}
 	switch {
 	case w.State == account.Unknown:
-		return term{Unsure, "the password of " + w.Name + " is not known (shadow could not be read)", ev}
+		return term{v: Unsure, why: "the password of " + w.Name + " is not known (shadow could not be read)", ev: ev, settle: readShadow}
 	case w.State == account.Hash && !empty, w.State == account.Empty && empty:
 		return term{v: Yes, ev: ev}
 	}
-	return term{No, "no password is set (" + w.State.String() + ")", ev}
+	return term{v: No, why: "no password is set (" + w.State.String() + ")", ev: ev}
 }
 
 // root is PermitRootLogin's word for one kind of method; it binds every account
@@ -348,7 +373,7 @@ func (m *methods) root(kind string) term {
 	v := m.p.root
 	ev := []Evidence{evidence(m.w.Config, "PermitRootLogin", v)}
 	if v.Unknown != "" {
-		return term{Unsure, "PermitRootLogin may be set in what could not be read: " + v.Unknown, ev}
+		return term{v: Unsure, why: "PermitRootLogin may be set in what could not be read: " + v.Unknown, ev: ev, settle: readFiles}
 	}
 	ok := false
 	switch v.First() {
@@ -359,13 +384,13 @@ func (m *methods) root(kind string) term {
 	case "forced-commands-only":
 		ok = kind == "publickey" // only keys with command=; see keyTerm
 		if kind == "other" {
-			return term{Unsure, "whether a forced command comes with hostbased or GSSAPI is not evaluated", ev}
+			return term{v: Unsure, why: "whether a forced command comes with hostbased or GSSAPI is not evaluated", ev: ev}
 		}
 	}
 	if ok {
 		return term{v: Yes, ev: ev}
 	}
-	return term{No, "PermitRootLogin " + v.First(), ev}
+	return term{v: No, why: "PermitRootLogin " + v.First(), ev: ev}
 }
 
 // combine joins the methods by AuthenticationMethods.
@@ -373,16 +398,21 @@ func (m *methods) combine() (password, pubkey, empty, other, mixed term, chain s
 	none := term{v: No}
 	mixed = none
 	if m.p.chains == nil {
-		password = all(some(m.method("password"), m.method("keyboard-interactive")), m.admitted)
-		pubkey = all(m.method("publickey"), m.admitted)
-		empty = all(m.emptyPassword(true, true), m.admitted)
-		other = all(some(m.method("hostbased"), m.method("gssapi-with-mic")), m.admitted)
+		byKey := m.open("publickey", m.method("publickey"))
+		byPassword, byKbd := m.open("password", m.method("password")), m.open("keyboard-interactive", m.method("keyboard-interactive"))
+		password = some(byPassword, byKbd)
+		pubkey = byKey
+		empty = m.open("none", m.emptyPassword(true, true))
+		other = some(m.open("hostbased", m.method("hostbased")), m.open("gssapi-with-mic", m.method("gssapi-with-mic")))
 	} else {
 		password, pubkey, empty, other = none, none, none, none
 		why := []Evidence{m.p.chainsFrom}
 		for _, c := range m.p.chains {
 			t, kinds, tries := m.chain(c)
 			t.ev = append(why[:1:1], t.ev...)
+			if t.v != No {
+				m.ways = append(m.ways, m.way(c, t))
+			}
 			switch kinds {
 			case "password":
 				password = some(t, password)
@@ -391,6 +421,9 @@ func (m *methods) combine() (password, pubkey, empty, other, mixed term, chain s
 					e = all(m.emptyPassword(true, false), m.emptyPassword(false, true), m.admitted)
 				}
 				e.ev = append(why[:1:1], e.ev...)
+				if e.v != No {
+					m.ways = append(m.ways, m.way(single["none"], e))
+				}
 				empty = some(e, empty)
 			case "publickey":
 				pubkey = some(t, pubkey)
@@ -403,20 +436,38 @@ func (m *methods) combine() (password, pubkey, empty, other, mixed term, chain s
 			}
 		}
 		if password.why == "" && password.v == No {
-			password = term{No, "AuthenticationMethods asks for more", why}
+			password = term{v: No, why: "AuthenticationMethods asks for more", ev: why}
 		}
 		if pubkey.why == "" && pubkey.v == No {
-			pubkey = term{No, "AuthenticationMethods asks for more", why}
+			pubkey = term{v: No, why: "AuthenticationMethods asks for more", ev: why}
 		}
 	}
 	if m.p.chainsUnknown != "" {
 		for _, t := range []*term{&password, &pubkey, &empty, &other} {
 			if t.v == Yes {
-				*t = term{Unsure, "AuthenticationMethods may be set in what could not be read: " + m.p.chainsUnknown, t.ev}
+				*t = term{v: Unsure, why: "AuthenticationMethods may be set in what could not be read: " + m.p.chainsUnknown, ev: t.ev, settle: readFiles}
+			}
+		}
+		for i := range m.ways {
+			if w := &m.ways[i]; w.Verdict == Yes {
+				w.Verdict, w.Why, w.Settle = Unsure, "AuthenticationMethods may be set in what could not be read: "+m.p.chainsUnknown, readFiles
 			}
 		}
 	}
 	return password, pubkey, empty, other, mixed, chain
+}
+
+// open joins a method that is enough with what lets the account in at all, and
+// notes the way in.
+func (m *methods) open(name string, t term) term {
+	if t.v == No {
+		return t // why is worth more than why the account is in doubt
+	}
+	t = all(t, m.admitted)
+	if t.v != No {
+		m.ways = append(m.ways, m.way(single[name], t))
+	}
+	return t
 }
 
 // chain judges one list. kinds is what its steps have in common: password,
@@ -445,7 +496,7 @@ func (m *methods) chain(steps []string) (t term, kinds string, tries int) {
 		ts = append(ts, m.method(s))
 	}
 	if keys > 1 {
-		ts = append(ts, m.w.keyTerm(m.p, true)) // each step needs another key
+		ts = append(ts, m.w.keyTerm(m.p, m.from, true)) // each step needs another key
 	}
 	return all(append(ts, m.admitted)...), kinds, tries
 }

@@ -23,6 +23,9 @@ type policy struct {
 	chainsFrom                                                Evidence
 	service                                                   string // of PAM
 	algs                                                      map[string]bool
+	offered                                                   *Offer
+	sessionKey                                                string // fingerprint of what decides about sessions
+	plainSession                                              bool   // which is the same for every account of one shell
 	allowUsers, denyUsers, allowGroups, denyGroups            sshd.Value
 }
 
@@ -30,33 +33,49 @@ type policy struct {
 var deciding = []string{
 	"AuthorizedKeysFile", "AuthorizedKeysCommand", "TrustedUserCAKeys", "AuthorizedPrincipalsFile", "AuthorizedPrincipalsCommand",
 	"RevokedKeys", "PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "RequiredRSASize", "PermitRootLogin", "StrictModes",
+	"PubkeyAuthOptions", "CASignatureAlgorithms",
 	"PasswordAuthentication", "KbdInteractiveAuthentication", "ChallengeResponseAuthentication", "PubkeyAuthentication",
 	"PermitEmptyPasswords", "HostbasedAuthentication", "GSSAPIAuthentication", "KerberosAuthentication", "UsePAM", "RefuseConnection",
 	"AllowUsers", "DenyUsers", "AllowGroups", "DenyGroups", "AuthenticationMethods", "PAMServiceName", "ChrootDirectory",
+	"IgnoreRhosts", "KerberosOrLocalPasswd",
 }
 
 // aboutKeys is how many of them decide about keys.
-const aboutKeys = 11
+const aboutKeys = 13
 
 // fingerprint is what the deciding keywords say, and from where: settings with
-// one fingerprint get one answer. keys is the part about keys.
-func fingerprint(set *sshd.Settings) (whole, keys string) {
+// one fingerprint get one answer. keys and session are the parts about these.
+func fingerprint(set *sshd.Settings, detail bool) (whole, keys, session string) {
 	b := make([]byte, 0, 1024)
 	cut := 0
 	for i, k := range deciding {
 		if i == aboutKeys {
 			cut = len(b)
 		}
-		v := set.Get(k)
-		for _, a := range v.Args {
-			b = append(append(b, a...), 0)
-		}
-		b = append(append(b, v.Unknown...), 1, byte(v.Origin.Kind))
-		b = append(append(b, v.Origin.File...), 1)
-		b = strconv.AppendInt(b, int64(v.Origin.Pos.Line), 10)
-		b = append(b, 2)
+		b = appendValue(b, set.Get(k))
 	}
-	return string(b), string(b[:cut])
+	// MaxAuthTries decides only where it leaves no try at all.
+	if v := set.Get("MaxAuthTries"); v.First() == "0" || v.Unknown != "" {
+		b = appendValue(b, v)
+	}
+	end := len(b)
+	if detail {
+		for _, k := range aboutSessions {
+			b = appendValue(b, set.Get(k))
+		}
+	}
+	return string(b), string(b[:cut]), string(b[end:])
+}
+
+// appendValue writes what a keyword says, and from where.
+func appendValue(b []byte, v sshd.Value) []byte {
+	for _, a := range v.Args {
+		b = append(append(b, a...), 0)
+	}
+	b = append(append(b, v.Unknown...), 1, byte(v.Origin.Kind))
+	b = append(append(b, v.Origin.File...), 1)
+	b = strconv.AppendInt(b, int64(v.Origin.Pos.Line), 10)
+	return append(b, 2)
 }
 
 // policy works out the settings once.
@@ -64,12 +83,13 @@ func (j *judge) policy(set *sshd.Settings) *policy {
 	if p := j.policies[set]; p != nil {
 		return p
 	}
-	whole, keys := fingerprint(set)
+	whole, keys, session := fingerprint(set, j.Detail)
 	if p := j.alike[whole]; p != nil {
 		j.policies[set] = p
 		return p
 	}
-	p := &policy{judge: j, set: set, keys: keys}
+	p := &policy{judge: j, set: set, keys: keys, sessionKey: session}
+	p.plainSession = !strings.Contains(set.Get("ChrootDirectory").First(), "%")
 	j.alike[whole] = p
 	p.password = p.flag("PasswordAuthentication")
 	p.kbd = p.kbdInteractive()
@@ -105,13 +125,13 @@ func (p *policy) flag(keyword string) term {
 	ev := []Evidence{evidence(p.Config, keyword, v)}
 	switch {
 	case v.Unknown != "":
-		return term{Unsure, keyword + " may be set in what could not be read: " + v.Unknown, ev}
+		return term{v: Unsure, why: keyword + " may be set in what could not be read: " + v.Unknown, ev: ev, settle: readFiles}
 	case v.First() == "yes":
 		return term{v: Yes, ev: ev}
 	case v.Args == nil:
 		return term{v: No, why: keyword + " is not known to this release"}
 	}
-	return term{No, keyword + " " + v.First(), ev}
+	return term{v: No, why: keyword + " " + v.First(), ev: ev}
 }
 
 // kbdInteractive is the switch of keyboard-interactive. Up to 8.6 a second
@@ -157,7 +177,7 @@ func (p *policy) gate(w *who, place int) gate {
 		}
 	}
 	for _, pat := range p.denyUsers.Args {
-		if p.fits(pat, w.Name, place) {
+		if w.fits(pat, place) {
 			return gate{No, "DenyUsers " + pat, "DenyUsers", pat}
 		}
 	}
@@ -165,7 +185,7 @@ func (p *policy) gate(w *who, place int) gate {
 	if len(p.allowUsers.Args) > 0 {
 		hit := false
 		for _, pat := range p.allowUsers.Args {
-			if hit = p.fits(pat, w.Name, place); hit {
+			if hit = w.fits(pat, place); hit {
 				break
 			}
 		}
@@ -198,25 +218,10 @@ func (p *policy) gate(w *who, place int) gate {
 	return unsure
 }
 
-// fits matches one word of AllowUsers or DenyUsers; what it says about places is
-// worked out once for all accounts.
-func (p *policy) fits(pattern, name string, place int) bool {
+// fits matches one word of AllowUsers or DenyUsers.
+func (w *who) fits(pattern string, place int) bool {
 	user, hosts, has := sshd.SplitUser(pattern)
-	if !sshd.MatchName(user, name) {
-		return false
-	}
-	if !has {
-		return true
-	}
-	fit := p.lists[hosts]
-	if fit == nil {
-		fit = make([]bool, len(p.places))
-		for i := range p.places {
-			fit[i] = sshd.MatchPlace(hosts, &p.places[i])
-		}
-		p.lists[hosts] = fit
-	}
-	return fit[place]
+	return sshd.MatchName(user, w.Name) && (!has || w.set.in(hosts, place))
 }
 
 // listTerm is a gate with the lines behind it.
@@ -244,6 +249,8 @@ func (p *policy) listTerm(g gate) term {
 type who struct {
 	*judge
 	*account.Account
-	keys map[string]term   // by the settings that decide about keys
-	auth map[question]term // of PAM
+	keys  map[string]*doors // by the settings that decide about keys, and the from= mask
+	auth  map[question]term // of PAM
+	set   *placeSet
+	lists []string // from= of its keys, sorted
 }

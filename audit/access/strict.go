@@ -33,20 +33,20 @@ func (w *who) trusted(p *policy, name string) term {
 	strict := p.flag("StrictModes")
 	st := w.stat(name)
 	if !st.Known {
-		return term{Unsure, "owner and mode of " + name + " are not known", []Evidence{{Path: name, Text: "not looked at"}}}
+		return term{v: Unsure, why: "owner and mode of " + name + " are not known", ev: []Evidence{{Path: name, Text: "not looked at"}}}
 	}
 	if st.Type != 'f' {
-		return term{No, name + " is not a file", []Evidence{{Path: name}}}
+		return term{v: No, why: name + " is not a file", ev: []Evidence{{Path: name}}}
 	}
 	if !w.mayRead(st, 4) {
-		return term{No, name + " cannot be read by " + w.Name, []Evidence{{Path: name, Text: ownerMode(st)}}}
+		return term{v: No, why: name + " cannot be read by " + w.Name, ev: []Evidence{{Path: name, Text: ownerMode(st)}}}
 	}
 	if strict.v == No {
 		return term{v: Yes}
 	}
 	t := w.safePath(name, st)
 	if t.v == No && strict.v == Unsure {
-		return term{Unsure, strict.why, strict.ev}
+		return term{v: Unsure, why: strict.why, ev: strict.ev, settle: strict.settle}
 	}
 	return t
 }
@@ -61,7 +61,7 @@ func (w *who) safePath(name string, st Stat) term {
 	for dir := path.Dir(st.Real); ; dir = path.Dir(dir) {
 		d := w.stat(dir)
 		if !d.Known || !d.Exists {
-			return term{Unsure, "owner and mode of " + dir + " are not known", []Evidence{{Path: dir, Text: "not looked at"}}}
+			return term{v: Unsure, why: "owner and mode of " + dir + " are not known", ev: []Evidence{{Path: dir, Text: "not looked at"}}}
 		}
 		if t := w.secure(dir, d); t.v != Yes {
 			return t
@@ -77,7 +77,7 @@ func (w *who) safePath(name string, st Stat) term {
 // nobody else is in the group (user-group-modes.patch).
 func (w *who) secure(name string, st Stat) term {
 	refuse := func(why string) term {
-		return term{No, "StrictModes: " + name + " " + why + ", so its keys do not count", []Evidence{{Path: name, Text: ownerMode(st)}}}
+		return term{v: No, why: "StrictModes: " + name + " " + why + ", so its keys do not count", ev: []Evidence{{Path: name, Text: ownerMode(st)}}}
 	}
 	switch {
 	case st.UID < 0:

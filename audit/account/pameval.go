@@ -1,6 +1,7 @@
 package account
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -243,6 +244,14 @@ func (e *Entry) outcome(q Question) (out outcome, why string) {
 		return ignore, ""
 	case "pam_cap":
 		return success | ignore, ""
+	case "pam_faillock", "pam_tally2":
+		// A count of wrong passwords shuts an account for a while; whoever knows
+		// the right one gets in before and after. With authfail it only counts
+		// (pam_faillock.c, pam_sm_authenticate).
+		if e.has("authfail") {
+			return ignore, ""
+		}
+		return success, ""
 	case "pam_nologin":
 		switch {
 		case q.NoLogin == No || a.UID == 0:
@@ -279,6 +288,34 @@ func (e *Entry) outcome(q Question) (out outcome, why string) {
 		return a.unixAuth(q.Empty, e.has("nullok") || e.has("nullok_secure"))
 	}
 	return anything, "PAM: " + e.Module + " is not evaluated"
+}
+
+// evaluated are the modules that outcome knows in every form, beside those that it
+// knows by their arguments.
+var evaluated = map[string]bool{
+	"pam_permit": true, "pam_rootok": true, "pam_deny": true, "pam_env": true, "pam_faildelay": true, "pam_group": true,
+	"pam_keyinit": true, "pam_limits": true, "pam_loginuid": true, "pam_mail": true, "pam_motd": true, "pam_umask": true,
+	"pam_echo": true, "pam_localuser": true, "pam_warn": true, "pam_cap": true, "pam_nologin": true, "pam_access": true,
+	"pam_usertype": true, "pam_succeed_if": true, "pam_unix": true, "pam_faillock": true, "pam_tally2": true,
+}
+
+// Unevaluated names the modules of a type whose part in a conversation this
+// package does not know, each once, in their order: one of them may ask for a
+// second factor, or let somebody in without any. What could not be read stands
+// with its reason.
+func (s *Stack) Unevaluated(typ string) []string {
+	var out []string
+	for i := range s.Entries {
+		e := &s.Entries[i]
+		name := e.Module
+		if e.unread != "" {
+			name = e.unread
+		}
+		if e.Type == typ && !evaluated[e.Module] && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return append(out, s.Missing...)
 }
 
 func when(ok bool) outcome {
