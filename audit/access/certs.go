@@ -41,7 +41,7 @@ func (w *who) authority(p *policy, k *account.Key) string {
 // certificates is the door of TrustedUserCAKeys. What is in a certificate is not
 // known to the host: whoever the authority gives one is meant.
 func (w *who) certificates(p *policy, d *doors) term {
-	v := p.set.Get("TrustedUserCAKeys")
+	v := p.cas
 	if v.Unknown != "" {
 		return term{v: Unsure, why: "TrustedUserCAKeys may be set in what could not be read: " + v.Unknown, settle: readFiles}
 	}

@@ -214,6 +214,11 @@ type judge struct {
 	bugs        map[string]Verdict
 	others      map[string][]string // by service: modules that are not evaluated
 	fromTotal   int
+
+	// Room that is used again for each answer and each account.
+	memo   []named
+	groups []group
+	open   []*policy
 }
 
 // Judge answers for every account, at every group of places that are alike for
@@ -290,7 +295,7 @@ type group struct {
 // were looked at.
 func (j *judge) account(out []Answer, a *account.Account, m *sshd.Matrix, user int) (answers []Answer, more bool) {
 	w := &who{judge: j, Account: a, keys: map[string]*doors{}, set: j.base}
-	var policies []*policy
+	policies := j.open[:0]
 	for p := range w.set.places {
 		if pol := j.policy(m.Settings(user, p)); !slices.Contains(policies, pol) {
 			policies = append(policies, pol)
@@ -301,7 +306,8 @@ func (j *judge) account(out []Answer, a *account.Account, m *sshd.Matrix, user i
 		m, user = j.Config.Matrix([]sshd.User{matchUser(a)}, w.set.places), 0
 	}
 	more = more || w.set.capped
-	var groups []group
+	j.open = policies
+	groups := j.groups[:0]
 next:
 	for p := range w.set.places {
 		pol := j.policy(m.Settings(user, p))
@@ -315,9 +321,14 @@ next:
 				continue next
 			}
 		}
-		g.places = []int{p}
+		if len(groups) < cap(groups) { // the room of a group of the account before
+			g.places = append(groups[:len(groups)+1][len(groups)].places[:0], p)
+		} else {
+			g.places = []int{p}
+		}
 		groups = append(groups, g)
 	}
+	j.groups = groups
 	first := len(out)
 	for i := range groups {
 		ans := w.answer(&groups[i])

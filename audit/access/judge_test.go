@@ -380,37 +380,3 @@ func TestWitness(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
-
-// 300 accounts, 20 Match blocks: the aim is 10 ms.
-func BenchmarkJudge(b *testing.B) {
-	for _, n := range []int{300, 600} {
-		b.Run(fmt.Sprintf("accounts=%d", n), func(b *testing.B) {
-			var passwd, shadow, group, conf strings.Builder
-			for i := range n {
-				fmt.Fprintf(&passwd, "user%d:x:%d:%d::/home/user%d:/bin/bash\n", i, 1000+i, 1000+i, i)
-				fmt.Fprintf(&shadow, "user%d:hash:yescrypt:20000:0:99999:7::\n", i)
-				fmt.Fprintf(&group, "user%d:x:%d:\n", i, 1000+i)
-			}
-			conf.WriteString("UsePAM yes\nPasswordAuthentication no\nAllowUsers user*@10.0.0.0/8 user1* user2*@192.0.2.0/24\n")
-			for i := range 20 {
-				switch i % 4 {
-				case 0:
-					fmt.Fprintf(&conf, "Match User user%d,user%d\nPasswordAuthentication yes\n", i, i+100)
-				case 1:
-					fmt.Fprintf(&conf, "Match Address 10.%d.0.0/16\nKbdInteractiveAuthentication no\n", i)
-				case 2:
-					fmt.Fprintf(&conf, "Match Group user%d Address 172.16.%d.0/24\nMaxAuthTries 3\n", i, i)
-				case 3:
-					fmt.Fprintf(&conf, "Match User user%d*\nAuthenticationMethods publickey,password\n", i)
-				}
-			}
-			in := host{conf: conf.String(), passwd: passwd.String(), shadow: shadow.String(), group: group.String()}.input()
-			b.ReportAllocs()
-			for b.Loop() {
-				if a, _ := Judge(in); len(a) < n {
-					b.Fatal(len(a))
-				}
-			}
-		})
-	}
-}

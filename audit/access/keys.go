@@ -105,7 +105,7 @@ func (w *who) verified(p *policy, from string) Verdict { return w.doors(p, from)
 func (w *who) findKeys(p *policy, from string, d *doors) {
 	revoked := w.revoked(p)
 	var ts []term
-	files := p.set.Get("AuthorizedKeysFile")
+	files := p.keyFiles
 	if files.Unknown != "" {
 		ts = append(ts, term{v: Unsure, why: "AuthorizedKeysFile may be set in what could not be read: " + files.Unknown, settle: readFiles})
 	}
@@ -162,8 +162,11 @@ func (w *who) findKeys(p *policy, from string, d *doors) {
 
 // keyFiles are the files that AuthorizedKeysFile names for the account.
 func (w *who) keyFiles(p *policy) []string {
-	var out []string
-	for i, f := range p.set.Get("AuthorizedKeysFile").Args {
+	if out, ok := w.named[p.keys]; ok {
+		return out
+	}
+	out := make([]string, 0, min(len(p.keyFiles.Args), maxKeyFiles))
+	for i, f := range p.keyFiles.Args {
 		if i == maxKeyFiles {
 			break
 		}
@@ -179,6 +182,10 @@ func (w *who) keyFiles(p *policy) []string {
 		}
 		out = append(out, path.Clean(name))
 	}
+	if w.named == nil {
+		w.named = map[string][]string{}
+	}
+	w.named[p.keys] = out
 	return out
 }
 
@@ -455,7 +462,7 @@ func expiry(s string) (time.Time, bool) {
 // keysCommand is the door of AuthorizedKeysCommand. What it prints is not known,
 // but sshd does not run what is not root's alone (misc.c, subprocess).
 func (w *who) keysCommand(p *policy) term {
-	v := p.set.Get("AuthorizedKeysCommand")
+	v := p.keysFrom
 	if v.Unknown == "" && (v.First() == "" || v.First() == "none") {
 		return term{v: No}
 	}
@@ -497,7 +504,7 @@ func (w *who) command(keyword string, v sshd.Value, ev []Evidence) term {
 // revoked is RevokedKeys as a whole: a file that is not there, or that sshd
 // cannot read, refuses every key (auth_key_is_revoked).
 func (w *who) revoked(p *policy) term {
-	v := p.set.Get("RevokedKeys")
+	v := p.revokedKeys
 	if v.Unknown != "" {
 		return term{v: Unsure, why: "RevokedKeys may be set in what could not be read: " + v.Unknown, settle: readFiles}
 	}
@@ -549,7 +556,7 @@ func (j *judge) revokedFile(name string) *revokedFile {
 
 // notRevoked turns the verdict on a key into a no where RevokedKeys names it.
 func (w *who) notRevoked(p *policy, k *account.Key, v Verdict, why string) (Verdict, string) {
-	for _, f := range p.set.Get("RevokedKeys").Args {
+	for _, f := range p.revokedKeys.Args {
 		if f == "none" || f == "" {
 			continue
 		}

@@ -22,7 +22,10 @@ func (w *who) answer(g *group) Answer {
 	if w.Detail {
 		a.Session = g.session
 	}
-	admitted := all(w.refusal(p), p.listTerm(g.gate), w.shell(p), w.state(p), w.chroot(p))
+	admitted := all(w.refusal(p), p.listTerm(g.gate))
+	if admitted.v != No {
+		admitted = all(admitted, w.shell(p), w.state(p), w.chroot(p))
+	}
 	if w.Detail {
 		a.Keys = w.doors(p, g.from).keys
 	}
@@ -36,9 +39,9 @@ func (w *who) answer(g *group) Answer {
 	if admitted.v == Yes {
 		admitted.ev = nil // what lets everybody through proves nothing
 	}
-	m := &methods{w: w, p: p, admitted: admitted, from: g.from}
+	m := &methods{w: w, p: p, admitted: admitted, from: g.from, memo: w.memo[:0]}
 	password, pubkey, empty, other, mixed, chain := m.combine()
-	a.Ways = m.ways
+	a.Ways, w.memo = m.ways, m.memo
 	a.Password, a.PublicKey, a.Empty, a.Other, a.Mixed = password.v, pubkey.v, empty.v, other.v, mixed.v
 	if mixed.v != No {
 		a.Chain = chain
@@ -119,8 +122,8 @@ func (w *who) refusal(p *policy) term {
 	if p.dropped() {
 		return term{v: No, why: "every list of AuthenticationMethods names a method that is switched off, so sshd hangs up", ev: []Evidence{p.chainsFrom}}
 	}
-	if v := p.set.Get("MaxAuthTries"); v.Unknown == "" && v.First() == "0" {
-		return term{v: No, why: "MaxAuthTries 0 leaves no try", ev: []Evidence{evidence(p.Config, "MaxAuthTries", v)}}
+	if p.noTry != nil {
+		return term{v: No, why: "MaxAuthTries 0 leaves no try", ev: p.noTry}
 	}
 	if p.refuse.v == Unsure {
 		return p.refuse
@@ -131,10 +134,17 @@ func (w *who) refusal(p *policy) term {
 // shell must be there and executable, unless the login is chrooted (auth.c,
 // allowed_user).
 func (w *who) shell(p *policy) term {
-	chroot := p.set.Get("ChrootDirectory")
+	chroot := &p.chrootDir
 	if chroot.Unknown == "" && chroot.First() != "none" && chroot.First() != "" {
 		return term{v: Yes}
 	}
+	if w.shells.v == Unsure && w.shells.why == "" {
+		w.shells = w.findShell()
+	}
+	return w.shells
+}
+
+func (w *who) findShell() term {
 	shell := w.Shell
 	if shell == "" {
 		shell = "/bin/sh"

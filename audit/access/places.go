@@ -59,7 +59,10 @@ func (s *placeSet) in(list string, place int) bool {
 // fromLists are the different from= lists of an account's keys under some
 // policies, sorted. more says that there are more than are looked at.
 func (w *who) fromLists(policies []*policy) (lists []string, more bool) {
-	for _, p := range policies {
+	for i, p := range policies {
+		if slices.ContainsFunc(policies[:i], func(q *policy) bool { return q.keys == p.keys }) {
+			continue
+		}
 		for _, name := range w.keyFiles(p) {
 			f := w.keyFile(name)
 			for _, l := range f.from {

@@ -24,6 +24,8 @@ type policy struct {
 	service                                                   string // of PAM
 	algs                                                      map[string]bool
 	offered                                                   *Offer
+	noTry                                                     []Evidence // the line that leaves no try at all
+	keyFiles, keysFrom, cas, revokedKeys, chrootDir           sshd.Value
 	sessionKey                                                string // fingerprint of what decides about sessions
 	plainSession                                              bool   // which is the same for every account of one shell
 	allowUsers, denyUsers, allowGroups, denyGroups            sshd.Value
@@ -89,7 +91,6 @@ func (j *judge) policy(set *sshd.Settings) *policy {
 		return p
 	}
 	p := &policy{judge: j, set: set, keys: keys, sessionKey: session}
-	p.plainSession = !strings.Contains(set.Get("ChrootDirectory").First(), "%")
 	j.alike[whole] = p
 	p.password = p.flag("PasswordAuthentication")
 	p.kbd = p.kbdInteractive()
@@ -101,6 +102,13 @@ func (j *judge) policy(set *sshd.Settings) *policy {
 	p.pam = p.flag("UsePAM")
 	p.refuse = p.flag("RefuseConnection")
 	p.root = set.Get("PermitRootLogin")
+	p.keyFiles, p.keysFrom = set.Get("AuthorizedKeysFile"), set.Get("AuthorizedKeysCommand")
+	p.cas, p.revokedKeys = set.Get("TrustedUserCAKeys"), set.Get("RevokedKeys")
+	p.chrootDir = set.Get("ChrootDirectory")
+	p.plainSession = !strings.Contains(p.chrootDir.First(), "%")
+	if v := set.Get("MaxAuthTries"); v.Unknown == "" && v.First() == "0" {
+		p.noTry = []Evidence{evidence(p.Config, "MaxAuthTries", v)}
+	}
 	p.allowUsers, p.denyUsers = set.Get("AllowUsers"), set.Get("DenyUsers")
 	p.allowGroups, p.denyGroups = set.Get("AllowGroups"), set.Get("DenyGroups")
 	p.service = "sshd"
@@ -253,4 +261,7 @@ type who struct {
 	auth  map[question]term // of PAM
 	set   *placeSet
 	lists []string // from= of its keys, sorted
+
+	shells term                // of findShell, once asked
+	named  map[string][]string // of keyFiles, by the settings that decide about keys
 }

@@ -106,7 +106,7 @@ func (w *who) session(p *policy) *Session {
 // above it must be root's and writable by nobody else (safely_chroot, session.c).
 // One that was not looked at counts as usable: the login itself succeeds.
 func (w *who) chroot(p *policy) term {
-	v := p.set.Get("ChrootDirectory")
+	v := p.chrootDir
 	if v.Unknown != "" || v.First() == "" || v.First() == "none" {
 		return term{v: Yes}
 	}
