@@ -329,6 +329,8 @@ func newRelease(v Version, distro string) release {
 // families maps os-release's ID to the name that the vendor column uses.
 var families = map[string]string{
 	"centos": "rhel", "almalinux": "rhel", "rocky": "rhel", "ol": "rhel", "amzn": "rhel", "redhat": "rhel",
+	"suse": "suse", "sles": "suse", "sled": "suse", "opensuse-leap": "suse", "opensuse-tumbleweed": "suse", "opensuse": "suse",
+	"archarm": "arch", "manjaro": "arch", "postmarketos": "alpine",
 	"raspbian": "debian", "kali": "debian", "linuxmint": "ubuntu", "pop": "ubuntu",
 }
 
@@ -375,10 +377,8 @@ func (r *row) defaultArgs(rel release) []string {
 	if r.kind == kindAlgorithms {
 		return r.algs.defaults(rel)
 	}
-	// Debian and Ubuntu keep the old default of IPQoS
-	// (revert-ipqos-defaults.patch; seen in Debian 12's sshd -T).
-	if r.kind == kindQoS && (rel.family == "debian" || rel.family == "ubuntu") && rel.v.Before(10, 1) {
-		return r.def[0].args
+	if args := r.patchedDefault(rel); args != nil {
+		return args
 	}
 	var args []string
 	for _, d := range r.def {
