@@ -73,6 +73,7 @@ func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handl
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	setups := facts.NewSetups()
 	results := make(chan *Host)
 	todo := make(chan Target)
 	watch := newWatch(len(targets), opt.Progress)
@@ -81,7 +82,7 @@ func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handl
 		workers.Go(func() {
 			for t := range todo {
 				watch.begin(t.Host.Name)
-				r := one(ctx, t, opt)
+				r := one(ctx, t, opt, setups)
 				watch.end(t.Host.Name)
 				results <- r
 			}
@@ -117,7 +118,7 @@ func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handl
 
 // one audits one host. It never panics: a host whose bytes bring a parser down
 // is a result that says so, and the run goes on.
-func one(ctx context.Context, t Target, opt Options) (r *Host) {
+func one(ctx context.Context, t Target, opt Options, setups *facts.Setups) (r *Host) {
 	r = &Host{Name: t.Host.Name, Address: address(t.Host), Groups: t.Host.Groups, Start: opt.Now().UTC()}
 	defer func() {
 		if p := recover(); p != nil {
@@ -150,7 +151,7 @@ func one(ctx context.Context, t Target, opt Options) (r *Host) {
 	if !snap.HostClock.IsZero() {
 		r.ClockOffset = snap.HostClock.Sub(snap.Start).Round(time.Second)
 	}
-	if why := r.judge(ctx, t, opt); why != "" {
+	if why := r.judge(ctx, t, opt, setups); why != "" {
 		r.State, r.Stage, r.Reason = Partial, "judge", why
 		return r
 	}
@@ -192,7 +193,7 @@ var givenUp = make(chan struct{}, 4)
 // judge makes facts and outcomes of the snapshot, or says why it did not. What is
 // too much to be judged in time is given up: its goroutine goes on alone, and
 // nobody waits for it.
-func (r *Host) judge(ctx context.Context, t Target, opt Options) (why string) {
+func (r *Host) judge(ctx context.Context, t Target, opt Options, setups *facts.Setups) (why string) {
 	type judgement struct {
 		facts    *facts.Facts
 		outcomes []policies.Outcome
@@ -202,7 +203,7 @@ func (r *Host) judge(ctx context.Context, t Target, opt Options) (why string) {
 	}
 	done := make(chan judgement, 1)
 	snap, fopt := r.Snapshot, facts.Options{
-		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: Expectations(t.Host.Expect),
+		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: Expectations(t.Host.Expect), Setups: setups,
 	}
 	go func() {
 		var j judgement

@@ -171,6 +171,9 @@ func timerSchedule(name, value string) Schedule {
 	return Schedule{Text: name + "=" + value}
 }
 
+// spanUnits are the units of time spans in seconds (systemd.time(7)).
+var spanUnits = map[string]float64{"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "usec": 1e-6, "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400, "w": 604800, "week": 604800, "weeks": 604800, "M": 2629800, "month": 2629800, "months": 2629800, "y": 31557600, "year": 31557600, "years": 31557600}
+
 // spanSeconds reads a time span (systemd.time(7)): "1h 30min", "15min", a bare
 // number of seconds. What cannot be read is 0.
 func spanSeconds(s string) int64 {
@@ -184,7 +187,7 @@ func spanSeconds(s string) int64 {
 		if err != nil || n > 1e12 {
 			return 0
 		}
-		unit, ok := map[string]float64{"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "usec": 1e-6, "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400, "w": 604800, "week": 604800, "weeks": 604800, "M": 2629800, "month": 2629800, "months": 2629800, "y": 31557600, "year": 31557600, "years": 31557600}[f[i:]]
+		unit, ok := spanUnits[f[i:]]
 		if !ok {
 			return 0
 		}

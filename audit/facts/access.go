@@ -13,7 +13,7 @@ import (
 	"github.com/postern-ssh/postern/audit/sshd"
 )
 
-// access answers who can log in, and the four questions that stand on it.
+// access answers who can log in.
 func (b *builder) access(cfg *sshd.Config) {
 	users := make([]sshd.User, len(b.list))
 	for i := range b.list {
@@ -65,10 +65,16 @@ func (b *builder) access(cfg *sshd.Config) {
 	if !b.passwdWhole {
 		b.gap("access", "/etc/passwd", "the accounts are not all known")
 	}
-	if doubt := b.doubtAccess(cfg, "sshd.root_login"); doubt != "" {
+	b.sum, b.capped = access.Summarise(answers), capped
+	b.asks = b.groupsWhy != "" && b.asksGroups(cfg)
+}
+
+// whoGetsIn answers the questions that stand on the access of all accounts.
+func (b *builder) whoGetsIn() {
+	if doubt := b.doubtAccess("sshd.root_login"); doubt != "" {
 		b.gap("access", b.f.Sshd.Config, doubt)
 	}
-	sum := access.Summarise(answers)
+	sum := &b.sum
 	for _, q := range []struct {
 		fact  string
 		found access.Finding
@@ -80,7 +86,7 @@ func (b *builder) access(cfg *sshd.Config) {
 		{"sshd.empty_passwords", sum.EmptyPasswords, &b.f.Sshd.EmptyPasswords},
 	} {
 		b.f.Origin[q.fact] = accessEvidence(q.found.Evidence)
-		doubt := b.doubtAccess(cfg, q.fact)
+		doubt := b.doubtAccess(q.fact)
 		*q.set = q.found.Verdict == access.Yes
 		switch {
 		case q.found.Verdict == access.Yes:
@@ -88,7 +94,7 @@ func (b *builder) access(cfg *sshd.Config) {
 			b.unknown(q.fact, q.found.Why)
 		case doubt != "":
 			b.unknown(q.fact, doubt)
-		case !b.passwdWhole, capped, b.otherNSS && !rootOnly(q.fact):
+		case !b.passwdWhole, b.capped, b.otherNSS && !rootOnly(q.fact):
 			// None of the accounts that were seen; there may be others.
 			b.unknown(q.fact, b.f.Gaps["access"][0].Reason)
 		}
@@ -135,7 +141,7 @@ func words(list string) map[string]bool {
 // doubtAccess says why the files, though read, may not be what decides the
 // question of a fact: another witness shows more open what they close, or they
 // ask about groups whose members are not all known.
-func (b *builder) doubtAccess(cfg *sshd.Config, fact string) string {
+func (b *builder) doubtAccess(fact string) string {
 	for i := range b.f.Disagreements {
 		d := &b.f.Disagreements[i]
 		k := strings.ToLower(d.Setting)
@@ -147,7 +153,7 @@ func (b *builder) doubtAccess(cfg *sshd.Config, fact string) string {
 			return d.Setting + " is " + d.File + " in the files, but " + d.Effective + " for sshd -T"
 		}
 	}
-	if b.groupsWhy != "" && b.asksGroups(cfg) {
+	if b.asks {
 		return "sshd asks for groups, and their members are not all known: " + b.groupsWhy
 	}
 	return ""
@@ -294,10 +300,10 @@ func (b *builder) lookedFor(p string) bool {
 	switch p {
 	case "/etc/nologin", "/run/nologin", "/var/run/nologin", "/etc/shosts.equiv", "/etc/hosts.equiv", "/etc/pam.conf",
 		"/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config", "/etc/security/access.conf":
-		return b.snap.Lookup("/etc") != nil
+		return b.fs.lookup("/etc") != nil
 	}
 	if dir, name := path.Split(p); (dir == "/etc/pam.d/" || dir == "/usr/lib/pam.d/") && pamName(name) {
-		return b.snap.Lookup("/etc") != nil
+		return b.fs.lookup("/etc") != nil
 	}
 	if b.lacks.late != "" {
 		return false

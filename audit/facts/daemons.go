@@ -59,7 +59,7 @@ func (b *builder) daemons() []sshDaemon {
 		}
 		d.UID = b.processUID(proc)
 		d.start = b.processStart(proc)
-		if f := b.snap.Lookup(proc + "/exe"); f != nil {
+		if f := b.fs.lookup(proc + "/exe"); f != nil {
 			d.Exe, d.Replaced = strings.CutSuffix(f.Target, " (deleted)")
 		}
 		cmdline, ok := b.fs.read(proc + "/cmdline")

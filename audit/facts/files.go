@@ -65,7 +65,7 @@ func (b *builder) files() {
 	for _, dir := range b.spoolDirs() {
 		b.gaps("files", dir)
 		// crontab(1) is setgid crontab on Debian: the spool is 1730 root:crontab.
-		if f := b.snap.Lookup(dir); f != nil && f.Type == 'd' {
+		if f := b.fs.lookup(dir); f != nil && f.Type == 'd' {
 			problem := ""
 			switch {
 			case f.UID < 0:

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/postern-ssh/postern/audit/account"
-	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/snapshot"
-	"github.com/postern-ssh/postern/audit/sshd"
 )
 
 // Options are what the facts need beyond the snapshot.
@@ -16,6 +13,11 @@ type Options struct {
 	Name   string            // of the host in the inventory
 	Labels map[string]string // of the host in the inventory
 	Expect []Expectation     // jobs that have to be there
+
+	// Setups remembers what was worked out for hosts that are set up alike; nil
+	// remembers nothing. With it, facts share their lists with those of other
+	// hosts: nobody may change them.
+	Setups *Setups
 }
 
 // Expectation is a job that the inventory asks for.
@@ -29,6 +31,8 @@ type Expectation struct {
 // builder fills Facts from one snapshot. Each file of this package adds the
 // methods for its subject.
 type builder struct {
+	*setup
+	in   inputs
 	snap *snapshot.Snapshot
 	opt  Options
 	f    *Facts
@@ -40,61 +44,38 @@ type builder struct {
 	id       map[string]string // identity, parsed once
 	idLacks  string
 
-	// accounts
-	list         []account.Account
-	groups       []account.Group
-	byName       map[string]*account.Account
-	userNames    map[int64]string
-	groupNames   map[int64]string
-	groupMembers map[int64]map[string]bool // by gid; primary members too
-	passwdWhole  bool                      // /etc/passwd was read and understood
-	otherNSS     bool                      // accounts may come from elsewhere
-	groupsWhy    string                    // why the members of groups are not all known; "" they are
+	hidden  string     // why not all processes were seen; "" they were
+	answers *sshDaemon // the server that answers; nil: none was seen
+}
 
-	// sshd
-	sshdFiles    []string
-	hostKeyFiles []string
-	keyFiles     []keyFile
-	named        []string        // paths that the configuration names, which the collector looked for
-	looked       map[string]bool // of lookedFor, once keyFiles and named are known
+func newBuilder(snap *snapshot.Snapshot, opt Options) *builder {
+	return &builder{snap: snap, opt: opt, fs: newTree(snap), lacks: newGapIndex(snap.Gaps), f: newFacts(),
+		gapSeen: map[[3]string]bool{}, gapsDone: map[[2]string]bool{}}
+}
 
-	hidden string // why not all processes were seen; "" they were
-
-	// vulnerabilities
-	conf    *sshd.Config // nil: not read
-	answers *sshDaemon   // the server that answers; nil: none was seen
-	held    []holding    // what holds, once for each set of settings that some login meets
-
-	// jobs
-	daemon        cron.Daemon
-	daemonVersion string
-	cronRuns      state
-	cronJobs      []*cron.Job // beside f.Jobs
-	analyses      []*cron.Analysis
-	jobUIDs       []int64
-
-	// files
-	filesSeen, dirsSeen map[string]bool
+func newFacts() *Facts {
+	return &Facts{Unknown: map[string]string{}, Gaps: map[string][]Gap{}, Origin: map[string][]Evidence{}}
 }
 
 // From makes the facts of a snapshot. It never fails: what the snapshot does
 // not hold is unknown.
 func From(snap *snapshot.Snapshot, opt Options) *Facts {
-	b := &builder{snap: snap, opt: opt, fs: newTree(snap), lacks: newGapIndex(snap.Gaps),
-		gapSeen: map[[3]string]bool{}, gapsDone: map[[2]string]bool{}, f: &Facts{
-			Unknown: map[string]string{},
-			Gaps:    map[string][]Gap{},
-			Origin:  map[string][]Evidence{},
-		}}
-	b.bounds()
+	b := newBuilder(snap, opt)
 	b.host()
 	b.packages()
 	b.wire()
-	b.accounts()
-	b.sshd()
+	b.answers = b.server()
+	b.schedulers()
+	b.timersShown()
+	b.in.today, b.in.seen, b.in.hidden = b.today(), b.f.Wire.Seen, b.hidden
+	b.setup = opt.Setups.of(b)
+	b.join()
+	if b.cfg != nil {
+		b.effective(b.cfg, b.answers)
+		b.stale(b.cfg, b.answers)
+		b.whoGetsIn()
+	}
 	b.vulnerabilities()
-	b.jobs()
-	b.files()
 	return b.f
 }
 
@@ -107,7 +88,7 @@ func (b *builder) bounds() {
 	if !b.snap.Complete {
 		b.mayLack("", incomplete, append(fromFiles, "packages")...)
 	}
-	if b.snap.Lookup("/etc") == nil {
+	if b.fs.lookup("/etc") == nil {
 		b.mayLack("/etc", "it was not seen", fromFiles...)
 	}
 }

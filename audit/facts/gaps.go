@@ -12,6 +12,7 @@ import (
 type gapIndex struct {
 	at    map[string][]snapshot.Gap
 	paths []string // sorted
+	moved bool     // a gap was told that is not part of a setup
 	late  string   // why a section of the collector that looks for names given by the host was left out; "" none was
 }
 
@@ -57,6 +58,7 @@ func (x *gapIndex) touching(path string, f func(snapshot.Gap) bool) {
 	}
 	each := func(p string) bool {
 		for _, g := range x.at[p] {
+			x.moved = x.moved || moves(p)
 			if !f(g) {
 				return false
 			}
@@ -173,6 +175,7 @@ func (b *builder) why(path string) (why string) {
 
 // output gives an output's data, or why there is none.
 func (b *builder) output(name string) (data []byte, missing string) {
+	b.fs.moved = b.fs.moved || !setupOutputs[name]
 	if o := b.snap.Output(name); o != nil {
 		return o.Data, ""
 	}
@@ -208,7 +211,7 @@ func (b *builder) content(p string) (data []byte, ok bool, lacks string) {
 		return nil, false, lacks
 	}
 	at := b.fs.resolve(p)
-	for _, f := range []*snapshot.File{b.snap.Lookup(p), at} {
+	for _, f := range []*snapshot.File{b.fs.lookup(p), at} {
 		if f == nil || !f.HasContent() {
 			continue
 		}

@@ -11,7 +11,6 @@ import (
 
 // jobs reads every scheduler's tables.
 func (b *builder) jobs() {
-	b.schedulers()
 	for _, p := range []string{"/etc/crontab", "/etc/cron.d", "/etc/anacrontab", "/etc/crontabs"} {
 		b.jobGaps(p)
 	}
@@ -86,18 +85,18 @@ func (b *builder) jobGaps(p string) {
 
 // table reads one table of cron.
 func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Scheduler, form cron.Form) {
-	f := b.snap.Lookup(p)
+	f := b.fs.lookup(p)
 	if f == nil {
 		return
 	}
 	name := path.Base(p)
 	t := Table{Path: p, Kind: kind, Runs: true}
-	opt := cron.Options{Path: p, Scheduler: sched, Version: b.daemonVersion, Account: b.account, Look: b.look}
+	opt := cron.Options{Path: p, Scheduler: sched, Version: b.in.daemonVersion, Account: b.account, Look: b.look}
 	if form == cron.User {
 		t.User, opt.User = name, name
 	}
 	t.Evidence = []Evidence{{Path: p, Text: b.ownerMode(f)}}
-	read, why := cron.FileVerdict(fileKind, name, b.meta(f, name), b.daemon)
+	read, why := cron.FileVerdict(fileKind, name, b.meta(f, name), b.in.daemon)
 	if read == cron.No {
 		t.Runs, t.Reason = false, why
 	}
@@ -116,7 +115,7 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 		}
 		return
 	}
-	parsed := cron.ParseTable(data, form, b.daemon, opt)
+	parsed := cron.ParseTable(data, form, b.in.daemon, opt)
 	if t.Runs && (parsed.Dropped || parsed.Kills) {
 		t.Runs, t.Reason = false, parsed.Reason
 	}
@@ -187,7 +186,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	if !tableRuns {
 		out.Reason = tableReason
 	}
-	if out.Runs && b.cronRuns == no && scheduler != string(cron.SchedTimer) && scheduler != string(cron.SchedAt) {
+	if out.Runs && b.in.cronRuns == no && scheduler != string(cron.SchedTimer) && scheduler != string(cron.SchedAt) {
 		out.Runs, out.Reason = false, "no cron daemon is running"
 	}
 	if !out.Runs && j.Fate.Runs() {
@@ -199,7 +198,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	} else if j.User == "root" {
 		home, uid = "/root", 0
 	}
-	an := j.Resolve(home, b.daemon)
+	an := j.Resolve(home, b.in.daemon)
 	for i := range an.Targets {
 		out.Targets = append(out.Targets, b.target(an, &an.Targets[i], uid))
 	}
@@ -214,7 +213,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 func (b *builder) signs() {
 	near := cron.NewNeighbours(b.cronJobs, b.analyses)
 	for i, j := range b.cronJobs {
-		c := cron.SignContext{Daemon: b.daemon, UID: b.jobUIDs[i], Look: b.look, Near: near}
+		c := cron.SignContext{Daemon: b.in.daemon, UID: b.jobUIDs[i], Look: b.look, Near: near}
 		found := cron.Signs(j, b.analyses[i], c)
 		for _, s := range found {
 			b.f.Jobs[i].Signs = append(b.f.Jobs[i].Signs, Sign{

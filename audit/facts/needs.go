@@ -22,7 +22,7 @@ func (b *builder) holds(n vulns.Need) (vulns.Answer, string, []Evidence) {
 			return vulns.No, "the wire shows no opening for it", nil
 		}
 	}
-	if b.conf == nil {
+	if b.cfg == nil {
 		return vulns.Unknown, "the configuration of the server is not known", nil
 	}
 	if r := b.f.Unknown["sshd"]; r != "" {
@@ -88,7 +88,7 @@ func (b *builder) met(n vulns.Need, s *sshd.Settings) (met bool, v wanted, unsur
 	// is reads one keyword: test says of its words whether they are the case.
 	is := func(keyword, says string, test func(words []string) bool) bool {
 		if !s.Known(keyword) {
-			if n == vulns.NeedGSSKex || !b.conf.Version().Known() {
+			if n == vulns.NeedGSSKex || !b.cfg.Version().Known() {
 				unsure = "whether this build has " + keyword + " is not known"
 			}
 			return false

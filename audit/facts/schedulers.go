@@ -21,23 +21,23 @@ func (b *builder) schedulers() {
 	_, version := b.installed("cron")
 	switch {
 	case b.has("systemd-cron"):
-		b.daemon = cron.SystemdCron
+		b.in.daemon = cron.SystemdCron
 	case b.has("cronie"):
-		b.daemon, _ = cron.Cronie, version
+		b.in.daemon, _ = cron.Cronie, version
 		_, version = b.installed("cronie")
 	case version != "":
-		b.daemon = cron.Debian
+		b.in.daemon = cron.Debian
 	case b.has("dcron"):
-		b.daemon = cron.Dcron
+		b.in.daemon = cron.Dcron
 	case kinds["busybox-crond"] || b.f.Host.OS == "alpine":
-		b.daemon = cron.Busybox
+		b.in.daemon = cron.Busybox
 	default:
 		switch b.f.Host.OS {
 		case "rhel", "centos", "fedora", "rocky", "almalinux", "ol", "amzn", "arch", "opensuse-leap", "opensuse-tumbleweed", "sles":
-			b.daemon = cron.Cronie
+			b.in.daemon = cron.Cronie
 		}
 	}
-	b.daemonVersion = version
+	b.in.daemonVersion = version
 	for _, k := range []string{"cron", "crond", "busybox-crond", "anacron", "atd", "systemd-cron"} {
 		if kinds[k] {
 			b.f.Host.Cron = append(b.f.Host.Cron, k)
@@ -49,12 +49,12 @@ func (b *builder) schedulers() {
 	}
 	// A scheduler that is known not to run makes every one of its jobs dormant.
 	switch {
-	case kinds["cron"] || kinds["crond"] || kinds["busybox-crond"] || kinds["bcron-start"] || b.daemon == cron.SystemdCron:
-		b.cronRuns = yes
+	case kinds["cron"] || kinds["crond"] || kinds["busybox-crond"] || kinds["bcron-start"] || b.in.daemon == cron.SystemdCron:
+		b.in.cronRuns = yes
 	case b.hidden != "":
 		b.unknown("host.cron", b.hidden)
 	default:
-		b.cronRuns = no
+		b.in.cronRuns = no
 	}
 }
 
@@ -100,14 +100,14 @@ func (b *builder) absent(p string) bool {
 	if b.why(p) != "" {
 		return false
 	}
-	if f := b.snap.Lookup(p); f != nil {
+	if f := b.fs.lookup(p); f != nil {
 		return f.Type == 'l' && f.Real == "" // it leads nowhere
 	}
 	if b.fs.asked[p] {
 		return true
 	}
 	for d := path.Dir(p); d != "/" && d != "."; d = path.Dir(d) {
-		if b.snap.Lookup(d) != nil {
+		if b.fs.lookup(d) != nil {
 			return false
 		}
 		if b.fs.asked[d] {
@@ -137,7 +137,7 @@ func (b *builder) writers(p string, uid int64) (who string, known bool) {
 			target = join(path.Dir(link.Path), link.Target)
 		}
 		next := path.Clean(target + strings.TrimPrefix(p, link.Path))
-		if path.Dir(link.Path) == "/" && link.UID == 0 && b.snap.Lookup(next) == nil {
+		if path.Dir(link.Path) == "/" && link.UID == 0 && b.fs.lookup(next) == nil {
 			// /bin, /sbin and /lib lead into /usr where that was merged; what lies
 			// there was looked at by the shorter name.
 			return "", known
@@ -153,7 +153,7 @@ func (b *builder) onWay(p string, uid int64) (who string, link *snapshot.File, k
 	known = true
 	decides := true // a sticky directory protects what is in it, not what is not there yet
 	for at := p; ; at = path.Dir(at) {
-		f := b.snap.Lookup(at)
+		f := b.fs.lookup(at)
 		switch {
 		case f == nil && b.absent(at):
 			// What does not exist is made by whoever may write the directory above.

@@ -20,7 +20,7 @@ func (b *builder) runParts(dir string) {
 			Scheduler: cron.SchedRunParts, Path: f.Path, User: "root", Command: shellWord(f.Path), Raw: f.Path,
 			Schedule: cron.Schedule{Text: "@" + every}, Fate: cron.FateRuns,
 		}
-		read, why := cron.FileVerdict(cron.FileRunParts, name, b.meta(f, name), b.daemon)
+		read, why := cron.FileVerdict(cron.FileRunParts, name, b.meta(f, name), b.in.daemon)
 		b.job(j, read != cron.No, why, string(cron.SchedRunParts))
 	}
 }

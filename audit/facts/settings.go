@@ -156,7 +156,7 @@ func (b *builder) settings(cfg *sshd.Config) {
 			all = append(all, holding{c, s})
 		}
 	}
-	b.conf, b.held = cfg, all
+	b.held = all
 	for _, h := range all {
 		for _, keyword := range []string{"TrustedUserCAKeys", "RevokedKeys", "AuthorizedPrincipalsFile"} {
 			if v := h.s.Get(keyword); v.Origin.Kind == sshd.FromFile {

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,23 +17,32 @@ import (
 	"github.com/postern-ssh/postern/audit/sshd"
 )
 
-// sshd reads the configuration of the daemon that answers logins, and what
-// holds under it.
-func (b *builder) sshd() {
+// server finds the running server that answers, and by which rules it reads
+// which file.
+func (b *builder) server() (primary *sshDaemon) {
 	running := b.daemons()
-	var primary *sshDaemon
 	for i := range running {
 		if running[i].Primary {
 			primary = &running[i]
 		}
 	}
-	b.answers = primary
-	main, opt := b.sshdOptions(primary)
+	b.in.main, b.in.rules = b.sshdOptions(primary)
+	b.in.other = b.otherServer(primary)
+	if b.in.primary = primary != nil; b.in.primary {
+		b.in.reason = primary.Reason
+	}
+	return primary
+}
+
+// sshd reads the configuration of the daemon that answers logins, and what
+// holds under it.
+func (b *builder) sshd() {
+	main := b.in.main
 	_, exists := b.fs.read(main)
-	b.f.Sshd.Present = exists || primary != nil || b.f.Wire.Seen
+	b.f.Sshd.Present = exists || b.in.primary || b.in.seen
 	switch why := b.why(main); {
-	case b.otherServer(primary) != "":
-		b.blind(main, b.otherServer(primary))
+	case b.in.other != "":
+		b.blind(main, b.in.other)
 		return
 	case exists || main == "none":
 	case why != "":
@@ -46,18 +56,19 @@ func (b *builder) sshd() {
 		return
 	default:
 		reason := main + " was not seen"
-		if primary != nil && primary.Reason != "" {
-			reason += ": " + primary.Reason
+		if b.in.reason != "" {
+			reason += ": " + b.in.reason
 		}
 		b.blind(main, reason)
 		return
 	}
 	b.f.Sshd.Config = main
-	b.f.Sshd.Version = opt.Version.String()
-	if !opt.Version.Known() {
+	b.f.Sshd.Version = b.in.rules.Version.String()
+	if !b.in.rules.Version.Known() {
 		b.unknown("sshd.version", "no package, banner or binary names the release")
 	}
-	cfg := sshd.Load(main, sshdFiles{b}, opt)
+	cfg := sshd.Load(main, sshdFiles{b}, b.in.rules)
+	b.cfg = cfg
 	for _, f := range cfg.Files {
 		b.sshdFiles = append(b.sshdFiles, f.Name)
 	}
@@ -73,8 +84,6 @@ func (b *builder) sshd() {
 	}
 	b.hostKeyFiles = append(b.hostKeyFiles, hostKeyPaths(cfg.Globals())...)
 	b.settings(cfg)
-	b.effective(cfg, primary)
-	b.stale(cfg, primary)
 	b.moduli()
 	b.access(cfg)
 }
@@ -218,7 +227,7 @@ func (b *builder) moduli() {
 	const file = "/etc/ssh/moduli"
 	data, lacks := b.whole(snapshot.OutModuli)
 	if g, ok := b.lacks.on(snapshot.OutModuli); ok && g.Kind == snapshot.GapMissing && strings.HasSuffix(g.Reason, "no "+file) &&
-		b.snap.Lookup(file) == nil && b.why(file) == "" && b.snap.Lookup("/etc/ssh") != nil {
+		b.fs.lookup(file) == nil && b.why(file) == "" && b.fs.lookup("/etc/ssh") != nil {
 		return // there is no such file: 0
 	}
 	if lacks != "" {
@@ -379,7 +388,7 @@ func (b *builder) effective(cfg *sshd.Config, d *sshDaemon) {
 		}
 		ctx := b.askedContext(out)
 		settings := cfg.Eval(ctx)
-		for _, diff := range sshd.Compare(settings, sshd.ParseEffective(out.Data)) {
+		for _, diff := range b.compare(settings, out.Data) {
 			e := Evidence{Path: diff.Origin.File, Line: diff.Origin.Pos.Line, Text: diff.Origin.Text,
 				Witness: "sshd -T as " + ctx.User + " says " + strings.Join(diff.Effective, " ")}
 			b.f.Disagreements = append(b.f.Disagreements, Disagreement{
@@ -397,6 +406,17 @@ func (b *builder) effective(cfg *sshd.Config, d *sshDaemon) {
 		return
 	}
 	b.wireAgainst(cfg.Eval(b.thisLogin()))
+}
+
+// compare compares the settings with what sshd -T printed. The answers of hosts
+// that are set up alike are the same as a rule.
+func (b *builder) compare(s *sshd.Settings, printed []byte) []sshd.Difference {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := &b.compared; c.settings != s || !bytes.Equal(c.printed, printed) {
+		*c = compared{settings: s, printed: bytes.Clone(printed), diffs: sshd.Compare(s, sshd.ParseEffective(printed))}
+	}
+	return b.compared.diffs
 }
 
 // badLine finds how sshd names a line of its configuration that it refuses

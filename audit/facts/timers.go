@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"path"
 	"strconv"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 func (b *builder) anacrontab() {
 	const p = "/etc/anacrontab"
-	f := b.snap.Lookup(p)
+	f := b.fs.lookup(p)
 	data, ok, lacks := b.content(p)
 	if lacks != "" {
 		b.mayLack(p, lacks, "jobs", "tables")
@@ -61,7 +62,7 @@ func (b *builder) atJobs(dir string) {
 				j.User = b.userName(n)
 			}
 		}
-		read, why := cron.FileVerdict(cron.FileAt, name, b.meta(f, name), b.daemon)
+		read, why := cron.FileVerdict(cron.FileAt, name, b.meta(f, name), b.in.daemon)
 		b.job(j, read != cron.No, why, string(cron.SchedAt))
 	}
 }
@@ -72,15 +73,36 @@ var unitDirs = []string{
 	"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 }
 
+// timersShown takes what systemd says of its timers, but for the times at which
+// they ran and will: these are other ones on every host.
+func (b *builder) timersShown() {
+	data, lacks := b.whole(snapshot.OutTimers)
+	b.in.timersLacks, b.in.timersAsked = lacks, b.snap.Output(snapshot.OutTimers) != nil
+	if data == nil {
+		return
+	}
+	b.in.timers = make([]byte, 0, len(data))
+	for line := range bytes.Lines(data) {
+		if bytes.HasPrefix(line, []byte("NextElapseUSec")) || bytes.HasPrefix(line, []byte("LastTriggerUSec")) {
+			continue
+		}
+		if at := bytes.Index(line, []byte(" ; next_elapse=")); at >= 0 && bytes.HasSuffix(line, []byte(" }\n")) && bytes.HasPrefix(line, []byte("Timers")) {
+			b.in.timers = append(append(b.in.timers, line[:at]...), " }\n"...)
+			continue
+		}
+		b.in.timers = append(b.in.timers, line...)
+	}
+}
+
 // timers reads what systemd says of its timers, else the unit files.
 func (b *builder) timers() {
-	data, lacks := b.whole(snapshot.OutTimers)
-	found := cron.ParseTimers(data)
+	lacks := b.in.timersLacks
+	found := cron.ParseTimers(b.in.timers)
 	for _, j := range found {
 		b.placeTimer(j)
 		b.job(j, true, "", string(cron.SchedTimer))
 	}
-	asked := b.snap.Output(snapshot.OutTimers) != nil
+	asked := b.in.timersAsked
 	switch {
 	case lacks != "" && (asked || b.f.Host.Systemd):
 		b.gap("jobs", snapshot.OutTimers, lacks)

@@ -13,6 +13,13 @@ import (
 type tree struct {
 	snap  *snapshot.Snapshot
 	asked map[string]bool // paths of job targets that the collector looked for
+	moved bool            // something was looked at that is not part of a setup
+}
+
+// lookup gives the file with that path, or nil; links are not followed.
+func (t *tree) lookup(p string) *snapshot.File {
+	t.moved = t.moved || moves(p)
+	return t.snap.Lookup(p)
 }
 
 func newTree(snap *snapshot.Snapshot) *tree {
@@ -34,7 +41,7 @@ const maxLinks = 40
 // ends at, or nil when it is not in the snapshot.
 func (t *tree) resolve(p string) *snapshot.File {
 	for range maxLinks {
-		f := t.snap.Lookup(p)
+		f := t.lookup(p)
 		if f == nil {
 			// A directory above may be a link.
 			up, ok := t.throughParent(p)
@@ -48,7 +55,7 @@ func (t *tree) resolve(p string) *snapshot.File {
 			return f
 		}
 		if f.Real != "" && f.Real != p {
-			if r := t.snap.Lookup(f.Real); r != nil {
+			if r := t.lookup(f.Real); r != nil {
 				p = f.Real
 				continue
 			}
@@ -64,7 +71,7 @@ func (t *tree) resolve(p string) *snapshot.File {
 // throughParent replaces the nearest directory above p that is a link.
 func (t *tree) throughParent(p string) (string, bool) {
 	for d := path.Dir(p); d != "/" && d != "."; d = path.Dir(d) {
-		if f := t.snap.Lookup(d); f != nil {
+		if f := t.lookup(d); f != nil {
 			if f.Type != 'l' {
 				return "", false
 			}
@@ -87,7 +94,7 @@ func join(dir, target string) string {
 
 // read gives a file's content, links followed.
 func (t *tree) read(p string) (data []byte, ok bool) {
-	if f := t.snap.Lookup(p); f != nil && f.HasContent() {
+	if f := t.lookup(p); f != nil && f.HasContent() {
 		return f.Content, true
 	}
 	if f := t.resolve(p); f != nil && f.HasContent() {
@@ -98,6 +105,7 @@ func (t *tree) read(p string) (data []byte, ok bool) {
 
 // entries gives the files directly below dir, by name.
 func (t *tree) entries(dir string) []*snapshot.File {
+	t.moved = t.moved || dir == "/" || moves(dir+"/")
 	below := t.snap.Below(dir)
 	n := len(strings.TrimSuffix(dir, "/")) + 1
 	var out []*snapshot.File
@@ -123,13 +131,13 @@ func (t *tree) glob(pattern string) []string {
 	for _, d := range dirs {
 		if !strings.ContainsAny(last, meta) {
 			p := d + "/" + last
-			if t.snap.Lookup(p) != nil || t.resolve(p) != nil {
+			if t.lookup(p) != nil || t.resolve(p) != nil {
 				out = append(out, p)
 			}
 			continue
 		}
 		real := d
-		if f := t.snap.Lookup(d); f != nil && f.Type == 'l' && f.Real != "" {
+		if f := t.lookup(d); f != nil && f.Type == 'l' && f.Real != "" {
 			real = f.Real
 		}
 		for _, f := range t.entries(real) {

@@ -1,0 +1,274 @@
+package facts
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/postern-ssh/postern/audit/access"
+	"github.com/postern-ssh/postern/audit/account"
+	"github.com/postern-ssh/postern/audit/cron"
+	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/sshd"
+)
+
+// setup is what follows from how a host is set up: from the names, owners, modes
+// and contents of its files. What moves by itself (processes, logs, times, what
+// the wire showed) has no part in it but by [inputs].
+//
+// Most hosts of a fleet are set up like some other host of it, and working a
+// setup out is most of what an audit costs; see [Setups].
+type setup struct {
+	found *Facts // accounts, authorized_keys, access, jobs, tables, expected, files and the settings of sshd
+
+	// accounts
+	list         []account.Account
+	groups       []account.Group
+	byName       map[string]*account.Account
+	userNames    map[int64]string
+	groupNames   map[int64]string
+	groupMembers map[int64]map[string]bool // by gid; primary members too
+	passwdWhole  bool                      // /etc/passwd was read and understood
+	otherNSS     bool                      // accounts may come from elsewhere
+	groupsWhy    string                    // why the members of groups are not all known; "" they are
+
+	// sshd
+	cfg          *sshd.Config // nil: what holds at the server is not known
+	held         []holding    // what holds, once for each set of settings that some login meets
+	asks         bool         // a line of it speaks of groups
+	sum          access.Summary
+	capped       bool
+	sshdFiles    []string
+	hostKeyFiles []string
+	keyFiles     []keyFile
+	named        []string        // paths that the configuration names, which the collector looked for
+	looked       map[string]bool // of lookedFor, once keyFiles and named are known
+
+	// jobs
+	cronJobs []*cron.Job // beside found.Jobs
+	analyses []*cron.Analysis
+	jobUIDs  []int64
+
+	// files
+	filesSeen, dirsSeen map[string]bool
+
+	mu       sync.Mutex
+	compared compared
+}
+
+// inputs are what a setup takes from what moves.
+type inputs struct {
+	main    string       // sshd's main file
+	rules   sshd.Options // by which it is read
+	primary bool         // a running server was found
+	reason  string       // why it was not asked
+	other   string       // why the files may not be what decides at it
+	hidden  string       // why not all processes were seen
+	seen    bool         // a server was seen on the wire
+
+	daemon        cron.Daemon
+	daemonVersion string
+	cronRuns      state
+	timers        []byte // what systemd says of its timers, without the next times
+	timersLacks   string
+	timersAsked   bool
+
+	today int64
+}
+
+// compared is the last comparison of the settings with what sshd -T printed.
+type compared struct {
+	settings *sshd.Settings
+	printed  []byte
+	diffs    []sshd.Difference
+}
+
+// setupOutputs are the outputs that a setup may read.
+var setupOutputs = map[string]bool{snapshot.OutShadow: true, snapshot.OutModuli: true, snapshot.OutTargets: true, snapshot.OutPackages: true}
+
+// moves reports whether what the snapshot tells of a name, or lacks of it, is not
+// part of a setup.
+func moves(name string) bool {
+	return strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, snapshot.OutSshdT) || strings.HasPrefix(name, snapshot.OutSshdVersion)
+}
+
+// newSetup works a setup out. alike says that it holds for every host with the
+// same description. Of the host's facts it knows those that are set below and no
+// others: what else it needs has to come by inputs, and describe has to write it.
+func newSetup(host *builder) (s *setup, alike bool) {
+	s = &setup{found: newFacts()}
+	b := newBuilder(host.snap, host.opt)
+	b.setup, b.f, b.in, b.hidden = s, s.found, host.in, host.in.hidden
+	b.f.Host.OS, b.f.Host.Systemd, b.f.Packages = host.f.Host.OS, host.f.Host.Systemd, host.f.Packages
+	b.bounds()
+	b.accounts()
+	b.sshd()
+	b.jobs()
+	b.files()
+	s.cronJobs, s.analyses, s.jobUIDs = nil, nil, nil
+	s.filesSeen, s.dirsSeen, s.looked = nil, nil, nil
+
+	return s, !b.fs.moved && !b.lacks.moved
+}
+
+// join adds the setup to the host's facts.
+func (b *builder) join() {
+	s := b.found
+	b.f.Accounts, b.f.AuthorizedKeys, b.f.Access = slices.Clip(s.Accounts), slices.Clip(s.AuthorizedKeys), slices.Clip(s.Access)
+	b.f.Jobs, b.f.Tables, b.f.Expected, b.f.Files = slices.Clip(s.Jobs), slices.Clip(s.Tables), slices.Clip(s.Expected), slices.Clip(s.Files)
+	b.f.Sshd = s.Sshd
+	for path, reason := range s.Unknown {
+		b.unknown(path, reason)
+	}
+	for list, gaps := range s.Gaps {
+		if len(b.f.Gaps[list]) == 0 {
+			b.f.Gaps[list] = slices.Clip(gaps)
+			continue
+		}
+		for _, g := range gaps {
+			b.gap(list, g.Path, g.Reason)
+		}
+	}
+	for path, evidence := range s.Origin {
+		b.f.Origin[path] = evidence
+	}
+}
+
+// The bounds of a memory of setups: a fleet has few of them, and a host that
+// wants to be told apart is not remembered at the cost of the others.
+const (
+	maxSetups    = 64
+	maxSetupSize = 1 << 20 // bytes of a description
+)
+
+// Setups remembers the setups of a run. It is safe for concurrent use.
+type Setups struct {
+	seed maphash.Seed
+	mu   sync.Mutex
+	by   map[uint64]*remembered
+	turn int64
+}
+
+// remembered is a setup with its whole description: a host is like another one
+// when every byte is, not when a hash is.
+type remembered struct {
+	description []byte
+	setup       *setup
+	used        int64
+}
+
+// NewSetups gives an empty memory.
+func NewSetups() *Setups { return &Setups{seed: maphash.MakeSeed(), by: map[uint64]*remembered{}} }
+
+var descriptions = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// of gives the setup of a host, from memory where a host like it was there.
+func (m *Setups) of(b *builder) *setup {
+	if m == nil {
+		s, _ := newSetup(b)
+		return s
+	}
+	buf := descriptions.Get().(*bytes.Buffer)
+	defer descriptions.Put(buf)
+	buf.Reset()
+	b.describe(buf)
+	key := maphash.Bytes(m.seed, buf.Bytes())
+	m.mu.Lock()
+	m.turn++
+	if r := m.by[key]; r != nil && bytes.Equal(r.description, buf.Bytes()) {
+		r.used = m.turn
+		m.mu.Unlock()
+		return r.setup
+	}
+	m.mu.Unlock()
+	s, alike := newSetup(b)
+	if alike && buf.Len() <= maxSetupSize {
+		m.remember(key, &remembered{description: bytes.Clone(buf.Bytes()), setup: s})
+	}
+	return s
+}
+
+func (m *Setups) remember(key uint64, r *remembered) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.by) >= maxSetups {
+		oldest := uint64(0)
+		used := m.turn + 1
+		for k, have := range m.by {
+			if have.used < used {
+				oldest, used = k, have.used
+			}
+		}
+		delete(m.by, oldest)
+	}
+	r.used = m.turn
+	m.by[key] = r
+}
+
+// describe writes all that a setup is worked out from.
+func (b *builder) describe(buf *bytes.Buffer) {
+	text := func(list ...string) {
+		for _, s := range list {
+			buf.Write(binary.AppendUvarint(buf.AvailableBuffer(), uint64(len(s))))
+			buf.WriteString(s)
+		}
+	}
+	data := func(d []byte) {
+		if d == nil {
+			buf.WriteByte('-')
+			return
+		}
+		buf.WriteByte('+')
+		buf.Write(binary.AppendUvarint(buf.AvailableBuffer(), uint64(len(d))))
+		buf.Write(d)
+	}
+	number := func(list ...int64) {
+		for _, n := range list {
+			buf.Write(binary.AppendVarint(buf.AvailableBuffer(), n))
+		}
+	}
+	flag := func(list ...bool) {
+		for _, is := range list {
+			number(truth(is))
+		}
+	}
+	s, in := b.snap, &b.in
+	text(string(s.Source), string(s.Privilege), b.f.Host.OS, in.main, in.rules.Distro, in.rules.Version.String(),
+		in.reason, in.other, in.hidden, in.daemonVersion, in.timersLacks)
+	flag(s.Complete, b.f.Host.Systemd, in.primary, in.seen, in.timersAsked)
+	number(int64(in.daemon), int64(in.cronRuns), in.today)
+	number(int64(len(in.rules.CommandLine)), int64(len(in.rules.Ports)), int64(len(b.opt.Expect)))
+	text(in.rules.CommandLine...)
+	for _, p := range in.rules.Ports {
+		number(int64(p))
+	}
+	for _, e := range b.opt.Expect {
+		text(e.Match, e.User, e.Line, e.Written)
+	}
+	data(in.timers)
+	for i := range s.Files {
+		f := &s.Files[i]
+		if moves(f.Path) {
+			continue
+		}
+		text(f.Path, f.Target, f.Real)
+		number(int64(f.Type), int64(f.Mode), f.UID, f.GID, f.Links)
+		flag(f.Truncated, f.Filtered)
+		data(f.Content)
+	}
+	for i := range s.Outputs {
+		if o := &s.Outputs[i]; setupOutputs[o.Name] {
+			text(o.Name)
+			flag(o.Truncated)
+			data(o.Data)
+		}
+	}
+	for _, g := range s.Gaps {
+		if !moves(g.Path) {
+			text(g.Path, string(g.Kind), g.Reason)
+		}
+	}
+}
