@@ -1,6 +1,7 @@
 package wire
 
 import (
+	_ "embed"
 	"strings"
 	"sync"
 )
@@ -39,7 +40,8 @@ func (s Status) String() string {
 	return string(s)
 }
 
-// entry is a row of the table. A name may hold one "*" for any run of characters.
+// entry is a row of the table, algorithms.txt. A name may hold one "*" for any
+// run of characters.
 type entry struct {
 	name   string
 	status Status
@@ -98,25 +100,56 @@ const chacha = "chacha20-poly1305@openssh.com"
 
 type table struct {
 	exact    map[string]entry
-	patterns []entry // longest first is not needed: the first match in the table's order holds
+	patterns []entry // the first match in the table's order holds
 }
 
-// tables indexes the literals at first use: a run that judges nothing pays nothing.
+// kinds are the words of the table for its kinds.
+var kinds = map[string]Kind{"kex": KindKex, "key": KindHostKey, "cipher": KindCipher, "mac": KindMAC, "compression": KindCompression}
+
+//go:embed algorithms.txt
+var tableText string
+
+// tables reads the table at first use: a run that judges nothing pays nothing.
+// A row that is not one is left out; a test holds the file to having none.
 var tables = sync.OnceValue(func() map[Kind]table {
 	out := map[Kind]table{}
-	for kind, rows := range map[Kind][]entry{
-		KindKex: kexTable(), KindHostKey: hostKeyTable(), KindCipher: cipherTable(),
-		KindMAC: macTable(), KindCompression: compressionTable(),
-	} {
-		t := table{exact: make(map[string]entry, len(rows))}
-		for _, e := range rows {
-			if strings.Contains(e.name, "*") {
-				t.patterns = append(t.patterns, e)
-			} else {
-				t.exact[e.name] = e
-			}
-		}
-		out[kind] = t
+	for _, kind := range kinds {
+		out[kind] = table{exact: map[string]entry{}}
 	}
+	rows(func(kind Kind, e entry) {
+		t := out[kind]
+		if strings.Contains(e.name, "*") {
+			t.patterns = append(t.patterns, e)
+			out[kind] = t
+		} else {
+			t.exact[e.name] = e
+		}
+	})
 	return out
 })
+
+// rows calls f for each row of the table.
+func rows(f func(Kind, entry)) {
+	for line := range strings.Lines(tableText) {
+		if f4, ok := cutFields(line); ok {
+			f(kinds[f4[0]], entry{name: f4[2], status: Status(f4[1]), reason: f4[3]})
+		}
+	}
+}
+
+// cutFields takes a row apart: three words, and the rest.
+func cutFields(line string) (out [4]string, ok bool) {
+	if strings.HasPrefix(line, "#") {
+		return out, false
+	}
+	for i := range 3 {
+		line = strings.TrimLeft(line, " ")
+		word, rest, found := strings.Cut(line, " ")
+		if !found {
+			return out, false
+		}
+		out[i], line = word, rest
+	}
+	out[3] = strings.TrimSpace(line)
+	return out, out[3] != "" && kinds[out[0]] != ""
+}

@@ -62,32 +62,41 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Every row can be reached, has a reason, and no NIST curve is ever failed.
+// Every line of the table is a row or a comment, every row can be reached and
+// has a reason, and no NIST curve is ever failed.
 func TestTable(t *testing.T) {
-	for kind, rows := range map[Kind][]entry{
-		KindKex: kexTable(), KindHostKey: hostKeyTable(), KindCipher: cipherTable(),
-		KindMAC: macTable(), KindCompression: compressionTable(),
-	} {
-		seen := map[string]bool{}
-		for _, e := range rows {
-			if seen[e.name] {
-				t.Errorf("%s: %s stands twice", kind, e.name)
-			}
-			seen[e.name] = true
-			if e.reason == "" || e.status == StatusUnknown || strings.Count(e.name, "*") > 1 {
-				t.Errorf("%s: row %+v", kind, e)
-			}
-			status, reason := Judge(kind, strings.Replace(e.name, "*", "7", 1))
-			if status != e.status || reason != e.reason {
-				t.Errorf("%s: %s is hidden by another row: %s, %s", kind, e.name, status, reason)
-			}
-			for _, curve := range []string{"nistp256", "nistp384", "nistp521"} {
-				if strings.Contains(e.name, curve) && !strings.Contains(e.name, "kyber") && !strings.HasPrefix(e.name, "sm2kep") &&
-					(e.status == StatusWeak || e.status == StatusBroken) {
-					t.Errorf("%s: NIST curves are acceptable: %s", kind, e.name)
-				}
+	n := 0
+	for line := range strings.Lines(tableText) {
+		if _, ok := cutFields(line); !ok && strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") {
+			t.Errorf("not a row: %q", line)
+		}
+	}
+	seen := map[Kind]map[string]bool{}
+	rows(func(kind Kind, e entry) {
+		n++
+		if seen[kind] == nil {
+			seen[kind] = map[string]bool{}
+		}
+		if seen[kind][e.name] {
+			t.Errorf("%s: %s stands twice", kind, e.name)
+		}
+		seen[kind][e.name] = true
+		if !slices.Contains([]Status{StatusGood, StatusAcceptable, StatusWeak, StatusBroken}, e.status) || strings.Count(e.name, "*") > 1 {
+			t.Errorf("%s: row %+v", kind, e)
+		}
+		status, reason := Judge(kind, strings.Replace(e.name, "*", "7", 1))
+		if status != e.status || reason != e.reason {
+			t.Errorf("%s: %s is hidden by another row: %s, %s", kind, e.name, status, reason)
+		}
+		for _, curve := range []string{"nistp256", "nistp384", "nistp521"} {
+			if strings.Contains(e.name, curve) && !strings.Contains(e.name, "kyber") && !strings.HasPrefix(e.name, "sm2kep") &&
+				(e.status == StatusWeak || e.status == StatusBroken) {
+				t.Errorf("%s: NIST curves are acceptable: %s", kind, e.name)
 			}
 		}
+	})
+	if n < 200 || len(seen) != len(kinds) {
+		t.Errorf("%d rows of %d kinds", n, len(seen))
 	}
 }
 
