@@ -108,7 +108,8 @@ type Sshd struct {
 	PubkeyAcceptedAlgorithms   []string `json:"pubkey_accepted_algorithms" cel:"pubkey_accepted_algorithms"`
 	RequiredRSASize            int64    `json:"required_rsa_size" cel:"required_rsa_size"` // bits
 	Ports                      []int64  `json:"ports" cel:"ports"`
-	ModuliBits                 int64    `json:"moduli_bits" cel:"moduli_bits"` // smallest group in the moduli file; 0 no file
+	ModuliBits                 int64    `json:"moduli_bits" cel:"moduli_bits"`                 // smallest group in the moduli file; 0 no file
+	GroupExchangeBits          int64    `json:"group_exchange_bits" cel:"group_exchange_bits"` // smallest group that group exchange hands out; 0 none is handed out
 }
 
 // Daemon is one running SSH server.

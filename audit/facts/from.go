@@ -75,6 +75,7 @@ func From(snap *snapshot.Snapshot, opt Options) *Facts {
 		b.stale(b.cfg, b.answers)
 		b.whoGetsIn()
 	}
+	b.groupExchange()
 	b.vulnerabilities()
 	return b.f
 }

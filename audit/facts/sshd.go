@@ -3,7 +3,6 @@ package facts
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"regexp"
@@ -221,35 +220,6 @@ func hostKeyPaths(s *sshd.Settings) []string {
 
 // defaultHostKeys is HostKey where nothing sets it (sshd_config(5)).
 var defaultHostKeys = []string{"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key"}
-
-// moduli reads the histogram of the group exchange's moduli (moduli(5)).
-func (b *builder) moduli() {
-	const file = "/etc/ssh/moduli"
-	data, lacks := b.whole(snapshot.OutModuli)
-	if g, ok := b.lacks.on(snapshot.OutModuli); ok && g.Kind == snapshot.GapMissing && strings.HasSuffix(g.Reason, "no "+file) &&
-		b.fs.lookup(file) == nil && b.why(file) == "" && b.fs.lookup("/etc/ssh") != nil {
-		return // there is no such file: 0
-	}
-	if lacks != "" {
-		b.unknown("sshd.moduli_bits", lacks)
-	}
-	least := int64(0)
-	lines(data, func(line string) {
-		f := strings.Fields(line)
-		if len(f) != 2 || f[0] == "sha256" {
-			return
-		}
-		if bits, err := strconv.ParseInt(f[1], 10, 64); err == nil && bits > 0 && (least == 0 || bits < least) {
-			least = bits
-		}
-	})
-	if least == 0 {
-		b.unknown("sshd.moduli_bits", "the list of moduli holds none")
-		return
-	}
-	b.f.Sshd.ModuliBits = least
-	b.f.Origin["sshd.moduli_bits"] = []Evidence{{Path: file, Text: fmt.Sprintf("smallest group: %d bits", least)}}
-}
 
 // stale compares the files with the daemon's last start or reload.
 func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {

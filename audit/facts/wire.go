@@ -44,16 +44,23 @@ func (b *builder) wire() {
 		if errors.Is(err, wire.ErrMalformed) {
 			why = "the server's algorithms are malformed"
 		}
-		for _, fact := range []string{"kex", "host_key_algorithms", "ciphers", "macs", "compression", "strict_kex", "terrapin", "post_quantum"} {
+		for _, fact := range []string{"kex", "host_key_algorithms", "ciphers", "macs", "compression", "unrecognised", "strict_kex", "terrapin", "post_quantum"} {
 			b.unknown("wire."+fact, why)
 		}
 	}
 	sum := s.Summary()
-	w.Kex = algorithms("key exchange", sum.Kex)
-	w.HostKeyAlgorithms = algorithms("host key algorithm", sum.HostKeyAlgorithms)
-	w.Ciphers = algorithms("cipher", sum.Ciphers)
-	w.MACs = algorithms("MAC", sum.MACs)
-	w.Compression = algorithms("compression", sum.Compression)
+	w.Kex = algorithms(wire.KindKex, "key exchange", sum.Kex)
+	w.HostKeyAlgorithms = algorithms(wire.KindHostKey, "host key algorithm", sum.HostKeyAlgorithms)
+	w.Ciphers = algorithms(wire.KindCipher, "cipher", sum.Ciphers)
+	w.MACs = algorithms(wire.KindMAC, "MAC", sum.MACs)
+	w.Compression = algorithms(wire.KindCompression, "compression", sum.Compression)
+	for _, list := range [][]Algorithm{w.Kex, w.HostKeyAlgorithms, w.Ciphers, w.MACs, w.Compression} {
+		for _, a := range list {
+			if a.Status == wire.StatusUnknown.String() {
+				w.Unrecognised = append(w.Unrecognised, a)
+			}
+		}
+	}
 	w.StrictKex, w.Terrapin, w.PostQuantum = sum.StrictKex, sum.Terrapin, sum.PostQuantum
 	b.see("wire.terrapin", sum.TerrapinWhy)
 	b.see("wire.post_quantum", "key exchange offered: "+join3(names(sum.Kex)))
@@ -67,13 +74,24 @@ func (b *builder) hostKeys(c *wire.Capture, s *wire.Server) {
 			witness = "the server proved that it holds it"
 		}
 		b.f.Wire.HostKeys = append(b.f.Wire.HostKeys, HostKey{
-			Type: k.Type, Bits: int64(k.Bits), Fingerprint: k.Fingerprint, Proven: k.Proven, Weak: k.Weak(),
+			Type: k.Type, Bits: int64(k.Bits), Fingerprint: k.Fingerprint, Proven: k.Proven, Weak: k.Weak(), Offered: offered(k.Type, s.Kexinit),
 			Evidence: []Evidence{{Text: k.Type + " " + k.Fingerprint, Witness: witness}},
 		})
 	}
 	if !c.Announced {
 		b.gap("wire.host_keys", "hostkeys-00@openssh.com", "the server named only the host key of this login")
 	}
+}
+
+// offered says whether the key exchange offers an algorithm that uses a key.
+func offered(keyType string, k *wire.Kexinit) string {
+	switch {
+	case k == nil:
+		return "unknown"
+	case wire.Uses(keyType, k.HostKeys):
+		return "yes"
+	}
+	return "no"
 }
 
 // see names the evidence of a scalar wire fact.
@@ -83,15 +101,15 @@ func (b *builder) see(path, text string) {
 	}
 }
 
-func algorithms(kind string, list []wire.Algorithm) []Algorithm {
+func algorithms(kind wire.Kind, word string, list []wire.Algorithm) []Algorithm {
 	var out []Algorithm
 	for _, a := range list {
-		text := kind + " " + a.Name
+		text := word + " " + a.Name
 		if a.Direction != "" {
 			text += " (" + a.Direction + ")"
 		}
 		out = append(out, Algorithm{
-			Name: a.Name, Status: a.Status.String(), Reason: a.Reason,
+			Name: a.Name, Kind: string(kind), Status: a.Status.String(), Reason: a.Reason,
 			Evidence: []Evidence{{Text: text, Witness: "offered on the wire"}},
 		})
 	}
