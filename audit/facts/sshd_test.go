@@ -29,7 +29,7 @@ func TestPlainHost(t *testing.T) {
 		IgnoreRhosts: "yes", UsePAM: true, StrictModes: true, MaxAuthTries: 6, LoginGraceTime: 120, MaxStartups: "10:30:100",
 		X11Forwarding: false, AllowTCPForwarding: "yes", AllowAgentForwarding: true, AllowStreamLocalForwarding: "yes",
 		GatewayPorts: "no", PermitTunnel: "no", LogLevel: "INFO", Compression: "yes", Banner: "none", RequiredRSASize: 1024,
-		Ports: []int64{22}, ModuliBits: 3072}
+		Ports: []int64{22}, ModuliBits: 3072, GroupExchangeBits: 3072}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("sshd (-want +got)\n%s", d)
 	}
