@@ -31,7 +31,7 @@ func neutral() *facts.Facts {
 			KexAlgorithms:            []string{"sntrup761x25519-sha512@openssh.com", "curve25519-sha256"},
 			HostKeyAlgorithms:        []string{"ssh-ed25519"},
 			PubkeyAcceptedAlgorithms: []string{"ssh-ed25519", "rsa-sha2-512"},
-			RequiredRSASize:          3072, Ports: []int64{22}, ModuliBits: 3072,
+			RequiredRSASize:          3072, Ports: []int64{22}, ModuliBits: 3072, GroupExchangeBits: 3072,
 		},
 		Daemons: []facts.Daemon{{
 			PID: 700, Kind: "sshd", Exe: "/usr/sbin/sshd", Config: config,
@@ -77,8 +77,13 @@ func neutral() *facts.Facts {
 			MACs:              good("hmac-sha2-256-etm@openssh.com"),
 			Compression:       good("none"),
 			StrictKex:         true, PostQuantum: true,
-			HostKeys: []facts.HostKey{{Type: "ssh-ed25519", Bits: 256, Fingerprint: "SHA256:host", Proven: true}},
+			HostKeys: []facts.HostKey{{Type: "ssh-ed25519", Bits: 256, Fingerprint: "SHA256:host", Proven: true, Offered: "yes"}},
 		},
+		Vulnerabilities: []facts.Vulnerability{{
+			ID: "CVE-2024-6387", Name: "regreSSHion", Severity: "critical", Part: "server", Package: "openssh-server",
+			Installed: "1:9.2p1-2+deb12u10", FixedIn: "1:9.2p1-2+deb12u3", State: "fixed", Exposed: "no", Reason: "mended in 1:9.2p1-2+deb12u3",
+		}},
+		VulnerabilityData: "2026-10",
 		Unknown: map[string]string{}, Gaps: map[string][]facts.Gap{}, Origin: map[string][]facts.Evidence{},
 	}
 }

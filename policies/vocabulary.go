@@ -190,18 +190,23 @@ func UnknownPaths(f *facts.Facts) []string {
 
 // threeValued names the string fields whose value "unknown" means that the fact
 // could not be determined. The engine makes it CEL's unknown, so that no rule
-// can take it for a pass. [facts.Algorithm.Status] is not among them: there
-// "unknown" is what is known of an algorithm that has no standing.
+// can take it for a pass.
 func threeValued(typeName, field string) bool {
 	switch typeName {
 	case "facts.Access":
 		return field == "password" || field == "public_key" || field == "empty" || field == "other"
 	case "facts.Account":
 		return field == "password"
+	case "facts.Algorithm":
+		return field == "status"
 	case "facts.Expected":
 		return field == "state"
+	case "facts.HostKey":
+		return field == "offered"
 	case "facts.Target":
 		return field == "exists" || field == "writable"
+	case "facts.Vulnerability":
+		return field == "exposed"
 	}
 	return false
 }
@@ -234,6 +239,8 @@ func identity(item any) []string {
 		return []string{x.Manager, x.Name}
 	case *facts.Table:
 		return []string{x.Path, x.User}
+	case *facts.Vulnerability:
+		return []string{x.ID, x.Package}
 	}
 	return nil
 }
