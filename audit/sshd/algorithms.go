@@ -76,6 +76,7 @@ var algs = [...][]alg{
 		{name: "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", since: V(10, 3), on: V(10, 3)},
 		{name: "rsa-sha2-512-cert-v01@openssh.com", since: V(7, 8), on: V(7, 8)},
 		{name: "rsa-sha2-256-cert-v01@openssh.com", since: V(7, 8), on: V(7, 8)},
+		{name: "ssh-mldsa44-ed25519-cert", since: V(10, 6), on: V(10, 6)},
 		{name: "ssh-rsa-cert-v01@openssh.com", always: true, off: V(8, 8)},
 		{name: "ssh-ed25519", always: true},
 		{name: "ecdsa-sha2-nistp256", always: true}, {name: "ecdsa-sha2-nistp384", always: true}, {name: "ecdsa-sha2-nistp521", always: true},
@@ -84,7 +85,7 @@ var algs = [...][]alg{
 		{name: "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", since: V(8, 4), on: V(10, 3)},
 		{name: "rsa-sha2-512", always: true}, {name: "rsa-sha2-256", always: true},
 		{name: "ssh-rsa", always: true, off: V(8, 8)},
-		{name: "ssh-mldsa44-ed25519@openssh.com", since: V(10, 6), on: V(10, 6)},
+		{name: "ssh-mldsa44-ed25519", since: V(10, 6), on: V(10, 6)},
 		{name: "ssh-dss", gone: V(10, 0)}, {name: "ssh-dss-cert-v01@openssh.com", gone: V(10, 0)},
 	},
 	algSig: {
@@ -95,7 +96,7 @@ var algs = [...][]alg{
 		{name: "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", since: V(8, 4), on: V(10, 3)},
 		{name: "rsa-sha2-512", always: true}, {name: "rsa-sha2-256", always: true},
 		{name: "ssh-rsa", always: true, off: V(8, 2)},
-		{name: "ssh-mldsa44-ed25519@openssh.com", since: V(10, 6)},
+		{name: "ssh-mldsa44-ed25519", since: V(10, 6)},
 		{name: "ssh-dss", gone: V(10, 0)},
 	},
 }
@@ -150,7 +151,7 @@ var keyOrder = []string{
 	"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
 	"ssh-dss", "ssh-dss-cert-v01@openssh.com", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com",
 	"rsa-sha2-256", "rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-512", "rsa-sha2-512-cert-v01@openssh.com",
-	"ssh-mldsa44-ed25519@openssh.com",
+	"ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519-cert",
 }
 
 // all lists every algorithm of the class that the release knows, in the order

@@ -43,7 +43,10 @@ var shipped = []Shipped{
 	{Distro: "debian", Keyword: "AcceptEnv", Gone: V(10, 0), Value: "LANG LC_*", Where: mainFile, Source: fromPackage},
 	{Distro: "debian", Keyword: "AcceptEnv", Since: V(10, 0), Value: "LANG LC_* COLORTERM NO_COLOR", Where: mainFile, Source: fromPackage},
 	{Distro: "debian", Keyword: "Subsystem", Value: "sftp /usr/lib/openssh/sftp-server", Where: mainFile, Source: fromPackage},
-	{Distro: "debian", Keyword: "IPQoS", Since: V(7, 8), Gone: V(10, 1), Value: "lowdelay throughput", Where: "sshd", Source: ran, patch: []string{"lowdelay", "throughput"}},
+	{Distro: "debian", Keyword: "IPQoS", Since: V(7, 8), Gone: V(10, 0), Value: "lowdelay throughput", Where: "sshd", Source: ran, patch: []string{"lowdelay", "throughput"}},
+	{Distro: "debian", Keyword: "IPQoS", Since: V(10, 0), Gone: V(10, 1), Value: "ef cs1", Where: "sshd", Source: ran, patch: []string{"ef", "cs1"}},
+	{Distro: "debian", Keyword: "SshdSessionPath", Since: V(9, 8), Value: "/usr/lib/openssh/sshd-session", Where: "sshd", Source: ran, patch: []string{"/usr/lib/openssh/sshd-session"}},
+	{Distro: "debian", Keyword: "SshdAuthPath", Since: V(10, 0), Value: "/usr/lib/openssh/sshd-auth", Where: "sshd", Source: ran, patch: []string{"/usr/lib/openssh/sshd-auth"}},
 	{Distro: "debian", Keyword: "StrictModes", Value: "group write is tolerated where the group has no other member", Where: "sshd", Source: ran},
 
 	{Distro: "ubuntu", Keyword: "Include", Since: V(8, 2), Value: "/etc/ssh/sshd_config.d/*.conf, above all other lines", Where: mainFile, Source: fromPackage},
@@ -55,7 +58,7 @@ var shipped = []Shipped{
 	{Distro: "ubuntu", Keyword: "PrintMotd", Value: "no", Where: mainFile, Source: fromPackage},
 	{Distro: "ubuntu", Keyword: "AcceptEnv", Value: "LANG LC_*", Where: mainFile, Source: fromPackage},
 	{Distro: "ubuntu", Keyword: "Subsystem", Value: "sftp /usr/lib/openssh/sftp-server", Where: mainFile, Source: fromPackage},
-	{Distro: "ubuntu", Keyword: "IPQoS", Since: V(7, 8), Gone: V(10, 1), Value: "lowdelay throughput", Where: "sshd", Source: fromSpec, patch: []string{"lowdelay", "throughput"}},
+	{Distro: "ubuntu", Keyword: "IPQoS", Since: V(7, 8), Gone: V(10, 0), Value: "lowdelay throughput", Where: "sshd", Source: fromSpec, patch: []string{"lowdelay", "throughput"}},
 	{Distro: "ubuntu", Keyword: "StrictModes", Value: "group write is tolerated where the group has no other member", Where: "sshd", Source: fromSpec},
 
 	{Distro: "fedora", Keyword: "Include", Since: V(8, 2), Value: "/etc/ssh/sshd_config.d/*.conf, above all other lines", Where: mainFile, Source: fromHost},

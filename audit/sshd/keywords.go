@@ -45,6 +45,7 @@ const (
 	kindRDomain                   // RDomain
 	kindMatch                     // Match
 	kindInclude                   // Include
+	kindAgentSocket               // AgentSocketPath: user:PATH or none
 	kindIgnored                   // anything; the keyword does nothing
 )
 
@@ -116,7 +117,7 @@ var (
 var rows = []row{
 	{name: "AcceptEnv", kind: kindEnvNames, wins: appends},
 	{name: "AddressFamily", kind: kindEnum, enum: []string{"any", "inet", "inet6"}, match: neverMatch, def: always("any")},
-	{name: "AgentSocketPath", kind: kindPath, since: V(10, 6), match: neverMatch},
+	{name: "AgentSocketPath", kind: kindAgentSocket, since: V(10, 6), def: always("user:.ssh/agent")},
 	{name: "AllowAgentForwarding", kind: kindFlag, def: yes},
 	{name: "AllowGroups", kind: kindGroups, wins: appends},
 	{name: "AllowStreamLocalForwarding", kind: kindEnum, enum: enumTCP, since: V(6, 7), def: yes},
@@ -151,7 +152,8 @@ var rows = []row{
 	{name: "GSSAPICleanupCreds", match: neverMatch, alias: "GSSAPICleanupCredentials", vendor: "debian ubuntu fedora rhel"},
 	{name: "GSSAPIDelegateCredentials", kind: kindFlag, since: V(10, 3), match: neverMatch},
 	{name: "GSSAPIEnablek5users", kind: kindFlag, match: neverMatch, def: no, vendor: "fedora rhel"},
-	{name: "GSSAPIKexAlgorithms", kind: kindGSSKex, match: neverMatch, vendor: "debian ubuntu fedora rhel"},
+	{name: "GSSAPIKexAlgorithms", kind: kindGSSKex, match: neverMatch, vendor: "debian ubuntu fedora rhel",
+		def: always("gss-group14-sha256-,gss-group16-sha512-,gss-nistp256-sha256-,gss-curve25519-sha256-,gss-group14-sha1-,gss-gex-sha1-")},
 	{name: "GSSAPIKeyExchange", kind: kindFlag, match: neverMatch, def: no, vendor: "debian ubuntu fedora rhel"},
 	{name: "GSSAPIStoreCredentialsOnRekey", kind: kindFlag, match: neverMatch, def: no, vendor: "debian ubuntu fedora rhel"},
 	{name: "GSSAPIStrictAcceptorCheck", kind: kindFlag, since: V(6, 9), match: neverMatch, def: yes},
@@ -203,7 +205,10 @@ var rows = []row{
 	{name: "PermitUserRC", kind: kindFlag, since: V(6, 7), def: yes},
 	{name: "PerSourceMaxStartups", kind: kindIntOrNone, since: V(8, 5), match: neverMatch, wins: lastWins, first: V(9, 5), def: none},
 	{name: "PerSourceNetBlockSize", kind: kindNetBlock, since: V(8, 5), match: neverMatch, wins: lastWins, first: V(10, 1), def: always("32:128")},
-	{name: "PerSourcePenalties", kind: kindPenalties, since: V(9, 8), match: neverMatch},
+	{name: "PerSourcePenalties", kind: kindPenalties, since: V(9, 8), match: neverMatch, def: []defrow{
+		{V(9, 8), strings.Fields("crash:90 authfail:5 noauth:1 grace-exceeded:20 max:600 min:15 max-sources4:65536 max-sources6:65536 overflow:permissive overflow6:permissive")},
+		{V(9, 9), strings.Fields("crash:90 authfail:5 noauth:1 grace-exceeded:10 refuseconnection:10 max:600 min:15 max-sources4:65536 max-sources6:65536 overflow:permissive overflow6:permissive")},
+		{V(10, 3), strings.Fields("crash:90 authfail:5 noauth:1 invaliduser:5 grace-exceeded:10 refuseconnection:10 max:600 min:15 max-sources4:65536 max-sources6:65536 overflow:permissive overflow6:permissive")}}},
 	{name: "PerSourcePenaltyExemptList", kind: kindWord, since: V(9, 8), match: neverMatch, def: none},
 	{name: "PidFile", kind: kindPath, match: neverMatch, def: always("/run/sshd.pid")},
 	{name: "Port", kind: kindPort, match: neverMatch, wins: appends, def: always("22")},

@@ -170,8 +170,18 @@ func (e *env) check(r *row, ln *Line) checked {
 		return bad("bad %s argument %s", r.name, first)
 	case kindUserEnv:
 		return one(first)
-	case kindRDomain:
+	case kindAgentSocket:
+		switch {
+		case strings.EqualFold(first, "none"):
+			return one("none")
+		case first == "user:":
+			return bad("invalid user path.")
+		case !strings.HasPrefix(first, "user:"):
+			return checked{fault: "invalid path.", hint: "write user: and a path below the home, or none"}
+		}
 		return one(first)
+	case kindRDomain:
+		return checked{fault: "setting RDomain not supported on this platform.", hint: "only OpenBSD has it: remove the line"}
 	}
 	return one(first)
 }
