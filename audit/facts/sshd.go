@@ -224,11 +224,14 @@ var defaultHostKeys = []string{"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_e
 // stale compares the files with the daemon's last start or reload.
 func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 	if d == nil {
-		why := "no running sshd was seen"
-		if b.snap.Source == snapshot.SourceRoot {
-			why = "a directory holds no running daemon"
+		switch {
+		case b.snap.Source == snapshot.SourceRoot:
+			b.unknown("sshd.stale", "a directory holds no running daemon")
+		case b.hidden != "" || b.snap.Output(snapshot.OutDaemons) == nil:
+			b.unknown("sshd.stale", "no running sshd was seen")
+		default: // socket activation
+			b.f.Origin["sshd.stale"] = []Evidence{{Witness: "no sshd runs: the one that the next connection starts reads the files"}}
 		}
-		b.unknown("sshd.stale", why)
 		return
 	}
 	loaded, logged := b.lastLoad(d)
@@ -264,8 +267,11 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 	}
 	switch {
 	case len(newer) == 0 && same != "":
-		// Whoever edits and reloads by script does it in one second.
-		b.unknown("sshd.stale", same+" changed in the very second in which the daemon read its files")
+		why := " changed in the very second in which the daemon read its files" // a script edits and reloads in one
+		if loaded.to.Sub(loaded.from) > time.Second {
+			why = " changed about when the daemon read its files: the log names local time, and the host's zone is not known"
+		}
+		b.unknown("sshd.stale", same+why)
 	case len(newer) == 0:
 		if !newest.IsZero() {
 			b.f.Origin["sshd.stale"] = []Evidence{{Text: "files last changed " + newest.Format(time.RFC3339), Witness: read}}
@@ -292,38 +298,24 @@ func (b *builder) lastLoad(d *sshDaemon) (at moment, logged bool) {
 		at = moment{d.start, d.start.Add(time.Second)}
 	}
 	data, lacks := b.whole(snapshot.OutSshdLog)
-	own := "[" + strconv.FormatInt(d.PID, 10) + "]:" // another daemon's reload is not this one's
+	own := "sshd[" + strconv.FormatInt(d.PID, 10) + "]" // another daemon's reload is not this one's
 	first := time.Time{}
-	lines(data, func(line string) {
-		when, ok := logTime(line)
-		if !ok {
-			return
-		}
+	for _, e := range b.log(data) {
 		if first.IsZero() {
-			first = when.from
-		}
-		if strings.Contains(line, own) && (strings.Contains(line, "Server listening on") || strings.Contains(line, "Received SIGHUP")) && !when.from.Before(at.from) {
-			at = when
-		}
-	})
-	// The log tells of reloads when it begins before the daemon did, or shows its start.
-	return at, lacks == "" && !first.IsZero() && (!first.After(d.start) || at.from.After(d.start) || first.Sub(d.start) < 5*time.Second)
-}
-
-// logTime reads the ISO time that journalctl -o short-iso and rsyslog's newer
-// format begin a line with. The first names whole seconds only.
-func logTime(line string) (moment, bool) {
-	word, _, _ := strings.Cut(line, " ")
-	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339Nano} {
-		if t, err := time.Parse(layout, word); err == nil {
-			t = t.UTC()
-			if strings.ContainsAny(word, ".,") {
-				return moment{t, t}, true
+			if first = e.at.from; e.at.to.Sub(e.at.from) > time.Second {
+				first = e.at.to
 			}
-			return moment{t, t.Add(time.Second)}, true
+		}
+		if e.tag != own || !strings.HasPrefix(e.message, "Server listening on ") && !strings.HasPrefix(e.message, "Received SIGHUP") {
+			continue
+		}
+		// It did not log before it was started, whatever zone the log is written in.
+		if from := later(e.at.from, d.start); !from.Before(at.from) && !from.After(e.at.to) {
+			at = moment{from, e.at.to}
 		}
 	}
-	return moment{}, false
+	// The log tells of reloads when it begins before the daemon did, or shows its start.
+	return at, lacks == "" && !first.IsZero() && (!first.After(d.start) || at.from.After(d.start) || first.Sub(d.start) < 5*time.Second)
 }
 
 // effective compares what the files say with what sshd -T printed, and both
