@@ -42,22 +42,10 @@ func (b *builder) access(cfg *sshd.Config) {
 		return words
 	})
 
-	in := access.Input{
-		Config: cfg, Accounts: b.list, Groups: b.groups, Today: b.today(),
-		PAM: func(service string) *account.Stack {
-			return account.ParsePAM(service, func(p string) ([]byte, error) {
-				data, err := b.readFile(p)
-				if err != nil {
-					return nil, err
-				}
-				return data, nil
-			})
-		},
-		Stat: b.stat, Read: b.readFile, OpenAccess: b.openAccess(),
-	}
+	in := b.loginInput(cfg)
 	answers, capped := access.Judge(in)
 	for i := range answers {
-		b.f.Access = append(b.f.Access, accessFact(&answers[i]))
+		b.f.Access = append(b.f.Access, b.accessFact(&answers[i]))
 	}
 	if capped {
 		b.gap("access", b.f.Sshd.Config, "the configuration tells more places apart than postern looks at")
@@ -213,13 +201,45 @@ func (b *builder) staleAccess() {
 	}
 }
 
-func accessFact(a *access.Answer) Access {
-	return Access{
+func (b *builder) accessFact(a *access.Answer) Access {
+	f := Access{
 		User: a.User, UID: a.UID, From: a.From,
 		Password: access.Word(a.Password), PublicKey: access.Word(a.PublicKey),
 		Empty: access.Word(a.Empty), Other: access.Word(a.Other),
 		Chain: a.Chain, Why: a.Why, Evidence: accessEvidence(a.Evidence),
 	}
+	for i := range a.Ways {
+		w := &a.Ways[i]
+		f.Ways = append(f.Ways, AccessWay{
+			Methods: w.Name(), Certain: w.Verdict == access.Yes, Factors: int64(w.Factors), Allowed: b.allowed(a, w),
+		})
+	}
+	return f
+}
+
+// allowed names the allow: entries of the inventory inside which a way lies as a
+// whole: of that user, by no other method, from no other address.
+func (b *builder) allowed(a *access.Answer, w *access.Way) []string {
+	var out []string
+	for i := range b.opt.Allow {
+		e := &b.opt.Allow[i]
+		if e.User != a.User || len(a.Places) == 0 || len(w.Methods) == 0 {
+			continue
+		}
+		inside := true
+		for _, m := range w.Methods {
+			base, _, _ := strings.Cut(m, ":")
+			inside = inside && base == e.Method
+		}
+		list := strings.Join(e.Addresses, ",")
+		for _, p := range a.Places {
+			inside = inside && list != "" && sshd.MatchPlace(list, p)
+		}
+		if inside {
+			out = append(out, e.Written)
+		}
+	}
+	return out
 }
 
 // accessEvidence keeps the judgement's evidence, but shows sshd's own lines

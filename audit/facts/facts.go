@@ -131,16 +131,25 @@ type Daemon struct {
 // Access is the answer for one account in one login context. "no", "yes" and
 // "unknown" are the values of the method fields.
 type Access struct {
-	User      string     `json:"user" cel:"user"`
-	UID       int64      `json:"uid" cel:"uid"`
-	From      string     `json:"from" cel:"from"`             // the context in words: "anywhere", "from 10.0.0.0/8", "on port 2222"
-	Password  string     `json:"password" cel:"password"`     // a password alone suffices (password or keyboard-interactive)
-	PublicKey string     `json:"public_key" cel:"public_key"` // a key that is there (or a certificate) suffices
-	Empty     string     `json:"empty" cel:"empty"`           // the empty password suffices
-	Other     string     `json:"other" cel:"other"`           // hostbased or gssapi suffices
-	Chain     string     `json:"chain" cel:"chain"`           // more than one factor is asked: "publickey,password"; "" none
-	Why       string     `json:"why" cel:"why"`               // where all are no: locked, expired, DenyUsers ...; where unknown: what would settle it
-	Evidence  []Evidence `json:"evidence" cel:"evidence"`
+	User      string      `json:"user" cel:"user"`
+	UID       int64       `json:"uid" cel:"uid"`
+	From      string      `json:"from" cel:"from"`             // the context in words: "anywhere", "from 10.0.0.0/8", "on port 2222"
+	Password  string      `json:"password" cel:"password"`     // a password alone suffices (password or keyboard-interactive)
+	PublicKey string      `json:"public_key" cel:"public_key"` // a key that is there (or a certificate) suffices
+	Empty     string      `json:"empty" cel:"empty"`           // the empty password suffices
+	Other     string      `json:"other" cel:"other"`           // hostbased or gssapi suffices
+	Chain     string      `json:"chain" cel:"chain"`           // more than one factor is asked: "publickey,password"; "" none
+	Why       string      `json:"why" cel:"why"`               // where all are no: locked, expired, DenyUsers ...; where unknown: what is not known
+	Ways      []AccessWay `json:"ways" cel:"ways"`             // each combination of methods that completes a login, or may
+	Evidence  []Evidence  `json:"evidence" cel:"evidence"`
+}
+
+// AccessWay is one combination of methods that completes a login.
+type AccessWay struct {
+	Methods string   `json:"methods" cel:"methods"` // "publickey,password"; "none" is the empty password
+	Certain bool     `json:"certain" cel:"certain"` // it is open; false: it may be
+	Factors int64    `json:"factors" cel:"factors"` // kinds of proof that it asks for (PCI DSS 4.0, 8.4); -1 not known
+	Allowed []string `json:"allowed" cel:"allowed"` // the allow: entries of the inventory inside which it lies, by file:line:column
 }
 
 // Disagreement is a setting on which two witnesses differ.

@@ -13,6 +13,7 @@ type Options struct {
 	Name   string            // of the host in the inventory
 	Labels map[string]string // of the host in the inventory
 	Expect []Expectation     // jobs that have to be there
+	Allow  []Allowed         // logins that are meant to stay possible
 
 	// Setups remembers what was worked out for hosts that are set up alike; nil
 	// remembers nothing. With it, facts share their lists with those of other
@@ -61,6 +62,13 @@ func newFacts() *Facts {
 // not hold is unknown.
 func From(snap *snapshot.Snapshot, opt Options) *Facts {
 	b := newBuilder(snap, opt)
+	b.work()
+	return b.f
+}
+
+// work works everything out.
+func (b *builder) work() {
+	opt := &b.opt
 	b.host()
 	b.packages()
 	b.wire()
@@ -77,7 +85,6 @@ func From(snap *snapshot.Snapshot, opt Options) *Facts {
 	}
 	b.groupExchange()
 	b.vulnerabilities()
-	return b.f
 }
 
 // fromFiles are the lists that are made of what was read from the host.

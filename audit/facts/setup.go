@@ -103,6 +103,7 @@ func newSetup(host *builder) (s *setup, alike bool) {
 	b := newBuilder(host.snap, host.opt)
 	b.setup, b.f, b.in, b.hidden = s, s.found, host.in, host.in.hidden
 	b.f.Host.OS, b.f.Host.Systemd, b.f.Packages = host.f.Host.OS, host.f.Host.Systemd, host.f.Packages
+	b.f.Host.Version = host.f.Host.Version // of the same file as OS
 	b.bounds()
 	b.accounts()
 	b.sshd()
@@ -247,6 +248,12 @@ func (b *builder) describe(buf *bytes.Buffer) {
 	}
 	for _, e := range b.opt.Expect {
 		text(e.Match, e.User, e.Line, e.Written)
+	}
+	number(int64(len(b.opt.Allow)))
+	for _, a := range b.opt.Allow {
+		number(int64(len(a.Addresses)))
+		text(a.Addresses...)
+		text(a.User, a.Method, a.Written)
 	}
 	data(in.timers)
 	for i := range s.Files {
