@@ -58,7 +58,7 @@ func vulnerability(f *vulns.Finding, met map[vulns.Need][]Evidence) Vulnerabilit
 	if f.Package != "" {
 		text = f.Package + " " + f.Installed
 	}
-	v.Evidence = []Evidence{{Text: text, Witness: f.ID + ": " + f.Reason}}
+	v.Evidence = []Evidence{{Text: text, Witness: f.ID + ": " + f.Title + "; " + f.Reason}}
 	if f.Lacks == vulns.Yes {
 		v.Evidence = append(v.Evidence, met[f.Need]...)
 	}

@@ -11,6 +11,7 @@ AllowUsers alice audit
 MaxAuthTries 3
 LoginGraceTime 30
 X11Forwarding no
+Compression no
 AllowTcpForwarding no
 AllowAgentForwarding no
 AllowStreamLocalForwarding no
