@@ -40,13 +40,6 @@ func rulesCommand(s streams) *cli.Command {
 	}
 }
 
-func explainCommand(s streams) *cli.Command {
-	return &cli.Command{
-		Name: "explain", Category: theRules, Usage: "say what a rule asks, why, and what to do", ArgsUsage: "RULE...",
-		Action: func(c *cli.Context) error { return eachRule(c, s, explainRule) },
-	}
-}
-
 func listRules(c *cli.Context, s streams) error {
 	cat, err := policies.Embedded()
 	if err != nil {
@@ -78,6 +71,9 @@ func listRules(c *cli.Context, s streams) error {
 // ruleRow is a line of the list: id, severity and title, folded below itself.
 func ruleRow(s streams, id string, sev policies.Severity, title string) {
 	const column = 38
+	if len(id) > 26 {
+		id += "\n" + strings.Repeat(" ", 26) // the columns stay where they are
+	}
 	fmt.Fprintf(s.out, "%-26s  %-8s  %s\n", id, sev, wrapped(title, s.width(s.out)-column, strings.Repeat(" ", column)))
 }
 

@@ -82,7 +82,7 @@ func Explain(keyword string) (h *Help, meant string, ok bool) {
 		h.Match = extend(h.Match, v, where)
 		if target.kind != kindInclude {
 			h.Repeat = extend(h.Repeat, v, repetition(target, v))
-			h.Defaults = extend(h.Defaults, v, strings.Join(target.defaultArgs(release{v: v}), separator(target)))
+			h.Defaults = extend(h.Defaults, v, defaultText(target, v))
 		}
 	}
 	if h.About == "" {
@@ -172,11 +172,16 @@ func repetition(r *row, v Version) string {
 	return "the first line counts"
 }
 
-func separator(r *row) string {
-	if r.kind == kindAlgorithms {
-		return ","
+// defaultText is the default of a release; names of lists are set apart for people.
+func defaultText(r *row, v Version) string {
+	args := r.defaultArgs(release{v: v})
+	switch r.kind {
+	case kindAlgorithms:
+		return strings.Join(args, ", ")
+	case kindGSSKex:
+		return strings.ReplaceAll(strings.Join(args, " "), ",", ", ")
 	}
-	return " "
+	return strings.Join(args, " ")
 }
 
 // form is what the argument looks like, in words.
