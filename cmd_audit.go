@@ -126,7 +126,7 @@ func readRequest(c *cli.Context, s streams) (*request, error) {
 		}
 	}
 	return &request{catalogue: catalogue, judge: func(f *facts.Facts, h inventory.Host) ([]policies.Outcome, int) {
-		return chosen.Judge(f, policies.JudgeOptions{Host: h.Name, Now: time.Now(), Waivers: waivers(h)})
+		return chosen.Judge(f, policies.JudgeOptions{Host: h.Name, Now: time.Now(), Waivers: waivers(h), Allow: carveOuts(h)})
 	}}, nil
 }
 
@@ -207,6 +207,14 @@ func waivers(h inventory.Host) []policies.Waiver {
 			Rule: w.Rule, Owner: w.Owner, Approver: w.Approver, Ticket: w.Ticket, Reason: w.Reason, Expires: w.Expires,
 			Written: w.Pos.String(),
 		})
+	}
+	return out
+}
+
+func carveOuts(h inventory.Host) []policies.CarveOut {
+	var out []policies.CarveOut
+	for _, c := range h.Allow {
+		out = append(out, policies.CarveOut{Owner: c.Owner, Reason: c.Reason, Expires: c.Expires, Written: c.Pos.String()})
 	}
 	return out
 }

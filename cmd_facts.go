@@ -115,6 +115,7 @@ func factsOf(c *cli.Context, t audit.Target) (line hostFacts) {
 	if snap != nil {
 		line.Facts = facts.From(snap, facts.Options{
 			Now: time.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: audit.Expectations(t.Host.Expect),
+			Allow: audit.Allowances(t.Host.Allow),
 		})
 		if !c.Bool("show-secrets") {
 			line.Facts.Mask(cron.Mask)

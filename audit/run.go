@@ -203,7 +203,8 @@ func (r *Host) judge(ctx context.Context, t Target, opt Options, setups *facts.S
 	}
 	done := make(chan judgement, 1)
 	snap, fopt := r.Snapshot, facts.Options{
-		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: Expectations(t.Host.Expect), Setups: setups,
+		Now: opt.Now(), Name: t.Host.Name, Labels: t.Host.Labels, Expect: Expectations(t.Host.Expect),
+		Allow: Allowances(t.Host.Allow), Setups: setups,
 	}
 	go func() {
 		var j judgement
@@ -276,6 +277,16 @@ func Expectations(es []inventory.Expectation) []facts.Expectation {
 	out := make([]facts.Expectation, len(es))
 	for i, e := range es {
 		out[i] = facts.Expectation{Match: e.Match, User: e.User, Line: e.Line, Written: e.Pos.String()}
+	}
+	return out
+}
+
+// Allowances gives the logins that an inventory means to stay possible in the form
+// that facts take.
+func Allowances(cs []inventory.CarveOut) []facts.Allowed {
+	out := make([]facts.Allowed, len(cs))
+	for i, c := range cs {
+		out[i] = facts.Allowed{User: c.User, Addresses: c.Addresses, Method: c.Method, Written: c.Pos.String()}
 	}
 	return out
 }

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/postern-ssh/postern/audit/access"
 	"github.com/postern-ssh/postern/audit/account"
@@ -323,6 +322,5 @@ type Allowed struct {
 	User      string
 	Addresses []string // addresses and networks
 	Method    string   // publickey, password, keyboard-interactive
-	Expires   time.Time
-	Written   string // file:line:column of the inventory
+	Written   string   // file:line:column of the inventory
 }
