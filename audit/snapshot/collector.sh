@@ -132,14 +132,17 @@ token() {
 look() {
   HOW=$1
   shift
-  I=0 ALL= LINKS= FILES= ALONE= COUNT=0
+  I=0 ALL= LINKS= FILES= ALONE= COUNT=0 OVER=
   for P do
     I=$((I + 1))
+    entered "$P" || continue
     if [ ! -e "$P" ] && [ ! -L "$P" ]; then blind "$P"; continue; fi
     case $P in */. | */..) continue;; esac
-    entered "$P" || continue
     COUNT=$((COUNT + 1))
-    if [ $COUNT -gt $MAXNAMES ]; then gap cap "${P%/*}" "more than $MAXNAMES names in one batch"; break; fi
+    if [ $COUNT -gt $MAXNAMES ]; then # what is left is named, directory by directory
+      [ "${P%/*}/" = "$OVER" ] || { OVER=${P%/*}/; gap cap "${P%/*}" "more than $MAXNAMES names in one batch"; }
+      continue
+    fi
     ALL="$ALL \"\${$I}\""
     if [ -L "$P" ]; then
       [ -e "$P" ] && LINKS="$LINKS \"\${$I}\""
@@ -178,7 +181,11 @@ texts() {
   done
 }
 
-alone() { for Q do contents "$CAP" "$HOW" "$Q"; done; }
+alone() {
+  for Q do
+    if late; then gap cap "$Q" "the time was over before it was read"; else contents "$CAP" "$HOW" "$Q"; fi
+  done
+}
 
 # contents CAP HOW NAMES...: of regular files.
 contents() {
@@ -189,26 +196,36 @@ contents() {
     *) MU=0 MG=0;;
   esac
   [ "$UID0" = yes ] || MU=0
-  if [ "$MU" != 0 ] && [ -z "$SWITCH" ]; then stays "$@"; return; fi
+  if [ "$MU" != 0 ]; then
+    case $SLOW in
+      *" $MU "*) for P do gap cap "$P" "an earlier file of uid $MU took all of its time"; done; return;;
+    esac
+    [ -n "$SWITCH" ] || { stays "$@"; return; }
+  fi
   mark n
   printf '%s\0' "$@"
   mark "m $MCAP $MU$PART"
   if [ "$MU" = 0 ]; then limit head -c $((MCAP + 1)) -v -- "$@" </dev/null 2>/dev/null
-  else $SWITCH "$MU" "$MG" head -c $((MCAP + 1)) -v -- "$@" </dev/null 2>/dev/null
+  else
+    $SWITCH "$MU" "$MG" head -c $((MCAP + 1)) -v -- "$@" </dev/null 2>/dev/null
+    slow $?
   fi
 }
+# slow RC: timeout's word that a file of $MU had no end, or none that opened it.
+slow() { case $1 in 124 | 137 | 143) SLOW="$SLOW$MU ";; esac; }
 
 # stays NAMES...: contents of files below a directory that their user can write,
 # where no tool is there to take on that user's rights: only what is a regular
 # file with one name, whose real path stays in $ROOM, and which that user could
-# read; the same before and after.
+# read. The file that was opened says so itself, by /proc/self/fd: its owner may
+# change names as often as he likes.
 stays() {
   SM=$MU SR=$(cd -P -- "$ROOM" 2>/dev/null && pwd -P; echo .)
   SR=${SR%"$NL".}
   for P do
     SF=$(readlink -f -- "$P" </dev/null; echo .)
     SF=${SF%"$NL".}
-    S1=$(stat -L -c '%d %i %u %h %f' -- "$P" </dev/null 2>/dev/null)
+    S1=$(limit stat -L -c '%d %i %u %h %f' -- "$P" </dev/null 2>/dev/null)
     case $SF in
       "${SR:-/dev/null}"/*) ;;
       *) gap unsafe "$P" "its real path leaves ${SR:-its home}"; continue;;
@@ -221,21 +238,42 @@ stays() {
       *" $SM 1 "* | *[4567cdef]) ;;
       *) gap denied "$P" "it could not be read, with the rights of uid $SM"; continue;;
     esac
-    SC=$(limit head -c $((MCAP + 1)) -- "$P" </dev/null 2>/dev/null; echo .)
-    S2=$(stat -L -c '%d %i %u %h %f' -- "$P" </dev/null 2>/dev/null)
-    SG=$(readlink -f -- "$P" </dev/null; echo .)
-    if [ "$S1" != "$S2" ] || [ "$SF$NL." != "$SG" ]; then gap changed "$P" "another file while it was read"; continue; fi
+    SC=$(limit sh -c 'exec <"$1" && stat -L -c "%d %i %u %h %f" /proc/self/fd/0 && readlink /proc/self/fd/0 && exec head -c "$2"' sh "$P" $((MCAP + 1)) </dev/null 2>/dev/null; echo ".$?")
+    slow "${SC##*.}"
+    case $SC in
+      "$S1$NL$SF$NL"*) SC=${SC#"$S1$NL$SF$NL"};;
+      *) if [ -e /proc/self/fd/0 ]; then gap changed "$P" "another file while it was read"
+        else gap unsafe "$P" "which file that is cannot be told: there is no /proc"
+        fi
+        continue;;
+    esac
     mark "v $MCAP$PART"
-    printf '%s\0%s' "$P" "${SC%.}"
+    printf '%s\0%s' "$P" "${SC%.*}"
   done
 }
 
-# finals HOW LINKS...: where each link ends, its metadata, and its content.
+# finals HOW LINKS...: where each link ends, its metadata, and its content. A link
+# of root's may lead through a directory that a user can write: that one's rights
+# are taken then.
 finals() {
+  if [ "$1 $UID0" != 'read yes' ]; then follow "$@"; return; fi
+  shift
+  FI=0 FSAFE= FOTHER=
+  for P do
+    FI=$((FI + 1))
+    rights "$P"
+    if [ "$RU" = 0 ]; then FSAFE="$FSAFE \"\${$FI}\""
+    else FOTHER="$FOTHER \"as:$RU:$RG:\${FROOM$FI}\" \"\${$FI}\""; eval "FROOM$FI=\$RD"
+    fi
+  done
+  [ -z "$FOTHER" ] || eval "pairs follow $FOTHER"
+  [ -z "$FSAFE" ] || eval "follow read $FSAFE"
+}
+follow() {
   FHOW=$1
   shift
-  if [ -n "$READLINKS" ]; then
-    FR=$(readlink -f -- "$@" </dev/null 2>/dev/null)
+  if [ -n "$READLINKS" ] && FR=$(readlink -f -- "$@" </dev/null 2>/dev/null); then
+    # All of them were followed: as many lines as links are no newline in any.
     FN=0 IFSO=$IFS IFS=$NL
     for P in $FR; do FN=$((FN + 1)); done
     IFS=$IFSO
@@ -263,33 +301,61 @@ once() {
   IFSO=$IFS IFS=$NL
   set --
   for P in $FR; do
-    [ "$P" = /dev/null ] && continue # a masked unit
+    case $P in
+      /dev/null) continue;; # a masked unit
+      /proc/* | /sys/* | /dev/*) [ "$FHOW" = meta ] || { kernels "$P"; continue; };;
+    esac
     case $FINALS in *"$NL$FHOW $P$NL"*) ;; *) FINALS=$FINALS$FHOW' '$P$NL; set -- "$@" "$P";; esac
   done
   IFS=$IFSO
   [ $# -eq 0 ] || targets "$FHOW" "$@"
 }
 
-# rights PATH: whose rights to read PATH with: RU and RG, 0 where only root can
-# change a directory on its way. Directories known to be root's are kept in SAFE.
-rights() {
-  RU=0 RG=0
-  [ "$UID0" = yes ] || return 0
-  RD= RL= RR=${1%/*}/
+# road PATH: the directories on the way to it, as they really are, into RDIRS
+# (lines), with those on the way of each link that is followed; its end into REND.
+road() {
+  RDIRS=/$NL RP= RR=$1 RH=0 REND=
   while [ -n "$RR" ]; do
-    RC=${RR%%/*} RR=${RR#*/}
-    [ -n "$RC" ] && RD=$RD/$RC
-    case $SAFE in *"$NL${RD:-/}$NL"*) ;; *) RL=$RL${RD:-/}$NL;; esac
+    RR=${RR#/} RC=${RR%%/*}
+    case $RR in */*) RR=/${RR#*/};; *) RR=;; esac
+    case $RC in
+      '' | .) continue;;
+      ..) RP=${RP%/*}; continue;;
+    esac
+    RP=$RP/$RC
+    if [ -L "$RP" ]; then
+      RH=$((RH + 1))
+      [ $RH -le 40 ] || return 1
+      [ "$RP" = "$RLINK" ] || { RLINK=$RP RTEXT=$(readlink -- "$RP" </dev/null; echo .) RTEXT=${RTEXT%"$NL".}; }
+      case $RTEXT in /*) RP=;; *) RP=${RP%/*};; esac
+      RR=/$RTEXT$RR
+    elif [ -n "$RR" ]; then RDIRS=$RDIRS$RP$NL
+    fi
+    case $RP in *"$NL"*) return 1;; esac
   done
-  [ -n "$RL" ] || return 0
+  REND=${RP:-/}
+}
+
+# rights PATH: whose rights to read PATH with: RU and RG, 0 where only root can
+# change a directory on its way, and RD, the first that another can change.
+# Directories known to be root's are kept in SAFE.
+rights() {
+  RU=0 RG=0 RD=
+  [ "$UID0" = yes ] || return 0
+  road "$1" || { RU=65534 RG=65534; return 0; }
+  RL=
   IFSO=$IFS IFS=$NL
-  RS=$(stat -L -c '%u %a' -- $RL </dev/null 2>/dev/null)
+  for RD in $RDIRS; do
+    case $SAFE in *"$NL$RD$NL"*) ;; *) RL=$RL$RD$NL;; esac
+  done
+  RS=
+  [ -z "$RL" ] || RS=$(limit stat -c '%u %a' -- $RL </dev/null 2>/dev/null)
   IFS=$IFSO
   while [ -n "$RL" ]; do
     RD=${RL%%"$NL"*} RL=${RL#*"$NL"} RC=${RS%%"$NL"*}
     case $RS in *"$NL"*) RS=${RS#*"$NL"};; *) RS=;; esac
     case $RC in
-      "0 "*[2367] | "0 "*[2367]?) RU=$(stat -L -c %u -- "$1" </dev/null 2>/dev/null); [ "${RU:-0}" != 0 ] || RU=65534; break;;
+      "0 "*[2367] | "0 "*[2367]?) RU=$(limit stat -L -c %u -- "$1" </dev/null 2>/dev/null); [ "${RU:-0}" != 0 ] || RU=65534; break;;
       "0 "*) SAFE=$SAFE$RD$NL;;
       '') RU=65534; break;;
       *) RU=${RC%% *}; break;;
@@ -300,29 +366,56 @@ rights() {
   case $IDS in *"$NL$RU:"*) RG=${IDS#*"$NL$RU:"} RG=${RG%%"$NL"*};; esac
 }
 
+# kernels PATH: what the kernel makes up is not read: it may have no end, or be
+# gone for others once it was read.
+kernels() { gap unsafe "$1" "a file of the kernel: not opened"; }
+
 # targets HOW NAMES...: like look, but HOW=read reads each with the rights that
 # its path asks for.
 targets() {
   THOW=$1
   shift
-  if [ "$THOW" != read ] || [ "$UID0" != yes ]; then look "$THOW" "$@"; return; fi
-  TI=0 TSAFE= TOTHER=
+  if [ "$THOW" != read ]; then look "$THOW" "$@"; return; fi
+  TI=0 TN=0 TSAFE= TOTHER=
   for P do
     TI=$((TI + 1))
     entered "$P" || continue
     rights "$P"
-    if [ "$RU" = 0 ]; then TSAFE="$TSAFE \"\${$TI}\""; else TOTHER="$TOTHER \"as:$RU:$RG:\${ROOM$TI}\" \"\${$TI}\""; eval "ROOM$TI=\$RD"; fi
+    [ "$UID0" = yes ] || road "$P"
+    case $REND in /proc/* | /sys/* | /dev/*) kernels "$P"; continue;; esac
+    if [ "$RU" = 0 ]; then TSAFE="$TSAFE \"\${$TI}\"" TN=$((TN + 1))
+    else TOTHER="$TOTHER \"as:$RU:$RG:\${ROOM$TI}\" \"\${$TI}\""; eval "ROOM$TI=\$RD"
+    fi
   done
-  TALL=$TOTHER
-  [ -z "$TSAFE" ] || eval "look read $TSAFE"
-  [ -z "$TALL" ] || eval "pairs $TALL"
+  eval "parted $TN $TSAFE $TOTHER"
 }
+# parted N SAFE... { HOW NAME }...: N names, then the pairs. They are arguments,
+# since following a link comes back to here.
+parted() {
+  PN=1 PMINE=
+  while [ $PN -le "$1" ]; do PN=$((PN + 1)); PMINE="$PMINE \"\${$PN}\""; done
+  [ "$1" = 0 ] || eval "look read $PMINE"
+  shift $(($1 + 1))
+  [ $# -eq 0 ] || pairs look "$@"
+}
+# pairs COMMAND { HOW NAME }...: COMMAND HOW NAMES, once for each HOW.
 pairs() {
+  PCALL=$1
+  shift
   while [ $# -gt 1 ]; do
-    if late; then gap cap "$2" "the time was over before it was looked at"; else look "$1" "$2"; fi
-    shift 2
+    PHOW=$1 PI=1 PMINE= PREST=
+    while [ $PI -lt $# ]; do
+      eval "PX=\${$PI}"
+      if [ "$PX" = "$PHOW" ]; then PMINE="$PMINE \"\${$((PI + 1))}\""
+      else PREST="$PREST \"\${$PI}\" \"\${$((PI + 1))}\""
+      fi
+      PI=$((PI + 2))
+    done
+    if late; then eval "leave $PMINE"; else eval "$PCALL \"\$PHOW\" $PMINE"; fi
+    eval "set -- $PREST"
   done
 }
+leave() { for P do gap cap "$P" "the time was over before it was looked at"; done; }
 
 # above PATHS...: adds the directories above each to UP and NEW, once.
 above() {
@@ -338,17 +431,28 @@ above() {
 # looks HOW: look at the lines of $LIST.
 looks() {
   [ -n "$LIST" ] || return 0
+  LHOW=$1 LN=0
   IFSO=$IFS IFS=$NL
-  set -- "$1" $LIST
+  set -- $LIST
   IFS=$IFSO LIST=
-  look "$@"
+  while [ $# -gt $MAXNAMES ]; do
+    if late; then gap cap / "the time was over before all names were looked at"; return; fi
+    batch "$@"
+    shift $MAXNAMES
+  done
+  batch "$@"
+}
+batch() {
+  BI=0 BL=
+  while [ $BI -lt $MAXNAMES ] && [ $BI -lt $# ]; do BI=$((BI + 1)); BL="$BL \"\${$BI}\""; done
+  eval "look \"\$LHOW\" $BL"
 }
 
 # names DIR LIMIT: metadata of what is in it.
 names() {
-  [ -d "$1" ] || { blind "$1/*"; return 0; }
   entered "$1" || return 0
-  case $(stat -L -c %s -- "$1" </dev/null 2>/dev/null) in
+  [ -d "$1" ] || { blind "$1/*"; return 0; }
+  case $(limit stat -L -c %s -- "$1" </dev/null 2>/dev/null) in
     ???????*) gap cap "$1" "too many names to list"; return 0;;
   esac
   MAXNAMES=$2
@@ -376,10 +480,11 @@ READ='
 /var/spool/cron/crontabs/* /var/spool/cron/crontabs/.[!.]* /var/spool/cron/crontabs/..?* /var/spool/cron/tabs/* /var/spool/cron/tabs/.[!.]* /var/spool/cron/* /var/spool/cron/.[!.]* /etc/crontabs/*
 /etc/cron.hourly/* /etc/cron.hourly/.[!.]* /etc/cron.daily/* /etc/cron.daily/.[!.]* /etc/cron.weekly/* /etc/cron.weekly/.[!.]* /etc/cron.monthly/* /etc/cron.monthly/.[!.]* /etc/periodic/*/*
 /etc/anacrontab /var/spool/anacron/*
-/var/spool/cron/atjobs/* /var/spool/at/* /var/spool/atjobs/*
 /etc/cron.allow /etc/cron.deny /etc/at.allow /etc/at.deny
 /etc/incron.d/* /etc/ld.so.preload
 '
+# What users can make as many of as they like: a batch of its own.
+JOBFILES='/var/spool/cron/atjobs/* /var/spool/at/* /var/spool/atjobs/*'
 META='
 / /etc /etc/ssh /etc/ssh/sshd_config.d /etc/ssh/ssh_host_*_key /usr/etc/ssh /etc/ssh/moduli /etc/passwd /etc/group /etc/shadow /etc/pam.d /etc/shosts.equiv /etc/hosts.equiv /etc/dropbear /etc/dropbear/*
 /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /etc/cron.yearly /etc/periodic /etc/crontabs /var /var/spool /var/spool/cron /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron/atjobs /var/spool/at /var/spool/anacron
@@ -419,6 +524,10 @@ static() {
         done;;
     esac
   done
+  set -f
+  look read "$@"
+  set +f
+  set -- $JOBFILES
   set -f
   look read "$@"
 }
@@ -632,8 +741,10 @@ context() {
 effective() {
   EX=$(readlink "/proc/$1/exe" </dev/null; echo .) EX=${EX%"$NL".} EX=${EX% (deleted)}
   case $EX in /*) ;; *) EX=;; esac
-  W=$(tr '\0' '\n' <"/proc/$1/cmdline"; echo .) W=${W%.}
-  EPID=$1
+  EPID=$1 EU=
+  while read -r K A B C _; do case $K in Uid:) EU=$A/$B/$C; break;; esac; done <"/proc/$EPID/status"
+  [ "$EU" = 0/0/0 ] || { gap unsafe "sshd-T.$EPID" "it runs as uid ${EU%%/*}: not asked"; return; }
+  W=$(limit tr '\0' '\n' <"/proc/$1/cmdline" | head -c 65536; echo .) W=${W%.}
   case $W in
     'sshd: '*) W=${W#sshd: } W=${W%% \[listener\]*} IFS=' ';;
     *) IFS=$NL;;
@@ -665,9 +776,6 @@ effective() {
       esac
     done
   done
-  EU=
-  while read -r K A B C _; do case $K in Uid:) EU=$A/$B/$C; break;; esac; done <"/proc/$EPID/status"
-  [ "$EU" = 0/0/0 ] || { gap unsafe "sshd-T.$EPID" "it runs as uid ${EU%%/*}: not asked"; return; }
   if [ "$UID0" = yes ] && [ "$(stat -L -c %d:%i "/proc/$EPID/root/" </dev/null)" != "$(stat -L -c %d:%i / </dev/null)" ]; then
     gap unsafe "sshd-T.$EPID" "it has another root directory (a container): not asked"
     return
@@ -754,7 +862,7 @@ sshfiles() {
         /etc/shadow* | /etc/gshadow*) SECRETS=$F;;
         *) if [ -L "$F" ]; then case $(readlink -f -- "$F" </dev/null) in /etc/shadow* | /etc/gshadow*) SECRETS=$F;; esac; fi;;
       esac
-      [ -f "$F" ] && [ -r "$F" ] && entered "$F" && set -- "$@" "$F"
+      entered "$F" && [ -f "$F" ] && [ -r "$F" ] && set -- "$@" "$F"
       IFS=$NL
     done
     LINES=
@@ -850,7 +958,7 @@ accounts() {
       if [ $NP -gt 20000 ]; then gap cap /etc/passwd "more than 20000 accounts"; break; fi
       IDS=$IDS$I:$G$NL
       case $NL$SHELLS in *"$NL${S:-/bin/sh}$NL"*) ;; *) SHELLS=$SHELLS${S:-/bin/sh}$NL;; esac
-      case $H in /*) [ -d "$H" ] && PEOPLE=$PEOPLE$I:$G:$U:$H$NL;; esac
+      case $H in /*) entered "$H" && [ -d "$H" ] && PEOPLE=$PEOPLE$I:$G:$U:$H$NL;; esac
       U=
     done </etc/passwd
   fi
@@ -901,13 +1009,14 @@ keys() {
           P=$PX$P;;
       esac
       case $P in /*) ;; *) P=${H%/}/$P;; esac
+      entered "$P" || continue
       [ -e "$P" ] || [ -L "$P" ] || { blind "$P"; continue; }
       case $NL$MINE in *"$NL$P$NL"*) ;; *) MINE=$MINE$P$NL; above "$P";; esac
     done
     if [ -n "$MINE" ]; then
       if [ "$I" = 0 ] || [ "$UID0" != yes ]; then AS="${AS}read$NL$MINE$NL"; else AS="${AS}as:$I:$G:$H$NL$MINE$NL"; fi
       LIST=$LIST$MINE
-    elif [ -d "${H%/}/.ssh" ]; then
+    elif entered "${H%/}/.ssh" && [ -d "${H%/}/.ssh" ]; then
       LIST=$LIST${H%/}/.ssh$NL
       [ -x "${H%/}/.ssh" ] || gap denied "${H%/}/.ssh" "no permission to search it"
     fi
@@ -930,6 +1039,7 @@ keys() {
     KI=0 KL= KF= KR=
     for P do
       KI=$((KI + 1))
+      late && { gap cap "$P" "the time was over before it was read"; continue; }
       if [ -f "$P" ]; then
         if [ -L "$P" ]; then KL="$KL \"\${$KI}\""
         elif [ -r "$P" ]; then
@@ -1041,6 +1151,7 @@ BEGIN { OFS = " " }
 END { if (!left) print "! whole" }
 FILENAME == "/etc/passwd" { split($0, f, ":"); if (!(f[1] in homes)) homes[f[1]] = f[6]; next }
 FNR == 1 {
+  fflush() # a table without end must not take the words of those before it along
   mode = "user"; user = FILENAME; sub(/^.*\//, "", user)
   if (FILENAME == "/etc/crontab" || FILENAME ~ /^\/etc\/cron\.d\//) { mode = "system"; user = "root" }
   if (FILENAME == "/etc/anacrontab") { mode = "anacron"; user = "root" }
@@ -1098,8 +1209,8 @@ jobs() {
   JI=0 JA= JN=0
   for P do
     JI=$((JI + 1))
+    entered "$P" || continue
     [ -f "$P" ] && [ -r "$P" ] || continue
-    case $P in /etc/cron.d/*) entered "$P" || continue;; esac
     JN=$((JN + 1))
     if [ $JN -gt 1000 ]; then gap cap cron.targets "more than 1000 tables"; break; fi
     JA="$JA \"\${$JI}\""
@@ -1116,17 +1227,19 @@ jobs() {
     case $K in
       h) JOBHOMES=$JOBHOMES$P$NL; IFS=$NL; continue;;
       '!') continue;;
-      '?') [ -e "$P" ] || [ -L "$P" ] || { IFS=$NL; continue; };;
+      '?') entered "$P" || { IFS=$NL; continue; }
+        [ -e "$P" ] || [ -L "$P" ] || { IFS=$NL; continue; };;
       =)
         R=${P#*:}: P=${P%%:*} HIT=
         while [ -n "$R" ]; do
           D=${R%%:*} R=${R#*:}
-          case $D in /*) [ -f "$D/$P" ] && { HIT=$D/$P; break; };; esac
+          case $D in /*) entered "$D/$P" && [ -f "$D/$P" ] && { HIT=$D/$P; break; };; esac
         done
         [ -n "$HIT" ] || { IFS=$NL; continue; }
         P=$HIT;;
     esac
     case $P in /proc/* | /sys/* | /dev/*) IFS=$NL; continue;; esac
+    entered "$P" || { IFS=$NL; continue; }
     case $NL$FOUND in *"$NL$P$NL"*) IFS=$NL; continue;; esac
     FN=$((FN + 1))
     if [ $FN -gt 400 ]; then gap cap cron.targets "more than 400 paths in job lines"; break; fi
@@ -1144,7 +1257,7 @@ jobs() {
   # a binary; of the rest only the first bytes.
   CAPO=$CAP
   SMALL= BIG= SIZES=
-  [ $# -eq 0 ] || SIZES=$(stat -L -c '%s %n' -- "$@" </dev/null 2>/dev/null)
+  [ $# -eq 0 ] || SIZES=$(limit stat -L -c '%s %n' -- "$@" </dev/null 2>/dev/null)
   IFS=$NL
   for L in $SIZES; do
     if [ "${L%% *}" -gt 65536 ]; then BIG=$BIG${L#* }$NL; else SMALL=$SMALL${L#* }$NL; fi
@@ -1212,14 +1325,15 @@ timers() {
 }
 
 # The lines of sshd that tell starts, reloads and accepted logins; of cron's
-# daemons whatever they say. Newest last.
+# daemons whatever they say. Newest last. Anyone may write to the journal in
+# sshd's name, but not with root's uid.
 SSHDSAYS='Server listening on|Received SIG(HUP|TERM)|Accepted [a-z/-]+ for|Exiting on signal|error: Bind to port|fatal: '
 logs() {
   if [ "$SYSTEMD" = yes ] && have journalctl; then
-    out log.sshd/reverse journalctl -q --no-pager -o short-iso -r -n 400 -g "$SSHDSAYS" -t sshd -t sshd-session
+    out log.sshd/reverse journalctl -q --no-pager -o short-iso -r -n 400 -g "$SSHDSAYS" -t sshd -t sshd-session _UID=0
     case ${X##*"$NL"} in
       0 | 1) ;; # 1: nothing was found
-      *) out log.sshd/reverse journalctl -q --no-pager -o short-iso -r -n 400 -t sshd -t sshd-session;;
+      *) out log.sshd/reverse journalctl -q --no-pager -o short-iso -r -n 400 -t sshd -t sshd-session _UID=0;;
     esac
     out log.cron/reverse journalctl -q --no-pager -o short-iso -r -n 400 -t CRON -t cron -t CROND -t crond -t anacron -t crontab -t atd
     if [ "$UID0" != yes ]; then
@@ -1303,7 +1417,7 @@ run() {
   mark "start 1"
   identity
   mounts
-  SAFE=$NL UP=$NL NEW= FINALS=$NL
+  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK=
   accounts
   section static
   mark "v 4096"
@@ -1323,12 +1437,13 @@ run() {
   section sshfiles
   section answers
   section moduli
-  section keys
-  section jobs
-  section near
   section timers
   section logs
   section packages
+  # What users can make slow comes last.
+  section keys
+  section jobs
+  section near
   mark end
 }
 

@@ -58,7 +58,7 @@ func needRoot(t testing.TB, tools ...string) {
 // small is a tree with busybox as its only program, and what setup adds to it.
 func small(t testing.TB, setup string) string {
 	t.Helper()
-	needRoot(t, "busybox", "chroot")
+	needRoot(t, "busybox", "chroot", "unshare")
 	dir := t.TempDir()
 	box, err := os.ReadFile("/bin/busybox")
 	if err != nil {
@@ -96,12 +96,13 @@ func small(t testing.TB, setup string) string {
 	return dir
 }
 
-// inside runs commands in such a tree.
+// inside runs commands in such a tree, with processes of its own.
 type inside struct{ dir string }
 
 func (r inside) Run(ctx context.Context, command string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
-	c := exec.CommandContext(ctx, "chroot", r.dir, "/bin/sh", "-c", command)
-	c.Env = []string{"PATH=/bin"}
+	c := exec.CommandContext(ctx, "unshare", "-m", "-p", "-f", "--kill-child", "/bin/sh", "-c",
+		`mount -t proc p "$1/proc" && exec chroot "$1" /bin/sh -c "$2"`, "sh", r.dir, command)
+	c.Env = []string{"PATH=/bin:/usr/bin:/sbin:/usr/sbin"}
 	c.Stdin, c.Stdout, c.Stderr = stdin, stdout, stderr
 	if err := c.Run(); err != nil {
 		return c.ProcessState.ExitCode(), nil
@@ -117,6 +118,7 @@ type whole struct {
 	user  string   // "" root
 	via   []string // a login shell and its -c; nil: sh -c
 	trace string   // file for strace's output; "" no strace
+	calls string   // what strace traces; "": traced
 }
 
 func (h whole) Run(ctx context.Context, command string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
@@ -131,7 +133,11 @@ func (h whole) Run(ctx context.Context, command string, stdin io.Reader, stdout,
 		via = append([]string{"setpriv", "--reuid=" + h.user, "--regid=" + h.user, "--init-groups", "--"}, via...)
 	}
 	if h.trace != "" {
-		via = append([]string{"strace", "-f", "-qq", "-o", h.trace, "-e", traced}, via...)
+		calls := h.calls
+		if calls == "" {
+			calls = traced
+		}
+		via = append([]string{"strace", "-f", "-qq", "-o", h.trace, "-e", calls}, via...)
 	}
 	outer := `set -e
 T=$1 SETUP=$2; shift 2

@@ -275,7 +275,7 @@ func (r *rooted) unitDirs() []string {
 
 func (r *rooted) static() {
 	r.look(meta, r.expand(shList("META"))...)
-	patterns := shList("READ")
+	patterns := append(shList("READ"), shList("JOBFILES")...)
 	units := shList("UNITS")
 	for _, d := range r.unitDirs() {
 		patterns = append(patterns, d+"/*.timer", d+"/*.timer.d/*.conf")
