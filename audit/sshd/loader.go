@@ -168,7 +168,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 		l.fault(Fault{File: f.Name, Pos: ln.Pos, Keyword: name, Message: msg, Hint: hint, Refuses: true})
 	}
 	if ln.Problem == NoArgument && !l.env.old {
-		fault(`no argument after keyword "`+name+`"`, "give a value, or remove the line")
+		fault(`no argument after keyword "`+name+`"`, l.bareHint(name))
 		return
 	}
 	self, slot, newer, ok := lookup(name, l.opt.Version, l.opt.Distro)
@@ -227,7 +227,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 		v.hint = "remove what stands behind " + strings.Join(v.args, " ")
 	}
 	if v.fault != "" {
-		fault(v.fault, v.hint)
+		fault(v.fault, l.env.wayOut(target, ln, v))
 		return
 	}
 	if target.kind == kindAuthMethods && start {

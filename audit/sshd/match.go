@@ -162,7 +162,7 @@ func (e *env) parseMatch(ln *Line) (c *condition, fault, hint string, counted bo
 		}
 		if arg == "" && !(known && strings.Contains(words[i], "=") && !e.rel.v.Before(9, 9)) {
 			if i+1 >= len(words) || words[i+1] == "" || words[i+1][0] == '#' {
-				return c, "Missing Match criteria for " + name, "give a pattern after " + name, false
+				return c, "Missing Match criteria for " + name, matchHint(lower, name, e.rel.v), false
 			}
 			i++
 			arg = words[i]
@@ -245,6 +245,12 @@ func matchHint(lower, name string, v Version) string {
 		return "invalid-user needs OpenSSH 9.9; this sshd is " + v.String()
 	case "version":
 		return "version needs OpenSSH 10.0; this sshd is " + v.String()
+	}
+	if _, ok := attributes[lower]; ok {
+		return "give a pattern after " + name
+	}
+	if n := nearest(name, []string{"User", "Group", "Host", "Address", "LocalAddress", "LocalPort", "RDomain", "all"}); n != "" {
+		return "did you mean " + n + "?"
 	}
 	return "put commas, not blanks, between names; known are User, Group, Host, Address, LocalAddress, LocalPort, RDomain, all"
 }

@@ -81,7 +81,7 @@ func (e *env) check(r *row, ln *Line) checked {
 		case "yes", "no":
 			return one(strings.ToLower(first))
 		}
-		return checked{fault: fmt.Sprintf("unsupported option %q.", first), hint: "write yes or no"}
+		return checked{fault: fmt.Sprintf("unsupported option \"%s\".", first), hint: "write yes or no"}
 	case kindEnum:
 		return enumerate(r, first)
 	case kindInt:
@@ -210,7 +210,7 @@ func enumerate(r *row, arg string) checked {
 		name, _, _ := strings.Cut(spelling, "=")
 		names = append(names, name)
 	}
-	return checked{fault: fmt.Sprintf("unsupported option %q.", arg), hint: "write one of " + strings.Join(names, ", ")}
+	return checked{fault: fmt.Sprintf("unsupported option \"%s\".", arg), hint: "write one of " + strings.Join(names, ", ")}
 }
 
 // absolute is derelativise_path (servconf.c).
