@@ -165,8 +165,8 @@ func FuzzCompare(f *testing.F) {
 				t.Fatalf("%s: %q and %q: %d, %d", manager, a, b, ab, ba)
 			}
 		}
-		if Upstream(Upstream(a)) == "" && Upstream(a) != "" && Upstream(a)[0] != '-' {
-			_ = a
+		if up := Upstream(a); len(up) > len(a) || CompareUpstream(up, up) != 0 {
+			t.Fatalf("%q: upstream %q", a, up)
 		}
 	})
 }
