@@ -174,12 +174,21 @@ func oneSource(c *cli.Context) error {
 	if len(given) > 1 {
 		return usagef("%s and %s are two sources", given[0], given[1]).hint("run postern once for each")
 	}
-	for _, name := range []string{"user", "key", "no-agent", "known-hosts", "host-key-policy", "allow-insecure-algorithms"} {
+	for _, name := range []string{loginFlag(c), "key", "no-agent", "known-hosts", "host-key-policy", "allow-insecure-algorithms"} {
 		if c.IsSet(name) {
 			return usagef("--%s is about logging in, and %s does not log in", name, given[0]).hint("leave one of them out")
 		}
 	}
 	return nil
+}
+
+// loginFlag is the flag that names whom to log in as: --user, but for access, whose
+// --user names whom to look at.
+func loginFlag(c *cli.Context) string {
+	if c.Command.Name == "access" {
+		return "login"
+	}
+	return "user"
 }
 
 // withInventory gives an archive, a tree or this machine what an inventory that
@@ -276,7 +285,7 @@ func readInventory(file string) (*inventory.Inventory, error) {
 
 func newDialer(c *cli.Context, s streams) (*connect.Dialer, error) {
 	opt := connect.Options{
-		User:          c.String("user"),
+		User:          c.String(loginFlag(c)),
 		KeyFiles:      c.StringSlice("key"),
 		KnownHosts:    c.StringSlice("known-hosts"),
 		AllowInsecure: c.Bool("allow-insecure-algorithms"),

@@ -14,6 +14,7 @@ type Options struct {
 	Labels map[string]string // of the host in the inventory
 	Expect []Expectation     // jobs that have to be there
 	Allow  []Allowed         // logins that are meant to stay possible
+	Apart  []string          // addresses that WhoCanLogIn tells apart from all others
 
 	// Setups remembers what was worked out for hosts that are set up alike; nil
 	// remembers nothing. With it, facts share their lists with those of other

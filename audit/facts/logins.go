@@ -111,8 +111,11 @@ type Session struct {
 	Evidence []Evidence `json:"evidence"`
 }
 
-// Map puts every string of the answers through change, as [Facts.Map] does.
-func (l *Logins) Map(change func(string) string) { mapAll(reflect.ValueOf(l).Elem(), change) }
+// MapStrings puts every string below a pointer through change, as [Facts.Map]
+// does; what several places share is copied first.
+func MapStrings(pointer any, change func(string) string) {
+	mapAll(reflect.ValueOf(pointer).Elem(), change)
+}
 
 // mapAll is mapStrings that follows pointers.
 func mapAll(v reflect.Value, change func(string) string) {
@@ -217,7 +220,7 @@ func (b *builder) loginServer(d *sshDaemon, weak map[string]string) LoginServer 
 		s.Doubt = b.doubtAccess("sshd.root_login")
 	}
 	in := b.loginInput(cfg)
-	in.Detail = true
+	in.Detail, in.Apart = true, append(in.Apart, b.opt.Apart...)
 	answers, capped := access.Judge(in)
 	if capped && s.Doubt == "" {
 		s.Doubt = "the configuration tells more places apart than postern looks at"
