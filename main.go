@@ -169,6 +169,7 @@ Exit codes
   3  nothing found, but hosts or rules that matter could not be judged`,
 		Commands: withUsageErrors([]*cli.Command{
 			auditCommand(s),
+			accessCommand(s),
 			factsCommand(s),
 			inventoryCommand(s),
 			reportCommand(s),
