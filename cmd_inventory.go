@@ -54,7 +54,7 @@ group (@web), a label (env=prod), "!" in front of one takes it away.`,
 }
 
 // inventoryText lists the hosts, and below each what the inventory says of it,
-// with the place where it is written.
+// with the place where it is written; what it says of all stands once, at the end.
 func inventoryText(s streams, hosts []inventory.Host) error {
 	rows := [][]string{{"HOST", "ADDRESS", "USER", "GROUPS", "WRITTEN AT"}}
 	for _, h := range hosts {
@@ -68,6 +68,17 @@ func inventoryText(s streams, hosts []inventory.Host) error {
 		}
 	}
 	w := bufio.NewWriter(s.out)
+	said, every := make([][][2]string, len(hosts)), map[[2]string]int{}
+	for i, h := range hosts {
+		said[i] = saidOf(h)
+		for _, line := range said[i] {
+			every[line]++
+		}
+	}
+	ofAll := func(line [2]string) bool { return line[0] != "labels" && len(hosts) > 1 && every[line] == len(hosts) }
+	say := func(line [2]string) {
+		fmt.Fprintf(w, "  %-9s%s\n", line[0], wrapped(line[1], s.width(s.out)-11, strings.Repeat(" ", 11)))
+	}
 	for i, r := range rows {
 		var b strings.Builder
 		for j, cell := range r {
@@ -75,8 +86,18 @@ func inventoryText(s streams, hosts []inventory.Host) error {
 		}
 		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
 		if i > 0 {
-			for _, said := range saidOf(hosts[i-1]) {
-				fmt.Fprintf(w, "  %-9s%s\n", said[0], wrapped(said[1], s.width(s.out)-11, strings.Repeat(" ", 11)))
+			for _, line := range said[i-1] {
+				if !ofAll(line) {
+					say(line)
+				}
+			}
+		}
+	}
+	if len(hosts) > 0 && slices.ContainsFunc(said[0], ofAll) {
+		fmt.Fprintln(w, "every host above")
+		for _, line := range said[0] {
+			if ofAll(line) {
+				say(line)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func printHelp(s streams, w io.Writer, app *cli.App, path []*cli.Command) {
 	}
 	cmd := path[len(path)-1]
 	name := commandName(path)
-	fmt.Fprintln(w, wrapped(name+": "+cmd.Usage, width, "  "))
+	fmt.Fprintln(w, wrapped(name+": "+cmd.Usage, width-2, "  "))
 	use := name
 	switch {
 	case len(cmd.Subcommands) > 0:
@@ -127,8 +127,9 @@ func row(w io.Writer, width, column int, left, right string) {
 }
 
 // wrapped breaks text at its blanks, so that no line of more than one word is
-// longer than width; lines after the first begin with indent. Two blanks and more
-// are part of a word: they set a note apart from a line to copy.
+// longer than width; lines after the first begin with indent, which width does not
+// count. Two blanks and more are part of a word: they set a note apart from a line
+// to copy.
 func wrapped(text string, width int, indent string) string {
 	if width <= 0 {
 		return text
@@ -141,7 +142,7 @@ func wrapped(text string, width int, indent string) string {
 		case i == 0:
 		case at+1+n > width:
 			b.WriteString("\n" + indent)
-			at = len(indent)
+			at = 0
 		default:
 			b.WriteByte(' ')
 			at++

@@ -48,6 +48,7 @@ func TestWrapped(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"short", "one two", "one two"},
 		{"at blanks only", "one authorized-keys-command", "one\n> authorized-keys-command"},
+		{"the indent does not count", "one two three four five", "one two\n> three four\n> five"},
 		{"two blanks are part of a word", "a  b c", "a  b c"},
 		{"exactly", "0123456789 0123456789", "0123456789\n> 0123456789"},
 		{"empty", "", ""},

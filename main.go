@@ -60,7 +60,9 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func run(ctx context.Context, args []string, s streams) int {
 	ctx, stop := interruptible(ctx, s.err)
 	defer stop()
-	err := dispatch(ctx, args, s)
+	out := &checked{Writer: s.out}
+	s.out = out
+	err := out.settle(dispatch(ctx, args, s))
 	var code exitCode
 	switch {
 	case err == nil:

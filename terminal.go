@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"sync"
 
@@ -40,7 +39,7 @@ func (s streams) learnt(host string, key *connect.Learnt) {
 
 // terminal reports whether w is a terminal and how wide it is; 0: not known.
 func terminal(w io.Writer) (is bool, width int) {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	if !ok || (!isatty.IsTerminal(f.Fd()) && !isatty.IsCygwinTerminal(f.Fd())) {
 		return false, 0
 	}
