@@ -67,6 +67,7 @@ type inputs struct {
 	reason  string       // why it was not asked
 	other   string       // why the files may not be what decides at it
 	hidden  string       // why not all processes were seen
+	foreign string       // why the server may not be the package's
 	seen    bool         // a server was seen on the wire
 
 	daemon        cron.Daemon
@@ -238,7 +239,7 @@ func (b *builder) describe(buf *bytes.Buffer) {
 	}
 	s, in := b.snap, &b.in
 	text(string(s.Source), string(s.Privilege), b.f.Host.OS, in.main, in.rules.Distro, in.rules.Version.String(),
-		in.reason, in.other, in.hidden, in.daemonVersion, in.timersLacks)
+		in.reason, in.other, in.hidden, in.foreign, in.daemonVersion, in.timersLacks)
 	flag(s.Complete, b.f.Host.Systemd, in.primary, in.seen, in.timersAsked)
 	number(int64(in.daemon), int64(in.cronRuns), in.today)
 	number(int64(len(in.rules.CommandLine)), int64(len(in.rules.Ports)), int64(len(b.opt.Expect)))

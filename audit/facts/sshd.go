@@ -27,6 +27,7 @@ func (b *builder) server() (primary *sshDaemon) {
 	}
 	b.in.main, b.in.rules = b.sshdOptions(primary)
 	b.in.other = b.otherServer(primary)
+	b.in.foreign = b.otherBuild(primary)
 	if b.in.primary = primary != nil; b.in.primary {
 		b.in.reason = primary.Reason
 	}

@@ -78,7 +78,7 @@ func (b *builder) vulnHost() vulns.Host {
 			h.Packages = append(h.Packages, packages.Package{Manager: p.Manager, Name: p.Name, Version: p.Version})
 		}
 	}
-	h.Foreign = b.otherBuild()
+	h.Foreign = b.in.foreign
 	return h
 }
 
@@ -86,8 +86,7 @@ func (b *builder) vulnHost() vulns.Host {
 var packaged = []string{"/usr/sbin/", "/usr/bin/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/", "/sbin/", "/bin/", "/lib/"}
 
 // otherBuild says why the sshd that answers may not be the one of the package.
-func (b *builder) otherBuild() string {
-	d := b.answers
+func (b *builder) otherBuild(d *sshDaemon) string {
 	if d != nil {
 		if d.Kind != "sshd" {
 			return "" // its own package is looked for by its banner
