@@ -15,6 +15,7 @@ var deps = []struct {
 	reason string
 }{
 	{"audit/sshd", []string{module}, "a parser is a library that others would want: bytes in, tree out"},
+	{"audit/dropbear", []string{module}, "a parser is a library that others would want: a command line in, answers out"},
 	{"audit/cron", []string{module}, "a parser is a library that others would want: bytes in, tree out"},
 	{"audit/wire", []string{module}, "a parser is a library that others would want: bytes in, lists out"},
 	{"audit/account", []string{module}, "a parser is a library that others would want: bytes in, accounts out"},
