@@ -10,6 +10,10 @@ var errShort = errors.New("ends in the middle of a field")
 type cursor struct {
 	b   []byte
 	err error
+	// numbers are the multiple precision integers that were read, without leading
+	// zeros; padded says that one had more of these than it may.
+	numbers [][]byte
+	padded  bool
 }
 
 func (c *cursor) take(n uint64) []byte {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,7 +16,7 @@ import (
 type Key struct {
 	Type        string // of the blob: ssh-ed25519, ssh-rsa, ssh-rsa-cert-v01@openssh.com ...
 	Bits        int    // of the modulus or the curve; 0: not known
-	Fingerprint string // SHA256:... over the whole blob; of the key inside for a certificate, as ssh-keygen prints it
+	Fingerprint string // SHA256:... as ssh-keygen prints it: of the key inside for a certificate, numbers without padding
 	Status      Status // StatusUnknown for a type that is not known
 	Reason      string // why, in words
 	Proven      bool   // the server showed that it holds the private half
@@ -79,9 +80,15 @@ func ParseKey(blob []byte) (Key, error) {
 		k.Status, k.Reason = StatusUnknown, "a key type that the table does not know"
 		return k, nil
 	}
-	if c.err == nil && isCert {
+	switch {
+	case c.err != nil:
+	case c.padded:
+		k.Fingerprint = fingerprint(canonical(base, c.numbers))
+	case isCert:
 		own := appendString(nil, base)
 		k.Fingerprint = fingerprint(append(own, inner[:len(inner)-len(c.b)]...))
+	}
+	if c.err == nil && isCert {
 		k.Certificate = certificate(&c)
 	}
 	if c.err != nil {
@@ -200,11 +207,33 @@ func appendString[T string | []byte](b []byte, s T) []byte {
 	return append(b, s...)
 }
 
-// mpint reads a multiple precision integer; a negative one is an error.
+// mpint reads a multiple precision integer; a negative one is an error. Leading
+// zeros beyond the one that keeps it positive break RFC 4251, section 5, and are
+// taken all the same, as OpenSSH takes them.
 func mpint(c *cursor) *big.Int {
 	b := c.str()
 	if c.err == nil && len(b) > 0 && b[0]&0x80 != 0 {
 		c.err = errors.New("a negative number")
 	}
-	return new(big.Int).SetBytes(b)
+	n := bytes.TrimLeft(b, "\x00")
+	want := len(n)
+	if want > 0 && n[0]&0x80 != 0 {
+		want++
+	}
+	c.padded = c.padded || len(b) != want
+	c.numbers = append(c.numbers, n)
+	return new(big.Int).SetBytes(n)
+}
+
+// canonical writes a key whose numbers were padded as everyone else does, so
+// that one key has one fingerprint.
+func canonical(keyType string, numbers [][]byte) []byte {
+	out := appendString(nil, keyType)
+	for _, n := range numbers {
+		if len(n) > 0 && n[0]&0x80 != 0 {
+			n = append([]byte{0}, n...)
+		}
+		out = appendString(out, n)
+	}
+	return out
 }

@@ -229,6 +229,23 @@ func TestCaptureKeys(t *testing.T) {
 	}
 }
 
+// One key has one fingerprint, however its numbers are padded: x/crypto and
+// OpenSSH write it anew before they hash it.
+func TestPaddedNumbers(t *testing.T) {
+	n := new(big.Int).Mul(bigPrime(t, 512), bigPrime(t, 512))
+	plain := rsaBlob(n, big.NewInt(65537))
+	padded := appendString(appendString(appendString(nil, "ssh-rsa"), []byte{0, 0, 1, 0, 1}), append([]byte{0, 0, 0}, n.Bytes()...))
+	a, err := ParseKey(plain)
+	b, err2 := ParseKey(padded)
+	if err != nil || err2 != nil || a != b {
+		t.Errorf("%+v, %v\n%+v, %v", a, err, b, err2)
+	}
+	pub, err := ssh.ParsePublicKey(padded)
+	if err != nil || ssh.FingerprintSHA256(pub) != b.Fingerprint {
+		t.Errorf("x/crypto says %v, %v", pub, err)
+	}
+}
+
 // ParseKey never panics, agrees with x/crypto on the fingerprint of what both
 // read, and accepts every key that x/crypto does among its types.
 func FuzzParseKey(f *testing.F) {
