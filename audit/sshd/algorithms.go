@@ -1,6 +1,9 @@
 package sshd
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // algClass says which algorithms a keyword names.
 type algClass uint8
@@ -76,8 +79,8 @@ var algs = [...][]alg{
 		{name: "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", since: V(10, 3), on: V(10, 3)},
 		{name: "rsa-sha2-512-cert-v01@openssh.com", since: V(7, 8), on: V(7, 8)},
 		{name: "rsa-sha2-256-cert-v01@openssh.com", since: V(7, 8), on: V(7, 8)},
-		{name: "ssh-mldsa44-ed25519-cert", since: V(10, 6), on: V(10, 6)},
 		{name: "ssh-rsa-cert-v01@openssh.com", always: true, off: V(8, 8)},
+		{name: "ssh-mldsa44-ed25519-cert", since: V(10, 6), on: V(10, 6)},
 		{name: "ssh-ed25519", always: true},
 		{name: "ecdsa-sha2-nistp256", always: true}, {name: "ecdsa-sha2-nistp384", always: true}, {name: "ecdsa-sha2-nistp521", always: true},
 		{name: "sk-ssh-ed25519@openssh.com", since: V(8, 2), on: V(8, 2)},
@@ -135,6 +138,10 @@ func (c algClass) defaults(rel release) []string {
 			out = append(out, algs[c][i].name)
 		}
 	}
+	// 8.5 put Ed25519 before ECDSA.
+	if (c == algKey || c == algSig) && rel.v.Before(8, 5) {
+		slices.SortStableFunc(out, func(a, b string) int { return oldRank(a) - oldRank(b) })
+	}
 	// 10.0 put the AES-GCM ciphers before AES-CTR.
 	if c == algCipher && !rel.v.Before(10, 0) {
 		out = []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"}
@@ -142,16 +149,40 @@ func (c algClass) defaults(rel release) []string {
 	return out
 }
 
+// oldRank is where an algorithm stood in the default lists up to 8.4.
+func oldRank(name string) int {
+	rank := 0
+	for i, prefix := range []string{"ecdsa-", "sk-ecdsa-", "ssh-ed25519", "sk-ssh-ed25519", "rsa-sha2-", "ssh-rsa"} {
+		if strings.HasPrefix(name, prefix) {
+			rank = i
+		}
+	}
+	if !strings.Contains(name, "-cert-") {
+		rank += 10
+	}
+	return rank
+}
+
 // keyOrder is the order of sshkey.c's table, which patterns follow.
 var keyOrder = []string{
 	"ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com",
+	"ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519-cert",
 	"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
 	"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
 	"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
 	"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
 	"ssh-dss", "ssh-dss-cert-v01@openssh.com", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com",
 	"rsa-sha2-256", "rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-512", "rsa-sha2-512-cert-v01@openssh.com",
-	"ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519-cert",
+}
+
+// oldKeyOrder is the same up to 9.1.
+var oldKeyOrder = []string{
+	"ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com",
+	"ssh-rsa", "rsa-sha2-256", "rsa-sha2-512", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+	"sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+	"ssh-rsa-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com", "ssh-dss-cert-v01@openssh.com",
+	"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+	"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
 }
 
 // all lists every algorithm of the class that the release knows, in the order
@@ -159,7 +190,11 @@ var keyOrder = []string{
 func (c algClass) all(rel release) []string {
 	var out []string
 	if c == algKey || c == algSig {
-		for _, n := range keyOrder {
+		order := keyOrder
+		if rel.v.Before(9, 2) {
+			order = oldKeyOrder
+		}
+		for _, n := range order {
 			for i := range algs[c] {
 				if algs[c][i].name == n && algs[c][i].known(rel) {
 					out = append(out, n)
@@ -203,7 +238,7 @@ func (c algClass) badAlgorithm(list string, rel release) string {
 			continue
 		}
 		if c == algKey || c == algSig {
-			if containsFold(shortNames, n) || anyMatches(algKey.all(rel), n) || contains(algSig.all(rel), n) {
+			if containsFold(shortNames, n) && rel.v.Before(10, 0) || anyMatches(algKey.all(rel), n) || contains(algSig.all(rel), n) {
 				continue
 			}
 		}
@@ -280,10 +315,16 @@ func (c algClass) assemble(list string, rel release) (names []string, ok bool) {
 	return names, len(names) > 0
 }
 
-// concat is kex_names_cat: b's names behind a's, none twice.
+// concat is kex_names_cat: b's names behind a's, none twice. An empty name ends b.
 func concat(a, b []string) []string {
+	if len(a) == 1 && a[0] == "" {
+		return b
+	}
 	out := append([]string(nil), a...)
 	for _, n := range b {
+		if n == "" {
+			break
+		}
 		if !contains(out, n) {
 			out = append(out, n)
 		}

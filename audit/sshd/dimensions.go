@@ -100,7 +100,11 @@ func (d *dimensions) signature(p *Context) string {
 		b = strconv.AppendInt(append(b, ':'), int64(p.LocalPort), 10)
 	}
 	for _, r := range d.rdomain {
-		b = append(b, byte(matchList(p.RDomain, r, false)))
+		m := 0
+		if p.RDomain != "" { // without one no RDomain holds, not even "*"
+			m = matchList(p.RDomain, r, false)
+		}
+		b = append(b, byte(m))
 	}
 	return string(b)
 }
@@ -235,6 +239,9 @@ func (d *dimensions) ports() []sample {
 
 func (d *dimensions) domains() []sample {
 	out := []sample{{}}
+	if len(d.rdomain) > 0 { // one that no pattern names
+		out = append(out, sample{"postern-vrf", "in another routing domain"})
+	}
 	for _, r := range d.rdomain {
 		for p := range strings.SplitSeq(r, ",") {
 			p = strings.TrimPrefix(p, "!")

@@ -3,7 +3,6 @@ package sshd
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -74,7 +73,8 @@ func (e *Editor) SetLine(line int, args ...string) error {
 	if err != nil {
 		return err
 	}
-	return e.replace(ln, a)
+	at := e.indexOf(ln)
+	return e.rewrite([]int{at}, at, a)
 }
 
 // Insert writes a new line in front of the first Match: below the commented
@@ -107,7 +107,7 @@ func (e *Editor) InsertFirst(keyword string, args ...string) error {
 	if at == len(b.Lines) && len(e.file.Blocks) == 1 {
 		return e.insert(0, a)
 	}
-	return e.splice(e.index(0, at), 0, e.newLines(e.index(0, at), []string{a.text}))
+	return e.apply(splice{e.index(0, at), 0, e.newLines(e.index(0, at), []string{a.text})})
 }
 
 // Remove takes out every line in front of the first Match that sets the keyword,
@@ -130,7 +130,7 @@ func (e *Editor) RemoveLine(line int) error {
 	if ln == nil || ln == e.file.Blocks[block].Match {
 		return fmt.Errorf("%s:%d: %w outside Match", e.file.Name, line, ErrNoLine)
 	}
-	return e.splice(e.indexOf(ln), 1, nil)
+	return e.apply(splice{at: e.indexOf(ln), n: 1})
 }
 
 // AddMatch adds a block at the end of the file. criteria is what stands behind
@@ -164,7 +164,7 @@ func (e *Editor) AddMatch(criteria string, set ...Assignment) error {
 		}
 		text = append(text, indent+a.text)
 	}
-	return e.splice(at, 0, e.newLines(at, text))
+	return e.apply(splice{at, 0, e.newLines(at, text)})
 }
 
 func orNothing(before, s, after string) string {
@@ -183,21 +183,18 @@ func (e *Editor) block(matchLine int) (int, error) {
 	return block, nil
 }
 
-// setters are the lines of a block that set the slot of a keyword. name is the
-// subsystem, where the keyword is Subsystem.
-func (e *Editor) setters(block, slot int, name string) []*Line {
-	var out []*Line
+// setters are the lines of a block that set the slot of a keyword, by their place
+// among all lines. name is the subsystem, where the keyword is Subsystem.
+func (e *Editor) setters(block, slot int, name string) []int {
+	var out []int
 	b := &e.file.Blocks[block]
+	first := e.index(block, 0)
 	for i := range b.Lines {
 		ln := &b.Lines[i]
-		if ln.Keyword.Text == "" {
+		if ln.Keyword.Text == "" || !e.sameSlot(ln.Keyword.Text, slot) || name != "" && len(ln.Args) > 0 && ln.Args[0].Text != name {
 			continue
 		}
-		_, s, _, ok := lookup(ln.Keyword.Text, e.file.Version, e.env.rel.family)
-		if !ok || s != slot || name != "" && len(ln.Args) > 0 && ln.Args[0].Text != name {
-			continue
-		}
-		out = append(out, ln)
+		out = append(out, first+i)
 	}
 	return out
 }
@@ -215,35 +212,28 @@ func (e *Editor) set(block int, keyword string, args []string) error {
 	if rows[a.slot].order(e.file.Version) == lastWins {
 		counts = found[len(found)-1]
 	}
-	before := e.file
-	if e.addsUp(a.slot) {
-		others := slices.DeleteFunc(found, func(ln *Line) bool { return ln == counts })
-		if err := e.take(others); err != nil {
-			return err
-		}
-		counts = e.setters(block, a.slot, a.subsystem)[0]
+	if !e.addsUp(a.slot) {
+		found = []int{counts}
 	}
-	if err := e.replace(counts, a); err != nil {
-		e.file = before
-		return err
-	}
-	return nil
+	return e.rewrite(found, counts, a)
 }
 
-// take takes out lines, all or none of them.
-func (e *Editor) take(lines []*Line) error {
-	before := e.file
-	at := make([]int, len(lines))
-	for i, ln := range lines {
-		at[i] = e.indexOf(ln)
-	}
-	for _, i := range slices.Backward(at) { // so that the other numbers stay true
-		if err := e.splice(i, 1, nil); err != nil {
-			e.file = before
+// rewrite gives one of some lines the new value, and takes out the others.
+func (e *Editor) rewrite(places []int, counts int, a *assignment) error {
+	lines := e.lines()
+	edits := make([]splice, 0, len(places))
+	for _, at := range places {
+		if at != counts {
+			edits = append(edits, splice{at: at, n: 1})
+			continue
+		}
+		text, err := e.rewritten(lines[at], a)
+		if err != nil {
 			return err
 		}
+		edits = append(edits, splice{at, 1, []string{text}})
 	}
-	return nil
+	return e.apply(edits...)
 }
 
 // addsUp reports whether more than one line of a keyword can count.
@@ -262,7 +252,11 @@ func (e *Editor) remove(block int, keyword string) (int, error) {
 		return 0, fmt.Errorf("%s: %w", keyword, ErrValue)
 	}
 	found := e.setters(block, slot, "")
-	if err := e.take(found); err != nil {
+	edits := make([]splice, len(found))
+	for i, at := range found {
+		edits[i] = splice{at: at, n: 1}
+	}
+	if err := e.apply(edits...); err != nil {
 		return 0, err
 	}
 	return len(found), nil
@@ -297,7 +291,7 @@ func (e *Editor) insert(block int, a *assignment) error {
 		}
 	}
 	i := e.index(block, at)
-	return e.splice(i, 0, e.newLines(i, []string{indent + a.text}))
+	return e.apply(splice{i, 0, e.newLines(i, []string{indent + a.text})})
 }
 
 // commentSets reports whether a comment is a line that sets the keyword, taken

@@ -128,7 +128,7 @@ func normal(r *row, lines []string) []string {
 			if f, err := strconv.ParseFloat(value, 64); ok && err == nil {
 				w = class + ":" + strconv.FormatFloat(f, 'f', -1, 64)
 			}
-		case kindPath, kindPaths, kindPathTilde, kindKeyFiles, kindWord, kindCommand, kindRaw:
+		case kindPath, kindPaths, kindPathTilde, kindKeyFiles, kindWord, kindCommand, kindRaw, kindChannels, kindLogVerbose:
 			if strings.EqualFold(w, "none") || w == "(null)" { // a file "none" in a list
 				w = "none"
 			}
@@ -219,47 +219,74 @@ func (s *Settings) printed(i int, v *Value) []string {
 	return []string{strings.Join(v.Args, " ")}
 }
 
-// listeners are the addresses with their ports; nil where a name would have to
-// be resolved or the lists are not certain.
+// listeners are the addresses with their ports in the order of sshd -T: routing
+// domains by their first line, in each the lines in their order. nil where a name
+// would have to be resolved or the lists are not certain.
+//
+// Which of the two wildcard addresses comes first is getaddrinfo's choice; it is
+// the order of a host that has IPv6.
 func (s *Settings) listeners() []string {
-	la, ports, family := s.Get("ListenAddress"), s.Get("Port"), s.Get("AddressFamily")
-	if la.Unknown != "" || ports.Unknown != "" || family.Unknown != "" {
+	la, ports, family := s.Get("ListenAddress"), s.Get("Port"), s.Get("AddressFamily").First()
+	if la.Unknown != "" || ports.Unknown != "" || s.Get("AddressFamily").Unknown != "" {
 		return nil
 	}
-	addrs := la.Args
-	if len(addrs) == 0 {
-		switch family.First() {
-		case "inet":
-			addrs = []string{"0.0.0.0"}
-		case "inet6":
-			addrs = []string{"::"}
+	both := func(v4, v6 string, sixFirst bool) []string {
+		switch {
+		case family == "inet":
+			return []string{v4}
+		case family == "inet6":
+			return []string{v6}
+		case sixFirst:
+			return []string{v6, v4}
+		}
+		return []string{v4, v6}
+	}
+	lines := la.Args
+	if len(lines) == 0 {
+		lines = []string{""}
+	}
+	var domains []string
+	byDomain := map[string][]string{}
+	for _, l := range lines {
+		host, port, rdomain := splitListen(l)
+		var hosts []string
+		switch host {
+		case "":
+			hosts = both("0.0.0.0", "[::]", true)
+		case "*":
+			hosts = both("127.0.0.1", "[::1]", false) // glibc, without AI_PASSIVE
 		default:
-			addrs = []string{"::", "0.0.0.0"}
+			ip, ok := parseAddr(host)
+			if !ok {
+				return nil
+			}
+			_, zone, _ := strings.Cut(host, "%")
+			if host = ip.WithZone(zone).String(); ip.Is6() {
+				host = "[" + host + "]"
+			}
+			hosts = []string{host}
+		}
+		if !contains(domains, rdomain) {
+			domains = append(domains, rdomain)
+		}
+		of := ports.Args
+		if port != "" {
+			of = []string{port}
+		}
+		for _, p := range of {
+			for _, h := range hosts {
+				byDomain[rdomain] = append(byDomain[rdomain], h+":"+p)
+			}
 		}
 	}
 	var out []string
-	for _, a := range addrs {
-		host, port, rdomain := splitListen(a)
-		if rdomain != "" {
-			rdomain = " rdomain " + rdomain
+	for _, d := range domains {
+		suffix := ""
+		if d != "" {
+			suffix = " rdomain " + d
 		}
-		if host == "*" {
-			return nil // getaddrinfo decides
-		}
-		ip, ok := parseAddr(host)
-		if !ok {
-			return nil
-		}
-		host = ip.String()
-		if ip.Is6() {
-			host = "[" + host + "]"
-		}
-		if port != "" {
-			out = append(out, host+":"+port+rdomain)
-			continue
-		}
-		for _, p := range ports.Args {
-			out = append(out, host+":"+p+rdomain)
+		for _, l := range byDomain[d] {
+			out = append(out, l+suffix)
 		}
 	}
 	return out

@@ -49,6 +49,7 @@ type Value struct {
 	Origin   Origin   // the line that counts; of an appended list the first
 	More     []Origin // the further lines of an appended list
 	Shadowed []Origin // lines that would set it and do not count
+	printed  []string // Args as sshd -T prints them, where that differs
 	// Unknown says why the value is not certain: a file that could not be read
 	// here may have set it first. "" it is certain.
 	Unknown string
@@ -70,8 +71,9 @@ func (v Value) First() string {
 
 // Settings is what holds for one login, or at the start (globals).
 type Settings struct {
-	cfg  *Config
-	vals []*Value // by row; nil: never set and no default in this release
+	cfg     *Config
+	vals    []*Value // by row; nil: never set and no default in this release
+	refused *Fault   // what a line said that is only looked at where it counts
 }
 
 // Get returns what holds for a keyword of the configuration's release. An alias
@@ -82,7 +84,7 @@ func (s *Settings) Get(keyword string) Value {
 		return Value{}
 	}
 	v := *s.vals[slot]
-	if s.cfg.env.old && rows[slot].name == "KbdInteractiveAuthentication" && v.First() != "yes" {
+	if s.cfg.env.old && rows[slot].name == "KbdInteractiveAuthentication" && v.First() != "yes" && !s.inBlock(slot) {
 		// Up to 8.6 ChallengeResponseAuthentication is a slot of its own and forces
 		// keyboard-interactive on (sshd.c).
 		if cr := s.Get("ChallengeResponseAuthentication"); cr.First() == "yes" || cr.Unknown != "" {
@@ -90,6 +92,11 @@ func (s *Settings) Get(keyword string) Value {
 		}
 	}
 	return v
+}
+
+// inBlock reports whether the value was set for this login, not for all.
+func (s *Settings) inBlock(slot int) bool {
+	return s != s.cfg.global && s.vals[slot] != s.cfg.global.vals[slot]
 }
 
 // Known reports whether the release has the keyword.
@@ -193,6 +200,9 @@ func (c *Config) finish() {
 		}
 	}
 	c.global = &Settings{cfg: c, vals: p.vals}
+	if p.refused != nil {
+		c.Faults = append(c.Faults, *p.refused)
+	}
 	c.checkStart()
 }
 
@@ -236,5 +246,5 @@ func (c *Config) evalBlocks(holds func(cond int) bool) *Settings {
 			v.Shadowed = append(v.Shadowed, g.More...)
 		}
 	}
-	return &Settings{cfg: c, vals: p.vals}
+	return &Settings{cfg: c, vals: p.vals, refused: p.refused}
 }

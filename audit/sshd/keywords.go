@@ -192,7 +192,7 @@ var rows = []row{
 	{name: "MaxSessions", kind: kindInt, since: V(5, 1), def: always("10")},
 	{name: "MaxStartups", kind: kindMaxStartups, match: neverMatch, wins: lastWins, first: V(10, 1), def: always("10:30:100")},
 	{name: "ModuliFile", kind: kindPath, since: V(8, 6), match: neverMatch, def: always("/etc/ssh/moduli")},
-	{name: "PAMServiceName", kind: kindWord, since: V(9, 8), banned: V(10, 4), noCopy: true, def: always("sshd")},
+	{name: "PAMServiceName", kind: kindWord, since: V(9, 8), banned: V(10, 4), noCopy: true, copyAt: V(10, 6), def: always("sshd")},
 	{name: "PasswordAuthentication", kind: kindFlag, def: yes},
 	{name: "PermitEmptyPasswords", kind: kindFlag, match: V(5, 2), def: no},
 	{name: "PermitListen", kind: kindPermit, since: V(7, 8), def: always("any")},
@@ -298,7 +298,7 @@ func lookup(name string, v Version, distro string) (self, slot int, newer Versio
 	candidates := index[strings.ToLower(name)]
 	for _, i := range candidates {
 		r := &rows[i]
-		if !r.in(v) || !r.vendorIn(distro) {
+		if !r.in(v) || !r.vendorIn(distro) || r.vendor != "" && !r.builtIn(newRelease(v, distro)) {
 			continue
 		}
 		if r.alias == "" {
@@ -384,6 +384,18 @@ func (r *row) defaultArgs(rel release) []string {
 	}
 	if args := r.patchedDefault(rel); args != nil {
 		return args
+	}
+	if r.name == "SshdSessionPath" || r.name == "SshdAuthPath" {
+		dir := "/usr/libexec/"
+		switch rel.family {
+		case "debian", "ubuntu":
+			dir = "/usr/lib/openssh/"
+		case "fedora", "rhel":
+			dir = "/usr/libexec/openssh/"
+		case "alpine", "arch":
+			dir = "/usr/lib/ssh/"
+		}
+		return []string{dir + map[string]string{"SshdSessionPath": "sshd-session", "SshdAuthPath": "sshd-auth"}[r.name]}
 	}
 	var args []string
 	for _, d := range r.def {

@@ -15,7 +15,7 @@ func (e *env) list(r *row, words []Word) checked {
 		case kindUsers:
 			at := strings.LastIndexByte(w.Text, '@')
 			if w.Text == "" || at >= 0 && matchAddr(Context{}.addr(), "", w.Text[at+1:]) == -2 {
-				return checked{fault: fmt.Sprintf("invalid %s pattern: %q", r.name, w.Text),
+				return checked{fault: fmt.Sprintf("invalid %s pattern: \"%s\"", r.name, w.Text),
 					hint: "write a user name or pattern, or user@host with a network that has no bits beyond its mask"}
 			}
 		case kindGroups:
@@ -35,14 +35,22 @@ func (e *env) list(r *row, words []Word) checked {
 			for _, a := range c.args {
 				dup = dup || strings.HasPrefix(a, name)
 			}
-			if dup {
+			if dup && !e.rel.v.Before(9, 1) {
 				continue
 			}
 		case kindKeyFiles:
 			if w.Text == "" {
 				return checked{fault: fmt.Sprintf("keyword %s empty argument", r.name), counted: true}
 			}
+			if strings.EqualFold(w.Text, "none") && len(words) > 1 && !e.rel.v.Before(10, 5) {
+				return checked{fault: fmt.Sprintf("keyword %s \"none\" argument must appear alone.", r.name), counted: true}
+			}
 			c.args = append(c.args, e.tilde(w.Text))
+			spelling := c.args[i]
+			if spelling == "none" {
+				spelling = w.Text
+			}
+			c.printed = append(c.printed, spelling)
 			continue
 		case kindLogVerbose:
 			if w.Text == "" {
@@ -85,7 +93,19 @@ func (e *env) paths(r *row, words []Word) checked {
 	}
 	c := checked{used: len(words)}
 	for _, w := range words {
-		c.args = append(c.args, e.absolute(w.Text))
+		if e.rel.v.Before(10, 3) {
+			c.args = append(c.args, e.absolute(w.Text))
+			continue
+		}
+		if strings.EqualFold(w.Text, "none") && len(words) > 1 {
+			return checked{fault: fmt.Sprintf("keyword %s \"none\" argument must appear alone.", r.name), counted: true}
+		}
+		p := e.tilde(w.Text)
+		c.args = append(c.args, p)
+		if p == "none" {
+			p = w.Text
+		}
+		c.printed = append(c.printed, p)
 	}
 	return c
 }
@@ -141,7 +161,7 @@ func penalties(r *row, words []Word) checked {
 		default:
 			return bad("unsupported %s keyword %s", r.name, class)
 		}
-		c.args = append(c.args, class+":"+value)
+		c.args = mergePenalties(c.args, []string{class + ":" + value}) // the first of a class counts
 	}
 	return c
 }
@@ -161,7 +181,7 @@ func (e *env) authMethods(r *row, words []Word) checked {
 		}
 		for m := range strings.SplitSeq(w.Text, ",") {
 			name, _, _ := strings.Cut(m, ":")
-			if !contains(methodNames, name) {
+			if !contains(methodNames, name) || strings.HasPrefix(name, "gssapi") && !rowByName("GSSAPIAuthentication").builtIn(e.rel) {
 				return checked{fault: fmt.Sprintf("invalid %s method list.", r.name),
 					hint: fmt.Sprintf("%q is no method; known are %s", name, strings.Join(methodNames, ", "))}
 			}
@@ -178,14 +198,21 @@ func (e *env) permit(r *row, words []Word) checked {
 	if len(words) == 0 || words[0].Text == "" {
 		return bad("%s missing argument.", r.name)
 	}
-	if words[0].Text == "any" || words[0].Text == "none" {
+	if (words[0].Text == "any" || words[0].Text == "none") && e.rel.v.Before(9, 5) {
 		return one(words[0].Text)
 	}
 	c := checked{used: len(words)}
-	for _, w := range words {
+	for i, w := range words {
 		arg := w.Text
 		if arg == "" {
 			break
+		}
+		if arg == "any" || arg == "none" { // since 9.5 only as a later word it is refused
+			if i > 0 {
+				return checked{fault: fmt.Sprintf("%s must appear alone on a %s line.", arg, r.name), hint: "let " + arg + " stand alone"}
+			}
+			c.args = append(c.args, arg)
+			continue
 		}
 		port := arg
 		if r.name == "PermitListen" && strings.IndexByte(arg, ':') < 0 {
@@ -197,6 +224,9 @@ func (e *env) permit(r *row, words []Word) checked {
 			}
 		}
 		if n, ok := e.port(port); port != "*" && (!ok || n == 0) {
+			if e.old {
+				return checked{fault: "bad port number in " + strings.ToLower(r.name), hint: "write host:port, or any, or none"}
+			}
 			return checked{fault: r.name + " bad port number", hint: "write host:port, or any, or none"}
 		}
 		c.args = append(c.args, arg)
@@ -272,7 +302,7 @@ func (e *env) channels(r *row, words []Word) checked {
 			if i > 0 || len(words) > 1 {
 				return checked{fault: fmt.Sprintf("keyword %s \"none\" argument must appear alone.", r.name), counted: true}
 			}
-			c.args = append(c.args, "none")
+			c.args, c.printed = []string{"none"}, []string{w.Text}
 			continue
 		}
 		eq := strings.IndexByte(w.Text, '=')

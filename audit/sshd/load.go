@@ -23,9 +23,12 @@ type Options struct {
 	// arguments, in their order. sshd reads them before the file.
 	CommandLine []string
 	Ports       []int
-	Dir         string         // the daemon's working directory, for relative paths; "" is "/"
-	Home        string         // home of the account that runs it, for "~"; "" is "/root"
-	Services    map[string]int // names that Port may use beside ssh; from /etc/services
+	// HostKeys are the daemon's -h arguments; they stand before the file's HostKey.
+	HostKeys []string
+	Dir      string            // the daemon's working directory, for relative paths; "" is "/"
+	Home     string            // home of the account that runs it, for "~"; "" is "/root"
+	Homes    map[string]string // of other accounts, for "~name"; root's is Home where it is missing
+	Services map[string]int    // names that Port may use beside ssh; from /etc/services
 }
 
 // Bounds of what one configuration may cost.
@@ -89,12 +92,14 @@ type Gap struct {
 
 // setting is one line that sets a value, or stands for an unread file.
 type setting struct {
-	row    int // -1: a gap
-	scope  int
-	args   []string
-	extra  string
-	origin Origin
-	gap    string // why nothing is known from here on
+	row     int // -1: a gap
+	scope   int
+	args    []string
+	printed []string // as sshd -T prints args, where that differs
+	fault   *Fault   // up to 8.6 some values are only looked at where they count
+	extra   string
+	origin  Origin
+	gap     string // why nothing is known from here on
 }
 
 // scope is a stretch of lines with one condition.
@@ -122,7 +127,10 @@ func Load(main string, files Files, opt Options) *Config {
 // newEnv is what the check of values depends on.
 func newEnv(opt Options) env {
 	e := env{rel: newRelease(opt.Version, opt.Distro), old: opt.Version.Before(8, 7),
-		dir: orElse(opt.Dir, "/"), home: orElse(opt.Home, "/root"), services: map[string]int{"ssh": 22}}
+		dir: orElse(opt.Dir, "/"), home: orElse(opt.Home, "/root"), services: map[string]int{"ssh": 22}, homes: map[string]string{"root": orElse(opt.Home, "/root")}}
+	for k, v := range opt.Homes {
+		e.homes[k] = v
+	}
 	for k, v := range opt.Services {
 		e.services[k] = v
 	}

@@ -53,6 +53,11 @@ func (l *loader) commandLine() {
 			}
 		}
 	}
+	for _, k := range l.opt.HostKeys {
+		i, _, _, _ := lookup("HostKey", l.opt.Version, l.opt.Distro)
+		l.lines = append(l.lines, setting{row: i, args: []string{l.env.absolute(k)},
+			origin: Origin{Kind: FromCommandLine, File: "command line", Text: "-h " + k}})
+	}
 	for _, p := range l.opt.Ports {
 		l.ports = true
 		i, _, _, _ := lookup("Port", l.opt.Version, l.opt.Distro)
@@ -196,7 +201,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 	case r.fate == deprecated:
 		l.fault(Fault{File: f.Name, Pos: ln.Pos, Keyword: name, Message: "Deprecated option " + name, Hint: "the line does nothing; remove it"})
 		return
-	case r.fate == unsupported:
+	case r.fate == unsupported || !r.builtIn(l.env.rel):
 		l.fault(Fault{File: f.Name, Pos: ln.Pos, Keyword: name, Message: "Unsupported option " + name, Hint: "the line does nothing; remove it"})
 		return
 	case r.fate == silent:
@@ -218,13 +223,24 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 		}
 	}
 	v := l.env.check(target, ln)
+	if !l.env.old && target.kind != kindRDomain { // sshd quotes the keyword as it is written
+		v.fault = strings.Replace(v.fault, target.name, name, 1)
+	}
 	if v.fault == "" && v.used < len(ln.Args) {
 		if l.env.old {
-			v.fault = fmt.Sprintf("garbage at end of line; %q.", ln.Args[v.used].Text)
+			v.fault = fmt.Sprintf("garbage at end of line; \"%s\".", ln.Args[v.used].Text)
 		} else {
 			v.fault = "keyword " + name + " extra arguments at end of line"
 		}
 		v.hint = "remove what stands behind " + strings.Join(v.args, " ")
+	}
+	if v.fault == "" && ln.garbage != "" && target.listed() {
+		v.fault, v.hint = fmt.Sprintf("garbage at end of line; \"%s\".", ln.garbage), "remove the empty word before "+ln.garbage
+	}
+	if v.fault != "" && l.env.old && target.kind == kindCommand && len(v.args) == 0 && ln.Rest != "" {
+		l.lines = append(l.lines, setting{row: slot, scope: sc, origin: o,
+			fault: &Fault{File: f.Name, Pos: ln.Pos, Keyword: name, Message: v.fault, Hint: v.hint, Refuses: true}})
+		return
 	}
 	if v.fault != "" {
 		fault(v.fault, l.env.wayOut(target, ln, v))
@@ -247,7 +263,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 			return
 		}
 	}
-	l.lines = append(l.lines, setting{row: slot, scope: sc, args: v.args, extra: v.extra, origin: o})
+	l.lines = append(l.lines, setting{row: slot, scope: sc, args: v.args, printed: v.printed, extra: v.extra, origin: o})
 	if target.kind == kindSubsystem {
 		l.duplicate(v.extra, f, ln)
 	}

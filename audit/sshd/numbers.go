@@ -137,15 +137,22 @@ func scanInt(s string) (n int, rest string, ok bool) {
 	return int(int32(v)), s[i:], true
 }
 
-func netBlock(r *row, s string) checked {
+func netBlock(r *row, s string, v Version) checked {
 	a, b, two := strings.Cut(s, ":")
 	n, _, ok := scanInt(a)
 	if !ok || n < 0 || n > 32 {
 		return bad("Invalid %s spec.", r.name)
 	}
-	m := 128
+	m := 0 // up to 10.0 sshd leaves it to chance; 0 is what is seen
+	if !v.Before(10, 1) {
+		m = 128
+	}
 	if two {
-		if m, _, ok = scanInt(b); ok && (m < 0 || m > 128) {
+		var set int
+		if set, _, ok = scanInt(b); ok {
+			m = set
+		}
+		if ok && (m < 0 || m > 128) {
 			return bad("Invalid %s spec.", r.name)
 		}
 	}
@@ -169,40 +176,76 @@ func mask(r *row, s string) checked {
 }
 
 // qosNames are ipqos[] of misc.c; the first name of a value is printed.
-var qosNames = []struct {
+type qosName struct {
 	name  string
 	value int64
-}{
+}
+
+func (q qosName) tos() bool {
+	return q.name == "lowdelay" || q.name == "throughput" || q.name == "reliability"
+}
+
+// in reports whether the release has the name: va
+// since 10.1 (run on 10.6; Debian's 10.0 has it not).
+func (q qosName) in(rel release) bool {
+	switch q.name {
+	case "va":
+		return !rel.v.Before(10, 1)
+	}
+	return true
+}
+
+var qosNames = []qosName{
 	{"none", math.MaxInt32}, {"af11", 0x28}, {"af12", 0x30}, {"af13", 0x38}, {"af21", 0x48}, {"af22", 0x50}, {"af23", 0x58},
 	{"af31", 0x68}, {"af32", 0x70}, {"af33", 0x78}, {"af41", 0x88}, {"af42", 0x90}, {"af43", 0x98},
 	{"cs0", 0x00}, {"cs1", 0x20}, {"cs2", 0x40}, {"cs3", 0x60}, {"cs4", 0x80}, {"cs5", 0xa0}, {"cs6", 0xc0}, {"cs7", 0xe0},
-	{"ef", 0xb8}, {"le", 0x04}, {"lowdelay", 0x10}, {"throughput", 0x08}, {"reliability", 0x04},
+	{"ef", 0xb8}, {"va", 0xb0}, {"le", 0x04}, {"lowdelay", 0x10}, {"throughput", 0x08}, {"reliability", 0x04},
 }
 
-func qos(r *row, words []Word) checked {
+// plainTOS reports whether the names of RFC 1349 mean nothing any more and
+// numbers are decimal: since 10.1, and in Debian's 10.0 (run on that and 10.6).
+func plainTOS(rel release) bool {
+	return !rel.v.Before(10, 1) || rel.family == "debian" && rel.v == V(10, 0)
+}
+
+func qos(r *row, words []Word, rel release) checked {
 	c := checked{used: min(len(words), 2)}
+	plain := plainTOS(rel)
 	for _, w := range words[:c.used] {
 		name := ""
 		for _, q := range qosNames {
-			if strings.EqualFold(q.name, w.Text) {
+			if strings.EqualFold(q.name, w.Text) && q.in(rel) {
 				name = q.name
 				break
 			}
 		}
-		if name == "" {
-			n, err := strconv.ParseInt(strings.ToLower(w.Text), 0, 64)
-			if err != nil || n < 0 || n > 255 || strings.IndexByte(w.Text, '_') >= 0 {
+		switch {
+		case name == "":
+			var n int64
+			var err error
+			if plain {
+				var m int
+				var msg string
+				if m, msg = integer(w.Text); msg != "" || m > 255 {
+					return bad("Bad %s value: %s", r.name, w.Text)
+				}
+				n = int64(m)
+			} else if n, err = strconv.ParseInt(strings.ToLower(w.Text), 0, 64); err != nil || n < 0 || n > 255 || strings.IndexByte(w.Text, '_') >= 0 {
 				return bad("Bad %s value: %s", r.name, w.Text)
 			}
 			name = fmt.Sprintf("0x%02x", n)
 			for _, q := range qosNames {
-				if q.value == n {
+				if q.value == n && q.in(rel) && !(plain && q.tos()) && !(q.name == "le" && rel.v.Before(8, 5)) {
 					name = q.name
 					break
 				}
 			}
-		} else if name == "reliability" {
+		case plain && (name == "lowdelay" || name == "throughput" || name == "reliability"):
+			name = "none"
+		case name == "reliability" && !rel.v.Before(8, 5):
 			name = "le"
+		case name == "le" && rel.v.Before(8, 5): // two names of one value
+			name = "reliability"
 		}
 		c.args = append(c.args, name)
 	}

@@ -29,7 +29,8 @@ type Line struct {
 	Args     []Word // the words after the keyword; empty where Problem is OpenQuote
 	Rest     string // what sshd sees behind the keyword, unquoted by nobody, trailing blanks cut
 	Problem  Problem
-	NUL      bool // a NUL byte hid a part of the line from people or from sshd
+	garbage  string // up to 8.6: what stands behind an empty word, which ends a list
+	NUL      bool   // a NUL byte hid a part of the line from people or from sshd
 }
 
 // Problem is what is wrong with a line's form.
@@ -146,12 +147,15 @@ func parseLine(s string, off, line int, old bool) (ln Line, lines int) {
 	var words []span
 	if old {
 		var open bool
+		var left int
 		cut := strdelim
 		if strings.EqualFold(key.text, "setenv") {
 			cut = strdelimw // the only keyword whose arguments hold a "="
 		}
-		if words, open = oldWords(text, next, cut); open {
+		if words, left, open = oldWords(text, next, cut); open {
 			ln.Problem = OpenQuote
+		} else if w, _, ok := cut(text, left); ok {
+			ln.garbage = w.text
 		}
 	} else {
 		var closed bool

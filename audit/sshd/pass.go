@@ -4,10 +4,11 @@ import "strings"
 
 // pass is one reading of all lines into an empty set of options.
 type pass struct {
-	c     *Config
-	vals  []*Value
-	login bool   // the second pass
-	gap   string // the first file that could not be read
+	c       *Config
+	vals    []*Value
+	login   bool // the second pass
+	refused *Fault
+	gap     string // the first file that could not be read
 }
 
 func (p *pass) apply(l *setting) {
@@ -23,12 +24,18 @@ func (p *pass) apply(l *setting) {
 		return
 	}
 	old := p.vals[l.row]
+	if l.fault != nil {
+		if old == nil && p.refused == nil {
+			p.refused = l.fault
+		}
+		return
+	}
 	if old == nil {
 		args := l.args
 		if o := r.order(v); o == appends || o == bySubsystem {
 			args = append(make([]string, 0, len(args)+2), args...) // grows in place
 		}
-		p.vals[l.row] = &Value{Args: args, Origin: l.origin, Unknown: p.gap}
+		p.vals[l.row] = &Value{Args: args, printed: l.printed, Origin: l.origin, Unknown: p.gap}
 		if p.sharedCommand(l.row) && p.keysCommand() {
 			p.vals[l.row] = nil
 		}
@@ -36,6 +43,9 @@ func (p *pass) apply(l *setting) {
 	}
 	switch order := r.order(v); {
 	case order == appends:
+		if old.printed != nil || l.printed != nil {
+			old.printed = append(append([]string(nil), spelt(old.printed, old.Args)...), spelt(l.printed, l.args)...)
+		}
 		old.Args = append(old.Args, l.args...)
 		old.More = append(old.More, l.origin)
 		if old.Unknown == "" {
@@ -63,11 +73,19 @@ func (p *pass) apply(l *setting) {
 			// One number sets start and full; an earlier line's rate stays.
 			args = []string{keepRate(old.Args[0], args[0])}
 		}
-		n := &Value{Args: args, Origin: l.origin, Shadowed: append(old.Shadowed, old.Origin), Unknown: p.gap}
+		n := &Value{Args: args, printed: l.printed, Origin: l.origin, Shadowed: append(old.Shadowed, old.Origin), Unknown: p.gap}
 		p.vals[l.row] = n
 	default:
 		old.Shadowed = append(old.Shadowed, l.origin)
 	}
+}
+
+// spelt is what sshd -T prints of a line's words.
+func spelt(printed, args []string) []string {
+	if printed != nil {
+		return printed
+	}
+	return args
 }
 
 // sharedCommand models a fault of 8.7 to 9.3: AuthorizedPrincipalsCommand looked

@@ -2,6 +2,14 @@ package sshd
 
 import "strings"
 
+// assembled is what sshd calls the lists where it puts them together.
+var assembled = map[string]string{
+	"Ciphers": "ciphers", "MACs": "macs", "KexAlgorithms": "kex_algorithms", "HostKeyAlgorithms": "hostkeyalgorithms",
+	"HostbasedAcceptedAlgorithms": "hostbased_accepted_algos", "HostbasedAcceptedKeyTypes": "hostbased_key_types",
+	"PubkeyAcceptedAlgorithms": "pubkey_accepted_algos", "PubkeyAcceptedKeyTypes": "pubkey_key_types",
+	"CASignatureAlgorithms": "ca_sign_algorithms",
+}
+
 // checkStart makes the checks that sshd makes when it has read all files.
 func (c *Config) checkStart() {
 	g := c.global
@@ -15,7 +23,7 @@ func (c *Config) checkStart() {
 			continue
 		}
 		if _, ok := r.algs.assemble(v.Args[0], c.env.rel); !ok {
-			refuse(*v, r.name, strings.ToLower(r.name)+": Invalid argument", "no algorithm of this release is left in the list")
+			refuse(*v, r.name, "assemble_algorithms: "+assembled[r.name]+": invalid argument", "no algorithm of this release is left in the list")
 		}
 	}
 	for _, k := range []string{"AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"} {
@@ -43,6 +51,27 @@ func (c *Config) checkStart() {
 				"AddressFamily "+family+" excludes this address")
 		}
 	}
+}
+
+// Refused is the reason for which sshd ends when it takes over what the blocks
+// set for this login, and so does sshd -T -C; nil where it does not. The daemon
+// lives on: it closes that connection.
+func (s *Settings) Refused() *Fault {
+	if s.refused != nil {
+		return s.refused
+	}
+	for i := range rows {
+		r := &rows[i]
+		v := s.vals[i]
+		if r.kind != kindAlgorithms || v == nil || v.Origin.Match == "" {
+			continue
+		}
+		if _, ok := r.algs.assemble(v.Args[0], s.cfg.env.rel); !ok {
+			return &Fault{File: v.Origin.File, Pos: v.Origin.Pos, Keyword: r.name, Message: "assemble_algorithms: " + assembled[r.name] + ": invalid argument",
+				Hint: "no algorithm of this release is left in the list", Refuses: true}
+		}
+	}
+	return nil
 }
 
 // chainEnabled reports whether every method of an AuthenticationMethods list is

@@ -70,20 +70,21 @@ func skip(s string, i int) int {
 
 // oldWords splits arguments as sshd did up to 8.6. An empty word ends the list
 // silently, as it did for every keyword that takes several; a quote left open
-// does the same and is reported.
-func oldWords(s string, from int, cut func(string, int) (span, int, bool)) (words []span, open bool) {
+// does the same and is reported. left is where the next word would begin, -1
+// at the end.
+func oldWords(s string, from int, cut func(string, int) (span, int, bool)) (words []span, left int, open bool) {
 	for from >= 0 {
 		w, next, ok := cut(s, from)
 		if !ok {
-			return words, true
+			return words, -1, true
 		}
+		from = next
 		if w.text == "" {
 			break
 		}
 		words = append(words, w)
-		from = next
 	}
-	return words, false
+	return words, from, false
 }
 
 // newWords splits arguments as argv_split (misc.c) does since 8.7: blank and tab

@@ -131,7 +131,9 @@ func split84(old, new string) map[string]string {
 	return map[string]string{"8.4": old, "9.2": new, "10.0": new, "10.6": new}
 }
 
-func TestTraps(t *testing.T) {
+func TestTraps(t *testing.T) { runTraps(t, traps) }
+
+func runTraps(t *testing.T, traps []trap) {
 	for _, tt := range traps {
 		for release, want := range tt.want {
 			t.Run(tt.n+" in "+release, func(t *testing.T) {
@@ -234,7 +236,7 @@ func TestFaults(t *testing.T) {
 		{"command without user", "AuthorizedKeysCommand /x\n", "/c:1: AuthorizedKeysCommand set without AuthorizedKeysCommandUser", "add AuthorizedKeysCommandUser with an account of its own", V(9, 2)},
 		{"network", "Match Address 10.0.0.5/8\n", "/c:1: Invalid Match address argument '10.0.0.5/8' at line 1", "a network must have no bits beyond its mask: 10.0.0.0/8, not 10.0.0.5/8", V(9, 2)},
 		{"client criterion", "Match exec true\n", "/c:1: Unsupported Match attribute exec", "exec is for ssh_config, not for sshd_config", V(9, 2)},
-		{"list of an emptied class", "PubkeyAcceptedAlgorithms RSA\n", "/c:1: pubkeyacceptedalgorithms: Invalid argument", "no algorithm of this release is left in the list", V(9, 2)},
+		{"list of an emptied class", "PubkeyAcceptedAlgorithms RSA\n", "/c:1: assemble_algorithms: pubkey_accepted_algos: invalid argument", "no algorithm of this release is left in the list", V(9, 2)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -249,6 +251,14 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
+
+// What the differential test found, each with the releases that were asked.
+var found = []trap{
+	{n: "a lone negation empties a list", conf: "HostbasedAcceptedKeyTypes +ssh-ed25519,!ssh-*\n", want: all4("refused")},
+	{n: "RDomain on Linux", conf: "RDomain none\n", want: all4("refused")},
+}
+
+func TestFound(t *testing.T) { runTraps(t, found) }
 
 func TestDeprecatedIsNoRefusal(t *testing.T) {
 	cfg := Load("/c", mapFiles{"/c": []byte("UsePrivilegeSeparation no\n")}, Options{Version: V(9, 2)})

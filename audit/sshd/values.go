@@ -8,7 +8,8 @@ import (
 
 // checked is what became of one line's arguments.
 type checked struct {
-	args    []string // in the spelling of sshd -T
+	args    []string // in one spelling
+	printed []string // as sshd -T prints them, where that differs
 	used    int      // how many of the words were taken
 	fault   string   // in sshd's words; "" none
 	hint    string   // the way out
@@ -22,10 +23,21 @@ type env struct {
 	old      bool // tokeniser up to 8.6
 	dir      string
 	home     string
+	homes    map[string]string
 	services map[string]int
 }
 
 func bad(format string, a ...any) checked { return checked{fault: fmt.Sprintf(format, a...)} }
+
+// listed reports whether up to 8.6 the keyword's words were read in a loop, which
+// an empty word ends.
+func (r *row) listed() bool {
+	switch r.kind {
+	case kindUsers, kindGroups, kindEnvNames, kindEnvSet, kindLogVerbose, kindPubkeyOptions, kindPermit, kindSubsystem, kindInclude:
+		return true
+	}
+	return false
+}
 
 // one is the value of a keyword that takes one word.
 func one(arg string) checked { return checked{args: []string{arg}, used: 1} }
@@ -38,6 +50,12 @@ func (e *env) check(r *row, ln *Line) checked {
 		first = words[0].Text
 	}
 	missing := func() checked {
+		if r.kind == kindAlgorithms {
+			return checked{fault: "Missing argument.", hint: "give a value, or remove the line"}
+		}
+		if r.kind == kindFlag || r.kind == kindEnum {
+			return checked{fault: "missing argument.", hint: "give a value, or remove the line"}
+		}
 		return checked{fault: r.name + " missing argument.", hint: "give a value, or remove the line"}
 	}
 	switch r.kind {
@@ -52,10 +70,14 @@ func (e *env) check(r *row, ln *Line) checked {
 		if r.name == "VersionAddendum" && strings.IndexByte(rest, '\r') >= 0 {
 			return bad("Invalid %s argument", r.name)
 		}
+		c := checked{args: []string{rest}, used: len(words)}
 		if strings.EqualFold(rest, "none") {
-			rest = "none"
+			c.args = []string{"none"}
+			if r.kind == kindCommand {
+				c.printed = []string{rest}
+			}
 		}
-		return checked{args: []string{rest}, used: len(words)}
+		return c
 	case kindIgnored:
 		return checked{used: len(words)}
 	case kindUsers, kindGroups, kindEnvNames, kindEnvSet, kindKeyFiles, kindLogVerbose, kindPubkeyOptions:
@@ -100,14 +122,25 @@ func (e *env) check(r *row, ln *Line) checked {
 		}
 		return one(strconv.Itoa(s))
 	case kindWord:
-		if r.name == "ChrootDirectory" && strings.EqualFold(first, "none") {
-			first = "none"
-		}
-		return one(first)
+		return clearable(first, first)
 	case kindPath:
+		switch r.name {
+		case "AgentSocketPath":
+			switch rest, user := strings.CutPrefix(first, "user:"); {
+			case user && rest == "":
+				return bad("invalid user path.")
+			case !user && first != "none":
+				return checked{fault: "invalid path.", hint: "write user:PATH below the home, or none"}
+			}
+			return one(first)
+		case "HostKey", "HostCertificate":
+			if strings.EqualFold(first, "none") { // sshd clears it and prints a null pointer
+				return checked{args: []string{"none"}, printed: []string{"(null)"}, used: 1}
+			}
+		}
 		return one(e.absolute(first))
 	case kindPathTilde:
-		return one(e.tilde(first))
+		return clearable(e.tilde(first), first)
 	case kindPort:
 		n, ok := e.port(first)
 		if !ok || n == 0 {
@@ -133,11 +166,21 @@ func (e *env) check(r *row, ln *Line) checked {
 		for i := range parts {
 			parts[i] = words[i+1].Text
 		}
-		return checked{args: []string{first + " " + strings.Join(parts, " ")}, used: len(words), extra: first}
+		command := strings.Join(parts, " ")
+		if !e.rel.v.Before(9, 5) {
+			for i := range parts {
+				parts[i] = assembleWord(parts[i])
+			}
+			command = parts[0] // an empty rest leaves no blank
+			if rest := strings.Join(parts[1:], " "); rest != "" {
+				command += " " + rest
+			}
+		}
+		return checked{args: []string{first + " " + command}, used: len(words), extra: first}
 	case kindMaxStartups:
 		return maxStartups(r, first, e.rel.v)
 	case kindNetBlock:
-		return netBlock(r, first)
+		return netBlock(r, first, e.rel.v)
 	case kindIntOrNone:
 		if first == "none" {
 			return one(first)
@@ -157,9 +200,9 @@ func (e *env) check(r *row, ln *Line) checked {
 				return one(d)
 			}
 		}
-		return bad("Invalid %s algorithm %q.", r.name, first)
+		return bad("Invalid %s algorithm \"%s\".", r.name, first)
 	case kindQoS:
-		return qos(r, words)
+		return qos(r, words, e.rel)
 	case kindRekey:
 		return rekey(r, words)
 	case kindTunnel:
@@ -184,6 +227,16 @@ func (e *env) check(r *row, ln *Line) checked {
 		return checked{fault: "setting RDomain not supported on this platform.", hint: "only OpenBSD has it: remove the line"}
 	}
 	return one(first)
+}
+
+// assembleWord is argv_assemble (misc.c) for one word: quotes where it holds a
+// blank, a backslash before quotes and backslashes.
+func assembleWord(s string) string {
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`).Replace(s)
+	if strings.ContainsAny(s, " \t") {
+		return `"` + quoted + `"`
+	}
+	return quoted
 }
 
 // gssKex are the exchanges of the GSSAPI patch.
@@ -213,6 +266,16 @@ func enumerate(r *row, arg string) checked {
 	return checked{fault: fmt.Sprintf("unsupported option \"%s\".", arg), hint: "write one of " + strings.Join(names, ", ")}
 }
 
+// clearable is a value that "none" in any case takes away. sshd does so only for
+// the globals; what a block sets is printed as it stands.
+func clearable(value, written string) checked {
+	c := one(value)
+	if strings.EqualFold(written, "none") {
+		c = checked{args: []string{"none"}, printed: []string{written}, used: 1}
+	}
+	return c
+}
+
 // absolute is derelativise_path (servconf.c).
 func (e *env) absolute(p string) string {
 	if strings.EqualFold(p, "none") {
@@ -225,7 +288,7 @@ func (e *env) absolute(p string) string {
 	if strings.HasPrefix(p, "/") {
 		return p
 	}
-	return strings.TrimSuffix(e.dir, "/") + "/" + p
+	return e.dir + "/" + p // "//p" for a daemon that runs in "/"
 }
 
 // tilde is tilde_expand_filename for the account that sshd runs as.
@@ -233,8 +296,16 @@ func (e *env) tilde(p string) string {
 	if strings.EqualFold(p, "none") {
 		return "none"
 	}
-	if p != "~" && !strings.HasPrefix(p, "~/") {
+	if !strings.HasPrefix(p, "~") {
 		return p
 	}
-	return strings.TrimSuffix(e.home, "/") + "/" + strings.TrimLeft(p[1:], "/")
+	user, rest, _ := strings.Cut(p[1:], "/")
+	home := e.home
+	if user != "" {
+		var known bool
+		if home, known = e.homes[user]; !known {
+			return p
+		}
+	}
+	return strings.TrimSuffix(home, "/") + "/" + strings.TrimLeft(rest, "/")
 }
