@@ -134,7 +134,7 @@ func (w *world) list(r *Rule, o *Outcome) {
 			reasons = w.doubt(reasons, c, s, item, v)
 		}
 	}
-	reasons = append(reasons, w.lacking[r.Each]...)
+	reasons = append(reasons, w.missing(r.Each, c.only)...)
 	s.item = nil
 	s.count = types.Int(count)
 	switch {

@@ -447,3 +447,36 @@ func TestConcurrent(t *testing.T) {
 		}
 	}
 }
+
+// A gap that can only hide files of one role doubts the rules about that role.
+func TestGapsOfOneRole(t *testing.T) {
+	c, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := facts.File{Path: "/etc/cron.d/x", Role: "cron-table", Problem: "every account may write it"}
+	good := facts.File{Path: "/etc/pam.d/sshd", Role: "pam"}
+	for _, tt := range []struct {
+		name  string
+		files []facts.File
+		gap   facts.Gap
+		want  map[string]Verdict
+	}{
+		{"of another role", []facts.File{good}, facts.Gap{Path: "/home/eve", Reason: "no permission", Role: "authorized-keys"},
+			map[string]Verdict{"pam-files": Pass, "authorized-keys-files": Unknown}},
+		{"of any role", []facts.File{good}, facts.Gap{Path: "/etc", Reason: "no permission"},
+			map[string]Verdict{"pam-files": Unknown, "authorized-keys-files": Unknown}},
+		{"a bad item beside a gap of its role", []facts.File{bad}, facts.Gap{Path: "/etc/cron.d/y", Reason: "no permission", Role: "cron-table"},
+			map[string]Verdict{"cron-table-files": Fail, "pam-files": NotApplicable}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &facts.Facts{Files: tt.files, Unknown: map[string]string{}, Gaps: map[string][]facts.Gap{"files": {tt.gap}}, Origin: map[string][]facts.Evidence{}}
+			outcomes, _ := c.Judge(f, JudgeOptions{Host: "h"})
+			for _, o := range outcomes {
+				if want, ok := tt.want[o.Rule]; ok && o.Verdict != want {
+					t.Errorf("%s: %s, want %s: %s", o.Rule, o.Verdict, want, o.Reason)
+				}
+			}
+		})
+	}
+}

@@ -22,7 +22,7 @@ type world struct {
 	// unknownRoots are the facts of the first level below which something is unknown.
 	unknownRoots map[string]bool
 	// lacking maps a list fact to the reasons why it may lack items.
-	lacking map[string][]string
+	lacking map[string][]lack
 	// below maps a list fact to the fields that are unknown in all its items.
 	below map[string][]below
 }
@@ -34,7 +34,7 @@ type below struct {
 
 func newWorld(f *facts.Facts, name string) *world {
 	words := vocabulary()
-	w := &world{f: f, name: name, vars: make(map[string]ref.Val, len(words.roots)), lacking: map[string][]string{}, unknownRoots: map[string]bool{}}
+	w := &world{f: f, name: name, vars: make(map[string]ref.Val, len(words.roots)), lacking: map[string][]lack{}, unknownRoots: map[string]bool{}}
 	adapter := envs().base.CELTypeAdapter()
 	value := reflect.ValueOf(f).Elem()
 	for _, root := range words.roots {
@@ -66,7 +66,7 @@ func newWorld(f *facts.Facts, name string) *world {
 			continue
 		}
 		// One item, by a number that the list need not have: the list is not whole.
-		w.lacking[fact] = append(w.lacking[fact], reason)
+		w.lacking[fact] = append(w.lacking[fact], lack{reason: reason})
 	}
 	for _, path := range sortedKeys(f.Gaps) {
 		fact, _, ok := words.split(path)
@@ -74,10 +74,25 @@ func newWorld(f *facts.Facts, name string) *world {
 			continue
 		}
 		for _, g := range f.Gaps[path] {
-			w.lacking[fact] = append(w.lacking[fact], because(g.Reason, g.Path))
+			w.lacking[fact] = append(w.lacking[fact], lack{because(g.Reason, g.Path), g.Role})
 		}
 	}
 	return w
+}
+
+// lack is a reason why a list may lack items; with a role, items of that role only.
+type lack struct{ reason, role string }
+
+// missing gives the reasons for which items that go by o may be missing from a
+// list; a nil o takes all items.
+func (w *world) missing(list string, o *only) []string {
+	var out []string
+	for _, l := range w.lacking[list] {
+		if l.role == "" || o == nil || o.field != "role" || contains(o.values, l.role) {
+			out = append(out, l.reason)
+		}
+	}
+	return out
 }
 
 // because is a reason with what it is about.
@@ -123,7 +138,9 @@ func (w *world) lacks(x *expr) []string {
 			if p != list && !strings.HasPrefix(list, p+".") {
 				continue
 			}
-			out = append(out, w.lacking[list]...)
+			for _, l := range w.lacking[list] {
+				out = append(out, l.reason)
+			}
 			for _, b := range w.below[list] {
 				out = append(out, b.reason)
 			}

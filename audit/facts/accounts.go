@@ -155,7 +155,8 @@ func (b *builder) foreign(database, why string) {
 	switch database {
 	case "passwd":
 		b.otherNSS = true
-		b.mayLack("/etc/nsswitch.conf", why, "accounts", "access", "authorized_keys", "files")
+		b.mayLack("/etc/nsswitch.conf", why, "accounts", "access")
+		b.mayLackKeys("/etc/nsswitch.conf", why)
 	case "shadow":
 		partlyKnown(b.list, nil)
 	case "group", "initgroups":
@@ -193,10 +194,10 @@ var defaultKeyFiles = []string{".ssh/authorized_keys", ".ssh/authorized_keys2"}
 // the words of AuthorizedKeysFile.
 func (b *builder) authorizedKeys(patterns func(name string) []string) {
 	if !b.passwdWhole {
-		b.mayLack("/etc/passwd", "the accounts are not all known", "authorized_keys", "files")
+		b.mayLackKeys("/etc/passwd", "the accounts are not all known")
 	}
 	if b.lacks.late != "" {
-		b.mayLack("", b.lacks.late, "authorized_keys", "files")
+		b.mayLackKeys("", b.lacks.late)
 	}
 	for i := range b.list {
 		a := &b.list[i]
@@ -204,7 +205,7 @@ func (b *builder) authorizedKeys(patterns func(name string) []string) {
 		for _, pattern := range patterns(a.Name) {
 			p, ok := expandKeyFile(pattern, a)
 			if !ok {
-				b.mayLack(pattern, "which file that is for "+a.Name+" is not known", "authorized_keys", "files")
+				b.mayLackKeys(pattern, "which file that is for "+a.Name+" is not known")
 			}
 			if p == "" || seen[p] {
 				continue

@@ -37,6 +37,7 @@ type Facts struct {
 type Gap struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
+	Role   string `json:"role,omitempty"` // of files: only files of this role may be missing; "": any
 }
 
 // Evidence is one place that shows why something is so.

@@ -49,13 +49,14 @@ func (b *builder) files() {
 		b.file(p, "cron-table", "", othersWrite)
 	}
 	dirs := []string{"/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly"}
-	b.gaps("files", "/etc/periodic")
+	b.gapsOf("files", "cron-dir", "/etc/periodic")
+	b.gapsOf("files", "cron-table", "/etc/periodic")
 	for _, f := range b.fs.entries("/etc/periodic") {
 		dirs = append(dirs, f.Path)
 	}
 	for _, dir := range dirs {
 		b.file(dir, "cron-dir", "", othersWrite)
-		b.gaps("files", dir)
+		b.gapsOf("files", "cron-table", dir)
 		for _, f := range b.fs.entries(dir) {
 			if f.Type == 'f' || f.Type == 'l' {
 				b.file(f.Path, "cron-table", "", othersWrite)
@@ -63,13 +64,18 @@ func (b *builder) files() {
 		}
 	}
 	for _, dir := range b.spoolDirs() {
-		b.gaps("files", dir)
+		b.gapsOf("files", "cron-table", dir)
 		// crontab(1) is setgid crontab on Debian: the spool is 1730 root:crontab.
-		if f := b.fs.lookup(dir); f != nil && f.Type == 'd' {
+		f := b.fs.lookup(dir)
+		if f == nil {
+			b.gapsOf("files", "cron-dir", dir)
+		}
+		if f != nil && f.Type == 'd' {
 			problem := ""
 			switch {
 			case f.UID < 0:
-				b.gap("files", dir, "owner and mode are not known")
+				b.addGap("files", Gap{Path: dir, Reason: "owner and mode are not known", Role: "cron-dir"})
+				b.addGap("files", Gap{Path: dir, Reason: "owner and mode are not known", Role: "cron-table"})
 				continue
 			case f.UID > 0:
 				problem = "owned by " + b.userName(f.UID) + ", not by root"
@@ -111,7 +117,7 @@ func (b *builder) above(p, role string) {
 func (b *builder) file(p, role, user string, forbidden uint32) {
 	f := b.fs.resolve(p)
 	if f == nil {
-		b.gaps("files", p)
+		b.gapsOf("files", role, p)
 		return
 	}
 	problem := ""
@@ -119,7 +125,7 @@ func (b *builder) file(p, role, user string, forbidden uint32) {
 	case f.UID > 0:
 		problem = "owned by " + b.userName(f.UID) + ", not by root"
 	case f.UID < 0:
-		b.gap("files", p, "owner and mode are not known")
+		b.addGap("files", Gap{Path: p, Reason: "owner and mode are not known", Role: role})
 		return
 	case f.Type != 'l' && f.Mode&forbidden != 0:
 		problem = b.whoElse(f, forbidden)
@@ -150,7 +156,7 @@ func (b *builder) spoolFile(f *snapshot.File) {
 	acct, known := b.byName[name]
 	switch {
 	case f.UID < 0:
-		b.gap("files", f.Path, "owner and mode are not known")
+		b.addGap("files", Gap{Path: f.Path, Reason: "owner and mode are not known", Role: "cron-table"})
 		return
 	case f.UID > 0 && (!known || acct.UID != f.UID):
 		problem = "owned by " + b.userName(f.UID) + ", neither by " + name + " nor by root"
@@ -166,7 +172,9 @@ type keyFile struct{ path, user, home string }
 // keyFile judges an authorized_keys file and every directory above it, up to
 // the home or to "/": who can write there can add a key.
 func (b *builder) keyFile(k keyFile) {
-	b.gaps("files", k.path)
+	for _, role := range keyRoles {
+		b.gapsOf("files", role, k.path)
+	}
 	f := b.fs.resolve(k.path)
 	if f == nil {
 		return
@@ -176,7 +184,7 @@ func (b *builder) keyFile(k keyFile) {
 		problem := ""
 		switch {
 		case f.UID < 0:
-			b.gap("files", shownPath, "owner and mode are not known")
+			b.addGap("files", Gap{Path: shownPath, Reason: "owner and mode are not known", Role: role})
 			return
 		case f.UID > 0 && (!known || f.UID != owner.UID):
 			problem = "owned by " + b.userName(f.UID) + ", neither by " + k.user + " nor by root"
@@ -189,7 +197,7 @@ func (b *builder) keyFile(k keyFile) {
 			case yes:
 				problem = "group " + b.groupName(f.GID) + " may write it"
 			case maybe:
-				b.gap("files", shownPath, "who is in group "+b.groupName(f.GID)+", which may write it, is not known")
+				b.addGap("files", Gap{Path: shownPath, Reason: "who is in group " + b.groupName(f.GID) + ", which may write it, is not known", Role: role})
 				return
 			}
 		}

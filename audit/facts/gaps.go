@@ -107,25 +107,42 @@ func (b *builder) unknown(path, reason string) {
 
 // gap names what a list may lack, once.
 func (b *builder) gap(list, path, reason string) {
-	key := [3]string{list, path, reason}
+	b.addGap(list, Gap{Path: path, Reason: reason})
+}
+
+func (b *builder) addGap(list string, g Gap) {
+	key := [3]string{list + "\x00" + g.Role, g.Path, g.Reason}
 	if b.gapSeen[key] {
 		return
 	}
 	b.gapSeen[key] = true
-	b.f.Gaps[list] = append(b.f.Gaps[list], Gap{Path: path, Reason: reason})
+	b.f.Gaps[list] = append(b.f.Gaps[list], g)
 }
 
 // gaps adds to a list what the snapshot lacks at or below path, and above it.
-func (b *builder) gaps(list, path string) {
-	key := [2]string{list, path}
+func (b *builder) gaps(list, path string) { b.gapsOf(list, "", path) }
+
+func (b *builder) gapsOf(list, role, path string) {
+	key := [2]string{list + "\x00" + role, path}
 	if b.gapsDone[key] {
 		return
 	}
 	b.gapsDone[key] = true
 	b.lacks.touching(path, func(g snapshot.Gap) bool {
-		b.gap(list, g.Path, reason(g))
+		b.addGap(list, Gap{Path: g.Path, Reason: reason(g), Role: role})
 		return true
 	})
+}
+
+// keyRoles are the roles of what decides whose keys open an account.
+var keyRoles = []string{"authorized-keys", "authorized-keys-dir"}
+
+// mayLackKeys names a reason for which files of keys may be missing.
+func (b *builder) mayLackKeys(path, reason string) {
+	b.gap("authorized_keys", path, reason)
+	for _, role := range keyRoles {
+		b.addGap("files", Gap{Path: path, Reason: reason, Role: role})
+	}
 }
 
 // mayLack names a reason for which each of these lists may lack items.

@@ -131,7 +131,7 @@ func (b *builder) join() {
 			continue
 		}
 		for _, g := range gaps {
-			b.gap(list, g.Path, g.Reason)
+			b.addGap(list, g)
 		}
 	}
 	for path, evidence := range s.Origin {
