@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -109,6 +108,13 @@ func (c *Config) placesOf(slot int, subsystem string) ([]Place, error) {
 		return nil, fmt.Errorf("%s: %w: %s", rows[slot].name, ErrNotEffective, v.Unknown)
 	}
 	var out []Place
+	seen := map[Place]bool{}
+	add := func(p Place) {
+		if !seen[p] {
+			seen[p] = true
+			out = append(out, p)
+		}
+	}
 	for i, o := range append([]Origin{v.Origin}, v.More...) {
 		if o.Kind == FromDefault {
 			continue
@@ -121,17 +127,15 @@ func (c *Config) placesOf(slot int, subsystem string) ([]Place, error) {
 				continue
 			}
 		}
-		if p := (Place{o.File, o.Pos}); !slices.Contains(out, p) {
-			out = append(out, p)
-		}
+		add(Place{o.File, o.Pos})
 	}
 	// A later line can show through where the one that counts leaves a part
 	// open, or is "none".
 	switch rows[slot].kind {
 	case kindRekey, kindPenalties, kindTimeOrNone, kindMaxStartups:
 		for _, o := range v.Shadowed {
-			if p := (Place{o.File, o.Pos}); o.Kind == FromFile && !slices.Contains(out, p) {
-				out = append(out, p)
+			if o.Kind == FromFile {
+				add(Place{o.File, o.Pos})
 			}
 		}
 	}
@@ -141,31 +145,35 @@ func (c *Config) placesOf(slot int, subsystem string) ([]Place, error) {
 // plan is a set of edits under way.
 type plan struct{ editors map[string]*Editor }
 
-// rewrite gives the first place the new value and takes out the others, from the
-// last line of a file upwards so that line numbers stay true.
+// rewrite gives the first place the new value and takes out the others.
 func (p *plan) rewrite(c *Config, places []Place, a *assignment) error {
-	first := places[0]
-	order := slices.Clone(places)
-	sort.SliceStable(order, func(i, j int) bool { return order[i].Pos.Line > order[j].Pos.Line })
-	for _, at := range order {
-		e := p.editors[at.File]
+	lines := map[string]map[int]bool{} // by file the lines that are meant
+	for _, at := range places {
+		if lines[at.File] == nil {
+			lines[at.File] = map[int]bool{}
+		}
+		lines[at.File][at.Pos.Line] = true
+	}
+	for file, wanted := range lines {
+		e := p.editors[file]
 		if e == nil {
-			if e = c.Edit(at.File); e == nil {
-				return fmt.Errorf("%s: not read, so %w", at.File, ErrNoLine)
+			if e = c.Edit(file); e == nil {
+				return fmt.Errorf("%s: not read, so %w", file, ErrNoLine)
 			}
-			p.editors[at.File] = e
+			p.editors[file] = e
 		}
-		ln, _ := e.file.LineAt(at.Pos.Line)
-		if ln == nil {
-			return fmt.Errorf("%s:%d: %w", at.File, at.Pos.Line, ErrNoLine)
+		var found []int
+		counts, n := -1, 0
+		for _, ln := range e.file.All() {
+			if wanted[ln.Pos.Line] {
+				found = append(found, n)
+				if file == places[0].File && ln.Pos.Line == places[0].Pos.Line {
+					counts = n
+				}
+			}
+			n++
 		}
-		var err error
-		if at == first {
-			err = e.replace(ln, a)
-		} else {
-			err = e.splice(e.indexOf(ln), 1, nil)
-		}
-		if err != nil {
+		if err := e.rewrite(found, counts, a); err != nil {
 			return err
 		}
 	}

@@ -118,14 +118,13 @@ func quote(a *assignment, args []string, v Version) (string, error) {
 	return strings.Join(out, " "), nil
 }
 
-// replace changes the value of a line and keeps its keyword as it is written,
+// rewritten is a line with another value: it keeps its keyword as it is written,
 // its indentation, its separator, its comment and its line end, as far as sshd
 // then still reads the intended words.
-func (e *Editor) replace(ln *Line, a *assignment) error {
+func (e *Editor) rewritten(ln *Line, a *assignment) (string, error) {
 	if a.readBy(ln) {
-		return nil
+		return ln.Raw, nil
 	}
-	i := e.indexOf(ln)
 	tokens := e.file.Tokens(ln)
 	last := len(ln.Raw)
 	end := ""
@@ -164,9 +163,9 @@ func (e *Editor) replace(ln *Line, a *assignment) error {
 		if got == nil || !a.readBy(got) || !e.sameSlot(got.Keyword.Text, a.slot) {
 			continue
 		}
-		return e.splice(i, 1, []string{text})
+		return text, nil
 	}
-	return fmt.Errorf("%s:%d: %q: %w", e.file.Name, ln.Pos.Line, a.text, ErrForm)
+	return "", fmt.Errorf("%s:%d: %q: %w", e.file.Name, ln.Pos.Line, a.text, ErrForm)
 }
 
 func (e *Editor) sameSlot(keyword string, slot int) bool {
@@ -228,36 +227,53 @@ func (e *Editor) newLines(at int, text []string) []string {
 	return out
 }
 
-// splice replaces n lines from the at-th on, reads the result back, and takes it
-// over only if all other lines are read as before.
-func (e *Editor) splice(at, n int, text []string) error {
+// splice replaces n lines from the at-th on by others.
+type splice struct {
+	at, n int
+	text  []string
+}
+
+// apply makes splices, which stand in ascending order, reads the result back, and
+// takes it over only if all other lines are read as before.
+func (e *Editor) apply(edits ...splice) error {
 	lines := e.lines()
-	if at < 0 || at+n > len(lines) {
-		return ErrNoLine
-	}
+	moved := make([]int, len(lines)) // where each line is afterwards; -1: gone
 	var b strings.Builder
-	for _, ln := range lines[:at] {
-		b.WriteString(ln.Raw)
+	at, now := 0, 0
+	keep := func(to int) {
+		for ; at < to; at++ {
+			b.WriteString(lines[at].Raw)
+			moved[at] = now
+			now++
+		}
 	}
-	for _, s := range text {
-		b.WriteString(s)
+	changed := false
+	for _, s := range edits {
+		if s.at < at || s.at+s.n > len(lines) {
+			return ErrNoLine
+		}
+		keep(s.at)
+		for i, text := range s.text {
+			changed = changed || i >= s.n || text != lines[s.at+i].Raw
+			b.WriteString(text)
+			now++
+		}
+		changed = changed || len(s.text) < s.n
+		for ; at < s.at+s.n; at++ {
+			moved[at] = -1
+		}
 	}
-	for _, ln := range lines[at+n:] {
-		b.WriteString(ln.Raw)
+	keep(len(lines))
+	if !changed {
+		return nil
 	}
 	next := &Editor{file: Parse(e.file.Name, []byte(b.String()), e.file.Version), env: e.env}
 	got := next.lines()
-	if len(got) != len(lines)-n+len(text) {
+	if len(got) != now {
 		return fmt.Errorf("%s: %w: the lines around it would be read differently", e.file.Name, ErrForm)
 	}
 	for i, ln := range lines {
-		j := i
-		if i >= at+n {
-			j += len(text) - n
-		} else if i >= at {
-			continue
-		}
-		if !sameLine(ln, got[j]) {
+		if moved[i] >= 0 && !sameLine(ln, got[moved[i]]) {
 			return fmt.Errorf("%s:%d: %w: this line would be read differently", e.file.Name, ln.Pos.Line, ErrForm)
 		}
 	}

@@ -166,3 +166,74 @@ func TestSetGlobal(t *testing.T) {
 		})
 	}
 }
+
+// FuzzEdit: an edit of any bytes either changes nothing, or gives a file that
+// reads back with the value that was meant and all other lines as they were.
+func FuzzEdit(f *testing.F) {
+	for _, src := range []string{"", "PermitRootLogin yes # x\r\n", "#Banner /x\nMatch all\n\tBanner none", "Banner \"/x\nB a\x00b\nMatch User x\n", "Banner == /x\nbanner=/y # z\n"} {
+		for op := range uint8(4) {
+			f.Add([]byte(src), "/etc/a b#c", op, op%2 == 0)
+		}
+	}
+	f.Fuzz(func(t *testing.T, src []byte, value string, op uint8, old bool) {
+		v := V(9, 2)
+		if old {
+			v = V(8, 4)
+		}
+		before := Parse("f", src, v)
+		e := Edit(before, "debian")
+		var err error
+		block := 0
+		switch op % 4 {
+		case 0:
+			err = e.Set("Banner", value)
+		case 1:
+			err = e.Insert("Banner", value)
+		case 2:
+			err = e.AddMatch("User "+value, Assignment{"Banner", []string{"/x"}})
+			block = len(e.file.Blocks) - 1
+		case 3:
+			_, err = e.Remove("Banner")
+		}
+		out := e.Bytes()
+		if err != nil {
+			if string(out) != string(src) {
+				t.Fatalf("%v, and yet %q became %q", err, src, out)
+			}
+			return
+		}
+		checkTokens(t, e.File(), out)
+		n := 0
+		for b, ln := range e.File().All() {
+			if b == block && strings.EqualFold(ln.Keyword.Text, "Banner") {
+				n++
+				if op%4 == 0 && n == 1 && (len(ln.Args) != 1 || ln.Args[0].Text != value) {
+					t.Fatalf("the line is %q, wanted %q", ln.Raw, value)
+				}
+			}
+		}
+		if op%4 == 3 && n > 0 || op%4 != 3 && n == 0 {
+			t.Fatalf("%d lines set Banner in %q", n, out)
+		}
+		if d := len(before.Blocks) - len(e.File().Blocks); op%4 == 2 && d != -1 || op%4 != 2 && d != 0 {
+			t.Fatalf("%d blocks more", -d)
+		}
+	})
+}
+
+// A list of very many lines is replaced in one go: the host wrote the file.
+func TestSetManyLines(t *testing.T) {
+	src := strings.Repeat("AllowUsers a\n", 100000)
+	e := Edit(Parse("f", []byte(src), V(9, 2)), "debian")
+	if err := e.Set("AllowUsers", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(e.Bytes()); got != "AllowUsers b\n" {
+		t.Errorf("%d bytes are left", len(got))
+	}
+	files := mapFiles{"/c": []byte(src)}
+	edits, err := Load("/c", files, Options{Version: V(9, 2)}).SetGlobal(files, "AllowUsers", "b")
+	if err != nil || len(edits) != 1 || string(edits[0].New) != "AllowUsers b\n" {
+		t.Errorf("%v, %d edits", err, len(edits))
+	}
+}
