@@ -84,6 +84,6 @@ func neutral() *facts.Facts {
 			Installed: "1:9.2p1-2+deb12u10", FixedIn: "1:9.2p1-2+deb12u3", State: "fixed", Exposed: "no", Reason: "mended in 1:9.2p1-2+deb12u3",
 		}},
 		VulnerabilityData: "2026-10",
-		Unknown: map[string]string{}, Gaps: map[string][]facts.Gap{}, Origin: map[string][]facts.Evidence{},
+		Unknown:           map[string]string{}, Gaps: map[string][]facts.Gap{}, Origin: map[string][]facts.Evidence{},
 	}
 }

@@ -94,7 +94,9 @@ func rpm(version string) []packages.Package {
 }
 
 func answer(a Answer) func(Need) (Answer, string) {
-	return func(Need) (Answer, string) { return a, map[Answer]string{Yes: "needed", No: "not needed", Unknown: "not told"}[a] }
+	return func(Need) (Answer, string) {
+		return a, map[Answer]string{Yes: "needed", No: "not needed", Unknown: "not told"}[a]
+	}
 }
 
 func TestJudge(t *testing.T) {
