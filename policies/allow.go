@@ -110,7 +110,8 @@ func (r *Rule) allow(w *world, o *Outcome, opt JudgeOptions) (expired int) {
 		doubts = append(doubts, because(g.Reason, g.Path))
 	}
 	if len(doubts) > 0 {
-		o.unknown(r, w, append([]string{reason + ", but there may be other ways in"}, doubts...))
+		o.unknown(r, append([]string{reason + ", but there may be other ways in"}, doubts...))
+		o.Fingerprint = fingerprint(r.ID, w.name, nil)
 		return 0
 	}
 	o.Verdict, o.Reason = Waived, bounded(reason, maxSentence)

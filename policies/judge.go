@@ -33,10 +33,21 @@ func (c *Catalogue) Judge(f *facts.Facts, opt JudgeOptions) (outcomes []Outcome,
 	for i, r := range c.rules {
 		o := &outcomes[i]
 		*o = Outcome{Rule: r.ID, Severity: r.Severity, References: r.References, Remedy: r.Remedy}
-		if r.code.list == nil {
-			w.single(r, o)
-		} else {
-			w.list(r, o)
+		var places [][]string
+		switch {
+		case r.code.list == nil:
+			places = w.single(r, o)
+		case r.code.ofSetup:
+			kept := f.Shared.Once(r, func() any {
+				at := w.list(r, o)
+				return &listed{*o, at}
+			}).(*listed)
+			*o, places = kept.outcome, kept.places
+		default:
+			places = w.list(r, o)
+		}
+		if o.Verdict == Fail || o.Verdict == Unknown {
+			o.Fingerprint = fingerprint(r.ID, w.name, places)
 		}
 		if o.Verdict == Fail {
 			expired += waive(o, opt)
@@ -48,8 +59,14 @@ func (c *Catalogue) Judge(f *facts.Facts, opt JudgeOptions) (outcomes []Outcome,
 	return outcomes, expired
 }
 
-// single judges a rule about single facts.
-func (w *world) single(r *Rule, o *Outcome) {
+// listed is what became of a rule about lists that many hosts share.
+type listed struct {
+	outcome Outcome // without its fingerprint
+	places  [][]string
+}
+
+// single judges a rule about single facts. It gives the places of a fail.
+func (w *world) single(r *Rule, o *Outcome) (places [][]string) {
 	c := r.code
 	s := w.newScope("")
 	var reasons []string
@@ -60,7 +77,7 @@ func (w *world) single(r *Rule, o *Outcome) {
 		case len(reasons) > 0:
 		case v == types.False:
 			o.notApplicable(r)
-			return
+			return nil
 		case v != types.True:
 			reasons = w.reasons(v, nil)
 		}
@@ -76,23 +93,24 @@ func (w *world) single(r *Rule, o *Outcome) {
 			o.Evidence = w.evidence(c, s)
 			if v == types.True {
 				o.pass(c, s)
-				return
+				return nil
 			}
 			o.Verdict, o.Message = Fail, c.message.fill(s)
-			o.Fingerprint = fingerprint(r.ID, w.name, evidencePlaces(o.Evidence))
-			return
+			return evidencePlaces(o.Evidence)
 		}
 	}
-	o.unknown(r, w, reasons)
+	o.unknown(r, reasons)
+	return nil
 }
 
 // list judges a rule about every item of a list: one counter-example fails it,
-// whatever could not be read; without one it passes only where all was read.
-func (w *world) list(r *Rule, o *Outcome) {
+// whatever could not be read; without one it passes only where all was read. It
+// gives the places of a fail.
+func (w *world) list(r *Rule, o *Outcome) (places [][]string) {
 	c := r.code
 	if reason, unknown := w.unknownAt(r.Each); unknown {
-		o.unknown(r, w, []string{reason})
-		return
+		o.unknown(r, []string{reason})
+		return nil
 	}
 	s := w.newScope(r.Each)
 	list := reflect.ValueOf(w.f).Elem().FieldByIndex(c.list.index)
@@ -146,13 +164,12 @@ func (w *world) list(r *Rule, o *Outcome) {
 		} else {
 			o.Evidence = w.itemEvidence(c, s, bad)
 		}
-		places := make([][]string, len(bad))
+		places = make([][]string, len(bad))
 		for i, item := range bad {
 			places[i] = identity(item)
 		}
-		o.Fingerprint = fingerprint(r.ID, w.name, places)
 	case len(reasons) > 0:
-		o.unknown(r, w, reasons)
+		o.unknown(r, reasons)
 	case count == 0 && r.Empty == NotApplicable:
 		o.notApplicable(r)
 	default:
@@ -161,6 +178,7 @@ func (w *world) list(r *Rule, o *Outcome) {
 		}
 		o.pass(c, s)
 	}
+	return places
 }
 
 func (o *Outcome) pass(c *code, s *scope) {
@@ -171,12 +189,11 @@ func (o *Outcome) notApplicable(r *Rule) {
 	o.Verdict, o.Message, o.Remedy = NotApplicable, r.Title+" (does not apply here)", ""
 }
 
-func (o *Outcome) unknown(r *Rule, w *world, reasons []string) {
+func (o *Outcome) unknown(r *Rule, reasons []string) {
 	o.Verdict = Unknown
 	o.Message = r.Title + " (could not be determined)"
 	o.Reason = join(reasons)
 	o.Remedy = ""
-	o.Fingerprint = fingerprint(r.ID, w.name, nil)
 }
 
 // reasons says why a value is no verdict: the unknown facts, or the error.

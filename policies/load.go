@@ -3,10 +3,13 @@ package policies
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/postern-ssh/postern/audit/facts"
 )
 
 // reader turns one rule file into rules.
@@ -27,6 +30,7 @@ type code struct {
 	doubt    *template
 	evidence *expr
 	places   []string // facts whose origin is the evidence
+	ofSetup  bool     // of a list, and all that is asked follows from how a host is set up
 }
 
 // texts of a rule, as written.
@@ -253,7 +257,26 @@ func (r *reader) code(rule *Rule, t texts, evidence ast.Node) {
 			c.evidence = r.expr(env, s, "evidence", celType(evidenceList), varItem, varCount)
 		}
 	}
+	c.ofSetup = c.list != nil && facts.OfSetup(t["each"].text) && c.asksSetup()
 	rule.code = c
+}
+
+// asksSetup reports whether no expression mentions a fact that moves by itself.
+func (c *code) asksSetup() bool {
+	all := []*expr{c.when, c.pass, c.evidence}
+	for _, t := range []*template{c.message, c.ok, c.witness, c.doubt} {
+		if t != nil {
+			for _, p := range t.parts {
+				all = append(all, p.expr)
+			}
+		}
+	}
+	for _, e := range all {
+		if e != nil && slices.ContainsFunc(e.paths, func(p string) bool { return !facts.OfSetup(p) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // expr compiles one expression of the rule; nil where there is none or a fault.

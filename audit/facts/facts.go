@@ -31,6 +31,10 @@ type Facts struct {
 	Gaps map[string][]Gap `json:"gaps"`
 	// Origin maps the path of a scalar fact to the evidence for its value.
 	Origin map[string][]Evidence `json:"origin"`
+
+	// Shared is what is worked out once for all hosts that are set up alike; nil
+	// where nothing is shared (see [Options.Setups]).
+	Shared *Shared `json:"-" cel:"-"`
 }
 
 // Gap says what a list may lack.

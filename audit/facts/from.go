@@ -76,7 +76,8 @@ func (b *builder) work() {
 	b.answers = b.server()
 	b.schedulers()
 	b.timersShown()
-	b.in.today, b.in.seen, b.in.hidden = b.today(), b.f.Wire.Seen, b.hidden
+	b.in.today, b.in.hidden = b.today(), b.hidden
+	b.in.daemons = len(b.f.Daemons) > 0
 	b.setup = opt.Setups.of(b)
 	b.join()
 	if b.cfg != nil {
@@ -85,7 +86,6 @@ func (b *builder) work() {
 		b.whoGetsIn()
 	}
 	b.groupExchange()
-	b.vulnerabilities()
 }
 
 // fromFiles are the lists that are made of what was read from the host.

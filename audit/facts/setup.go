@@ -22,7 +22,8 @@ import (
 // Most hosts of a fleet are set up like some other host of it, and working a
 // setup out is most of what an audit costs; see [Setups].
 type setup struct {
-	found *Facts // accounts, authorized_keys, access, jobs, tables, expected, files and the settings of sshd
+	found *Facts // accounts, authorized_keys, access, vulnerabilities, jobs, tables, expected, files and the settings of sshd
+	once  *Shared
 
 	// accounts
 	list         []account.Account
@@ -67,8 +68,8 @@ type inputs struct {
 	reason  string       // why it was not asked
 	other   string       // why the files may not be what decides at it
 	hidden  string       // why not all processes were seen
-	foreign string       // why the server may not be the package's
-	seen    bool         // a server was seen on the wire
+	daemons bool         // some server was found, whether it answers or not
+	foreign string       // why the server may not be the one of its package
 
 	daemon        cron.Daemon
 	daemonVersion string
@@ -101,27 +102,64 @@ func moves(name string) bool {
 // others: what else it needs has to come by inputs, and describe has to write it.
 func newSetup(host *builder) (s *setup, alike bool) {
 	s = &setup{found: newFacts()}
-	b := newBuilder(host.snap, host.opt)
+	b := newBuilder(host.snap, Options{Expect: host.opt.Expect, Allow: host.opt.Allow})
 	b.setup, b.f, b.in, b.hidden = s, s.found, host.in, host.in.hidden
-	b.f.Host.OS, b.f.Host.Systemd, b.f.Packages = host.f.Host.OS, host.f.Host.Systemd, host.f.Packages
-	b.f.Host.Version = host.f.Host.Version // of the same file as OS
+	seen := host.f
+	b.f.Host.OS, b.f.Host.Version, b.f.Host.Systemd = seen.Host.OS, seen.Host.Version, seen.Host.Systemd
+	b.f.Wire.Seen, b.f.Wire.Software, b.f.Wire.Terrapin = seen.Wire.Seen, seen.Wire.Software, seen.Wire.Terrapin
+	b.f.Packages, b.f.Gaps["packages"] = seen.Packages, slices.Clip(seen.Gaps["packages"])
+	for _, fact := range []string{"packages", "wire.terrapin"} {
+		if why, unknown := seen.Unknown[fact]; unknown {
+			b.f.Unknown[fact] = why
+		}
+		if e := seen.Origin[fact]; e != nil {
+			b.f.Origin[fact] = e
+		}
+	}
 	b.bounds()
 	b.accounts()
 	b.sshd()
+	b.vulnerabilities()
 	b.jobs()
 	b.files()
 	s.cronJobs, s.analyses, s.jobUIDs = nil, nil, nil
 	s.filesSeen, s.dirsSeen, s.looked = nil, nil, nil
-
 	return s, !b.fs.moved && !b.lacks.moved
+}
+
+// OfSetup names the lists that follow from how a host is set up alone, and what
+// they may lack with them.
+func OfSetup(fact string) bool {
+	switch fact {
+	case "accounts", "authorized_keys", "vulnerabilities", "jobs", "tables", "expected", "files":
+		return true
+	}
+	return false
+}
+
+// Shared keeps what was worked out of a setup. It is safe for concurrent use.
+type Shared struct{ kept sync.Map }
+
+// Once gives what work gives, for all hosts that are set up alike the first
+// one's. work has to look at nothing but facts of which OfSetup is true.
+func (s *Shared) Once(key any, work func() any) any {
+	if s == nil {
+		return work()
+	}
+	if kept, ok := s.kept.Load(key); ok {
+		return kept
+	}
+	kept, _ := s.kept.LoadOrStore(key, work())
+	return kept
 }
 
 // join adds the setup to the host's facts.
 func (b *builder) join() {
 	s := b.found
+	b.f.Shared = b.once
 	b.f.Accounts, b.f.AuthorizedKeys, b.f.Access = slices.Clip(s.Accounts), slices.Clip(s.AuthorizedKeys), slices.Clip(s.Access)
 	b.f.Jobs, b.f.Tables, b.f.Expected, b.f.Files = slices.Clip(s.Jobs), slices.Clip(s.Tables), slices.Clip(s.Expected), slices.Clip(s.Files)
-	b.f.Sshd = s.Sshd
+	b.f.Sshd, b.f.Vulnerabilities, b.f.VulnerabilityData = s.Sshd, slices.Clip(s.Vulnerabilities), s.VulnerabilityData
 	for path, reason := range s.Unknown {
 		b.unknown(path, reason)
 	}
@@ -188,6 +226,7 @@ func (m *Setups) of(b *builder) *setup {
 	m.mu.Unlock()
 	s, alike := newSetup(b)
 	if alike && buf.Len() <= maxSetupSize {
+		s.once = new(Shared)
 		m.remember(key, &remembered{description: bytes.Clone(buf.Bytes()), setup: s})
 	}
 	return s
@@ -238,9 +277,23 @@ func (b *builder) describe(buf *bytes.Buffer) {
 		}
 	}
 	s, in := b.snap, &b.in
-	text(string(s.Source), string(s.Privilege), b.f.Host.OS, in.main, in.rules.Distro, in.rules.Version.String(),
-		in.reason, in.other, in.hidden, in.foreign, in.daemonVersion, in.timersLacks)
-	flag(s.Complete, b.f.Host.Systemd, in.primary, in.seen, in.timersAsked)
+	text(string(s.Source), string(s.Privilege), b.f.Host.OS, b.f.Host.Version, in.main, in.rules.Distro, in.rules.Version.String(),
+		in.reason, in.other, in.hidden, in.foreign, in.daemonVersion, in.timersLacks, b.f.Wire.Software)
+	flag(s.Complete, b.f.Host.Systemd, in.primary, in.daemons, in.timersAsked, b.f.Wire.Seen, b.f.Wire.Terrapin)
+	for _, fact := range []string{"packages", "wire.terrapin"} {
+		why, unknown := b.f.Unknown[fact]
+		flag(unknown)
+		text(why)
+		number(int64(len(b.f.Origin[fact])))
+		for _, e := range b.f.Origin[fact] {
+			text(e.Path, e.Text, e.Witness)
+			number(int64(e.Line))
+		}
+	}
+	number(int64(len(b.f.Gaps["packages"])))
+	for _, g := range b.f.Gaps["packages"] {
+		text(g.Path, g.Reason)
+	}
 	number(int64(in.daemon), int64(in.cronRuns), in.today)
 	number(int64(len(in.rules.CommandLine)), int64(len(in.rules.Ports)), int64(len(b.opt.Expect)))
 	text(in.rules.CommandLine...)

@@ -39,7 +39,7 @@ func (b *builder) server() (primary *sshDaemon) {
 func (b *builder) sshd() {
 	main := b.in.main
 	_, exists := b.fs.read(main)
-	b.f.Sshd.Present = exists || b.in.primary || b.in.seen
+	b.f.Sshd.Present = exists || b.in.primary || b.f.Wire.Seen
 	switch why := b.why(main); {
 	case b.in.other != "":
 		b.blind(main, b.in.other)

@@ -39,7 +39,7 @@ func (b *builder) vulnerabilities() {
 // noServer reports whether it is known that no SSH server is here.
 func (b *builder) noServer() bool {
 	_, unknown := b.f.Unknown["sshd"]
-	return !b.f.Sshd.Present && !unknown && len(b.f.Daemons) == 0
+	return !b.f.Sshd.Present && !unknown && !b.in.daemons
 }
 
 func vulnerability(f *vulns.Finding, met map[vulns.Need][]Evidence) Vulnerability {
