@@ -115,7 +115,11 @@ func TestSetupsRememberNoMore(t *testing.T) {
 		warm := opt
 		warm.Setups = setups
 		facts.From(s, warm)
+		every, all := 0, name == "breached" // the others take their turns
 		changes(s, func(what string, c *snapshot.Snapshot) {
+			if every++; !all && every%8 > 0 {
+				return
+			}
 			n++
 			alone, remembered := facts.From(c, opt), facts.From(c, warm)
 			if !same(alone, remembered) {
@@ -142,7 +146,7 @@ func TestSetupsRememberNoMore(t *testing.T) {
 			t.Errorf("%s: without expectations: %s", name, cmp.Diff(asJSON(t, alone), asJSON(t, got)))
 		}
 	}
-	if n < 3000 {
+	if n < 2000 {
 		t.Errorf("%d changes, want more", n)
 	}
 	t.Log(fmt.Sprint(n, " changes"))

@@ -51,19 +51,24 @@ type Fleet struct {
 	Key       string // private key file that every host accepts
 	Known     string // known_hosts file
 
+	change  func(*snapshot.Snapshot) *snapshot.Snapshot
 	servers []*server
 	wait    sync.WaitGroup
 }
 
 // Start brings the fleet up. The context ends every session.
-func Start(ctx context.Context) (*Fleet, error) {
+func Start(ctx context.Context) (*Fleet, error) { return StartChanged(ctx, nil) }
+
+// StartChanged is Start with hosts that answer each time with what change makes
+// of their recording, which it must leave as it is.
+func StartChanged(ctx context.Context, change func(*snapshot.Snapshot) *snapshot.Snapshot) (*Fleet, error) {
 	dir, err := os.MkdirTemp("", "postern-demo-")
 	if err != nil {
 		return nil, err
 	}
 	f := &Fleet{
 		Dir: dir, Inventory: filepath.Join(dir, "postern.yaml"),
-		Key: filepath.Join(dir, "id_ed25519"), Known: filepath.Join(dir, "known_hosts"),
+		Key: filepath.Join(dir, "id_ed25519"), Known: filepath.Join(dir, "known_hosts"), change: change,
 	}
 	if err := f.start(ctx); err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -138,7 +143,7 @@ func (f *Fleet) serve(ctx context.Context, p Persona, client ssh.PublicKey, know
 	for _, k := range s.keys {
 		fmt.Fprintln(known, knownhosts.Line([]string{addr.String()}, k.PublicKey()))
 	}
-	s.ln = ln
+	s.ln, s.change = ln, f.change
 	f.servers = append(f.servers, s)
 	f.wait.Go(func() { s.run(ctx) })
 	return addr, nil

@@ -28,6 +28,7 @@ import (
 type server struct {
 	persona Persona
 	snap    *snapshot.Snapshot
+	change  func(*snapshot.Snapshot) *snapshot.Snapshot // nil: none
 	keys    []ssh.Signer
 	config  *ssh.ServerConfig
 	ln      net.Listener
@@ -248,7 +249,11 @@ func (s *server) answer(ch ssh.Channel) uint32 {
 	if err != nil {
 		return 255
 	}
-	if err := snapshot.Replay(ch, s.snap, script); err != nil {
+	snap := s.snap
+	if s.change != nil {
+		snap = s.change(snap)
+	}
+	if err := snapshot.Replay(ch, snap, script); err != nil {
 		fmt.Fprintf(ch.Stderr(), "postern demo host %s: %v\n", s.persona.Name, err)
 		return 127
 	}
