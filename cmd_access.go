@@ -204,7 +204,9 @@ func showAccess(c *cli.Context, s streams, sel *selection, ask *accessRequest) e
 	case ask.reach != nil:
 		err = text.ReachText(ask.reach.Fingerprint, len(a.Hosts)-failed, audit.Reach(a.Hosts, *ask.reach))
 	default:
-		a.Keys = audit.FleetKeys(a.Hosts, ask.weak)
+		a.Keys = slices.DeleteFunc(audit.FleetKeys(a.Hosts, ask.weak), func(k audit.FleetKey) bool {
+			return ask.user != "" && !slices.ContainsFunc(k.Opens, func(u audit.KeyUse) bool { return u.User == ask.user })
+		})
 		for i := range a.Hosts {
 			if l := a.Hosts[i].Logins; l != nil {
 				audit.Only(l, ask.user, ask.from)

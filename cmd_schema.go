@@ -12,7 +12,7 @@ func schemaCommand(s streams) *cli.Command {
 		Category: aboutPostern,
 		Usage:    "print the JSON Schema of --format json or jsonl",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json or jsonl"},
+			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, or access (postern access --format json)"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -23,8 +23,10 @@ func schemaCommand(s streams) *cli.Command {
 			case "json":
 			case "jsonl":
 				schema = report.LinesSchema()
+			case "access":
+				schema = report.AccessSchema()
 			default:
-				return usagef("--format %q is not known", f).hint("one of json, jsonl")
+				return usagef("--format %q is not known", f).hint("one of json, jsonl, access")
 			}
 			_, err := s.out.Write(schema)
 			return err

@@ -11,9 +11,15 @@ var documentSchema []byte
 //go:embed schema/postern-run-1.jsonl.schema.json
 var linesSchema []byte
 
+//go:embed schema/postern-access-1.schema.json
+var accessSchema []byte
+
 // Schema is the JSON Schema (draft 2020-12) of what [JSON] writes.
 func Schema() []byte { return bytes.Clone(documentSchema) }
 
 // LinesSchema is the JSON Schema of one record that [Lines] writes. It refers to
 // the definitions of [Schema] by its $id.
 func LinesSchema() []byte { return bytes.Clone(linesSchema) }
+
+// AccessSchema is the JSON Schema of what [AccessJSON] and [ReachJSON] write.
+func AccessSchema() []byte { return bytes.Clone(accessSchema) }
