@@ -20,7 +20,7 @@ type State string
 const (
 	Audited     State = "audited"
 	Partial     State = "partial"     // something that rules need could not be read
-	Refused     State = "refused"     // it answered and did not let us in, or its key was not accepted
+	Refused     State = "refused"     // no login: it did not let us in, its key was not accepted, or there was no key of ours to try
 	Unreachable State = "unreachable" // it did not answer
 )
 

@@ -558,7 +558,7 @@ func TestBadAgents(t *testing.T) {
 		c.opt.AgentSocket = filepath.Join(c.dir, "gone")
 		s := (&server{}).start(t)
 		_, err := c.dial(s.host())
-		wantError(t, err, StageAuth, nil, "no key to log in with: the SSH agent does not answer")
+		wantError(t, err, StageAuth, nil, "no key to log in with: the SSH agent does not answer", "the host was not asked")
 	})
 }
 

@@ -17,11 +17,14 @@ import (
 	"github.com/postern-ssh/postern/audit/wire"
 )
 
+// noKeyError is for a host that was not asked: a connection without a login helps
+// nobody, and sshd since 9.8 shuts out addresses that make many (PerSourcePenalties).
 func noKeyError(t target, notes []string) *StageError {
 	e := &StageError{Host: t.name, Stage: StageAuth, Text: "no key to log in with", Hint: "name a private key (key: in the inventory, --key FILE) or start an SSH agent"}
 	if len(notes) > 0 {
 		e.Text += ": " + strings.Join(notes, "; ")
 	}
+	e.Text += "; the host was not asked"
 	return e
 }
 
