@@ -27,10 +27,13 @@ type builder struct {
 }
 
 func newBuilder(l Limits) *builder {
-	return &builder{
+	const usual = 256 // names on a small server
+	b := &builder{
 		limit: l, out: -1,
-		index: map[string]int{}, outIndex: map[string]int{}, gapSeen: map[Gap]struct{}{},
+		index: make(map[string]int, usual), outIndex: map[string]int{}, gapSeen: map[Gap]struct{}{},
 	}
+	b.snap.Files = make([]File, 0, usual)
+	return b
 }
 
 // frame takes one frame: its header's words, and its data, which it does not keep.

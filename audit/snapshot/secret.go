@@ -23,12 +23,21 @@ func holdsSecret(c []byte) bool {
 			return true
 		}
 	}
-	for line := range bytes.Lines(c) {
-		if i := bytes.IndexByte(line, ':'); i >= 0 && isPassword(line[i+1:]) {
+	for {
+		i := bytes.IndexByte(c, ':') // the first of its line
+		if i < 0 {
+			return false
+		}
+		c = c[i+1:]
+		if isPassword(c) {
 			return true
 		}
+		end := bytes.IndexByte(c, '\n')
+		if end < 0 {
+			return false
+		}
+		c = c[end+1:]
 	}
-	return false
 }
 
 // isPassword tells whether c begins with a hash, of a locked account or not: $ID$,
