@@ -150,11 +150,17 @@ func stockInput(dir string, cfg *sshd.Config) Input {
 	in.Config, in.Detail, in.OpenAccess = cfg, true, Yes
 	in.PAM = func(service string) *account.Stack {
 		return account.ParsePAM(service, func(p string) ([]byte, error) {
-			data, err := os.ReadFile(dir + p)
-			if err != nil && os.IsNotExist(err) {
-				return nil, fs.ErrNotExist
+			// authselect's links were not collected, nor what pam-auth-update fills in.
+			name := filepath.Base(p)
+			for _, try := range []string{p, "/etc/authselect/" + name, p + "-ac"} {
+				if data, err := os.ReadFile(dir + try); err == nil {
+					return data, nil
+				}
 			}
-			return data, err
+			if strings.HasPrefix(name, "common-") || name == "postlogin" {
+				return []byte(debianPAM[name]), nil
+			}
+			return nil, fs.ErrNotExist
 		})
 	}
 	return in

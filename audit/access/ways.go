@@ -146,6 +146,9 @@ func (p *policy) offer() *Offer {
 			o.Methods = append(o.Methods, m)
 		}
 	}
+	if p.noTry != nil || p.refuse.v == Yes {
+		o.Methods = nil // it hangs up before it says any
+	}
 	if p.chainsUnknown != "" {
 		o.Doubt = "AuthenticationMethods may be set in what could not be read: " + p.chainsUnknown
 	}
@@ -166,10 +169,10 @@ func and(a, b Verdict) Verdict {
 // dropped reports whether AuthenticationMethods leaves no list that sshd would
 // use: it then ends the connection (auth2_setup_methods_lists).
 func (p *policy) dropped() bool {
-	return p.chains != nil && len(p.offer().Methods) == 0 && p.offer().Doubt == ""
+	return p.chains != nil && p.noTry == nil && len(p.offer().Methods) == 0 && p.offer().Doubt == ""
 }
 
-// Factors answers whether every way in that is open asks for two kinds of proof
+// TwoFactors answers whether every way in that is open asks for two kinds of proof
 // (PCI DSS 4.0, 8.4). Without any way in the answer is yes.
 func (a *Answer) TwoFactors() (Verdict, string) {
 	v, why := Yes, ""

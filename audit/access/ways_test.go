@@ -99,7 +99,7 @@ func TestWays(t *testing.T) {
 			`bob anywhere: publickey=yes/1 offers publickey two=no key:1=yes`}},
 		{name: "a chroot that is the user's", host: host{conf: only + "ChrootDirectory %h\n", files: bobs(edKey)}, want: []string{
 			`bob anywhere: offers publickey two=yes key:1=yes session "" in "/home/bob" tty=true open tcp+agent+sockets`}},
-		{name: "no try is left", host: host{conf: only + "MaxAuthTries 0\n", files: bobs(edKey)}, want: []string{"bob anywhere: offers publickey two=yes key:1=yes"}},
+		{name: "no try is left", host: host{conf: only + "MaxAuthTries 0\n", files: bobs(edKey)}, want: []string{"bob anywhere: offers  two=yes key:1=yes"}},
 		{name: "a boot that goes on", host: host{conf: only, files: with(bobs(edKey), map[string]file{"/run/nologin": {}})}, want: []string{"bob anywhere: offers publickey two=yes key:1=yes"}},
 		{name: "faillock counts and lets in", host: host{conf: "UsePAM yes\n", pam: map[string]string{"sshd": "auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\nauth [default=die] pam_faillock.so authfail\nauth required pam_deny.so\naccount required pam_faillock.so\naccount required pam_unix.so\n"}}, want: []string{
 			"bob anywhere: password=yes/1 keyboard-interactive=yes/1 offers publickey+password+keyboard-interactive two=no"}},
