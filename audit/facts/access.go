@@ -82,6 +82,8 @@ func (b *builder) whoGetsIn() {
 			b.unknown(q.fact, q.found.Why)
 		case doubt != "":
 			b.unknown(q.fact, doubt)
+		case b.noPasswords(q.fact):
+			// Whoever the accounts are: no login takes a password.
 		case !b.passwdWhole, b.capped, b.otherNSS && !rootOnly(q.fact):
 			// None of the accounts that were seen; there may be others.
 			b.unknown(q.fact, b.f.Gaps["access"][0].Reason)
@@ -184,6 +186,32 @@ func (b *builder) asksGroups(cfg *sshd.Config) bool {
 		}
 	}
 	return false
+}
+
+// noPasswords reports whether a fact is about passwords, and no login at all may
+// use one: it holds for accounts that were not seen too.
+func (b *builder) noPasswords(fact string) bool {
+	if fact == "sshd.root_login" || b.capped || b.cfg == nil {
+		return false
+	}
+	off := func(s *sshd.Settings) bool {
+		for _, keyword := range []string{"PasswordAuthentication", "KbdInteractiveAuthentication", "ChallengeResponseAuthentication"} {
+			// Up to 8.6 the last one turns the second one on (sshd.c).
+			if v := s.Get(keyword); s.Known(keyword) && (v.Unknown != "" || v.First() != "no") {
+				return false
+			}
+		}
+		return s.Known("PasswordAuthentication")
+	}
+	if !off(b.cfg.Globals()) {
+		return false
+	}
+	for _, c := range b.contexts(b.cfg) {
+		if !off(b.cfg.Eval(c)) {
+			return false
+		}
+	}
+	return true
 }
 
 // rootOnly reports whether a fact is about uid 0 alone, which is local on every

@@ -143,11 +143,23 @@ func (b *builder) nss() {
 			case "files", "compat", "systemd": // systemd: accounts of running units, which cannot log in
 			default:
 				if !strings.HasPrefix(src, "[") && !strings.HasSuffix(src, "]") {
-					b.foreign(database, "accounts of "+src+" are not in the files of /etc")
+					b.foreign(database, foreignWords(database, src))
 				}
 			}
 		}
 	})
+}
+
+// foreignWords says what was not read, and what would settle the questions that
+// hang on it.
+func foreignWords(database, src string) string {
+	switch database {
+	case "passwd":
+		return "accounts of " + src + " are not in the files of /etc: AllowUsers or AllowGroups with local names, or no password for any login, would settle it"
+	case "group", "initgroups":
+		return "members of groups from " + src + " are not in the files of /etc: AllowUsers in place of rules about groups would settle it"
+	}
+	return "password states of " + src + " are not in the files of /etc"
 }
 
 // foreign notes a source of accounts, groups or password states that was not read.

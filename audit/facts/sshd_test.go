@@ -60,10 +60,16 @@ func TestNotSeen(t *testing.T) {
 		"shadow denied": {func(h *host) {
 			h.text("/etc/ssh/sshd_config", "PasswordAuthentication yes\n").denied(snapshot.OutShadow)
 		}, all[:1]},
-		"passwd denied":              {func(h *host) { h.denied("/etc/passwd") }, append([]string{"accounts", "authorized_keys", "files"}, all...)},
-		"passwd with NIS":            {func(h *host) { h.text("/etc/passwd", string(h.files["/etc/passwd"].Content)+"+::::::\n") }, append([]string{"accounts", "authorized_keys"}, all...)},
-		"accounts of a directory":    {func(h *host) { h.text("/etc/nsswitch.conf", "passwd:files [NOTFOUND=return] sss\n") }, []string{"accounts", "authorized_keys", "sshd.password_login", "sshd.empty_passwords"}},
-		"sources of accounts denied": {func(h *host) { h.denied("/etc/nsswitch.conf") }, []string{"accounts", "sshd.password_login"}},
+		"passwd denied": {func(h *host) { h.denied("/etc/passwd") }, append([]string{"accounts", "authorized_keys", "files"}, all...)},
+		"passwd with NIS": {func(h *host) {
+			h.text("/etc/passwd", string(h.files["/etc/passwd"].Content)+"+::::::\n").text("/etc/ssh/sshd_config", "PasswordAuthentication yes\nDenyUsers root alice\n")
+		}, append([]string{"accounts", "authorized_keys"}, all...)},
+		"accounts of a directory": {func(h *host) {
+			h.text("/etc/nsswitch.conf", "passwd:files [NOTFOUND=return] sss\n").text("/etc/ssh/sshd_config", "PermitRootLogin no\nPasswordAuthentication yes\nUsePAM yes\nDenyUsers root alice\n")
+		}, []string{"accounts", "authorized_keys", "sshd.password_login", "sshd.empty_passwords"}},
+		"sources of accounts denied": {func(h *host) {
+			h.denied("/etc/nsswitch.conf").text("/etc/ssh/sshd_config", "PasswordAuthentication yes\nDenyUsers root alice\n")
+		}, []string{"accounts", "sshd.password_login"}},
 		"groups denied, groups asked": {func(h *host) {
 			h.denied("/etc/group").text("/etc/ssh/sshd_config", "DenyGroups staff\nPasswordAuthentication no\n")
 		}, all},

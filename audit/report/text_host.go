@@ -154,6 +154,7 @@ func (p *page) unknowns(g *group) {
 		if reason == "" {
 			reason = "no reason is known"
 		}
+		reason = p.brief(reason)
 		if rules[reason] == nil {
 			order = append(order, reason)
 		}
@@ -168,6 +169,22 @@ func (p *page) unknowns(g *group) {
 		p.para(4, "why   ", reason)
 		p.para(4, "      ", strings.Join(rules[reason], ", "))
 	}
+}
+
+// briefReason is how much of a reason the text shows: about three lines.
+const briefReason = 200
+
+// brief cuts a reason at a word; the JSON has all of it.
+func (p *page) brief(reason string) string {
+	if p.verbose || len(reason) <= briefReason {
+		return reason
+	}
+	// Between two words no escape is cut.
+	cut := strings.LastIndexByte(reason[:briefReason], ' ')
+	if cut < briefReason/2 {
+		return reason // one long word: wrapped like any other
+	}
+	return strings.TrimRight(reason[:cut], " ,;:") + " ... (more with -v)"
 }
 
 // waived names what somebody answers for.

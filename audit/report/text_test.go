@@ -85,3 +85,20 @@ func checkText(t *testing.T, s string, width int, colour bool) {
 		}
 	}
 }
+
+// A reason that fills a screen is cut at a word; -v has all of it.
+func TestBriefReasons(t *testing.T) {
+	long := strings.Repeat("word ", 100) + "end"
+	short := &page{}
+	if got := short.brief(long); len(got) > briefReason+20 || !strings.HasPrefix(long, strings.TrimSuffix(got, " ... (more with -v)")) || got == long {
+		t.Errorf("%q", got)
+	}
+	for name, p := range map[string]struct {
+		p    *page
+		text string
+	}{"verbose": {&page{verbose: true}, long}, "short": {short, "a word"}, "one word": {short, strings.Repeat("x", 400)}} {
+		if got := p.p.brief(p.text); got != p.text {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
