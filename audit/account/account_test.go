@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"slices"
@@ -141,6 +143,15 @@ func TestKeysAgainstSSH(t *testing.T) {
 		if k.Bad != "" || k.Type != tt.key.Type() || k.Bits != tt.bits || k.Fingerprint != ssh.FingerprintSHA256(tt.key) {
 			t.Errorf("%s: got %+v", tt.key.Type(), k)
 		}
+	}
+	// Padded numbers are the same key.
+	field := func(b []byte) []byte { return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...) }
+	blob := field([]byte("ssh-rsa"))
+	blob = append(blob, field([]byte{0, 0, 1, 0, 1})...)
+	blob = append(blob, field(append([]byte{0, 0, 0}, r.N.Bytes()...))...)
+	k := ParseKeys([]byte("ssh-rsa " + base64.StdEncoding.EncodeToString(blob) + "\n"))[0]
+	if k.Bad != "" || k.Bits != 2048 || k.Fingerprint != ssh.FingerprintSHA256(rk) {
+		t.Errorf("padded: got %+v", k)
 	}
 }
 

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -135,7 +136,7 @@ func (k *Key) key(s string) bool {
 		return true
 	}
 	k.Blob = blob
-	sum := sha256.Sum256(blob)
+	sum := sha256.Sum256(canonical(typ, blob))
 	k.Fingerprint = "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
 	if strings.HasSuffix(typ, "-cert-v01@openssh.com") {
 		if _, body, ok = cutString(body); !ok { // nonce
@@ -155,6 +156,33 @@ func (k *Key) key(s string) bool {
 		}
 	}
 	return true
+}
+
+// canonical is the blob that sshd hashes: it writes the numbers of RSA and DSA
+// keys anew, without the leading zeros that RFC 4251 forbids and it takes. Else
+// one key had two fingerprints.
+func canonical(typ string, blob []byte) []byte {
+	if typ != "ssh-rsa" && typ != "ssh-dss" {
+		return blob
+	}
+	out := make([]byte, 0, len(blob))
+	for i, rest := 0, blob; len(rest) > 0; i++ {
+		field, after, ok := cutString(rest)
+		if !ok {
+			return blob
+		}
+		rest = after
+		if i > 0 {
+			number := bytes.TrimLeft(field, "\x00")
+			if len(number) < len(field) && len(number) > 0 && number[0]&0x80 != 0 {
+				number = field[len(field)-len(number)-1:]
+			}
+			field = number
+		}
+		out = binary.BigEndian.AppendUint32(out, uint32(len(field)))
+		out = append(out, field...)
+	}
+	return out
 }
 
 func (k *Key) integer(b []byte) int {

@@ -73,8 +73,12 @@ func (b *builder) sshd() {
 		b.sshdFiles = append(b.sshdFiles, f.Name)
 	}
 	if r := cfg.Refused(); r != nil {
-		b.f.Sshd.Refused = r.Message
-		b.f.Origin["sshd.refused"] = []Evidence{{Path: r.File, Line: r.Pos.Line, Text: r.Message, Witness: r.Hint}}
+		message := r.Message
+		if r.Keyword != "" && !strings.Contains(strings.ToLower(message), strings.ToLower(r.Keyword)) {
+			message = r.Keyword + ": " + message
+		}
+		b.f.Sshd.Refused = message
+		b.f.Origin["sshd.refused"] = []Evidence{{Path: r.File, Line: r.Pos.Line, Text: message, Witness: r.Hint}}
 	}
 	for _, g := range cfg.Gaps {
 		b.mayLack(g.Path, g.Reason, "files", "disagreements")
