@@ -293,23 +293,3 @@ func TestHash(t *testing.T) {
 		t.Error("another file, the same hash")
 	}
 }
-
-func TestVocabulary(t *testing.T) {
-	got := map[string]Fact{}
-	for _, f := range Vocabulary() {
-		got[f.Path] = f
-	}
-	for _, want := range []Fact{
-		{"sshd.max_auth_tries", "int", false},
-		{"sshd.ciphers", "list(string)", false},
-		{"jobs", "list(facts.Job)", true},
-		{"jobs[].targets", "list(facts.Target)", false},
-		{"jobs[].targets[].writable", "string", false},
-		{"wire.host_keys", "list(facts.HostKey)", true},
-		{"host.labels", "map(string, string)", false},
-	} {
-		if d := cmp.Diff(want, got[want.Path]); d != "" {
-			t.Error(d)
-		}
-	}
-}

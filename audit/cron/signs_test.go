@@ -19,7 +19,7 @@ func judge(t testing.TB, line string, form Form) (*Job, []Sign) {
 
 func TestCatalogueExamples(t *testing.T) {
 	last := ""
-	for _, info := range Catalogue() {
+	for _, info := range catalogue {
 		if info.ID <= last {
 			t.Errorf("%s stands behind %s: not in order", info.ID, last)
 		}

@@ -136,11 +136,3 @@ func TimerJobs(id, path string, timer, service *Unit) []*Job {
 	}
 	return out
 }
-
-// TimerUnit returns the unit that a timer starts: Unit= or the service of its name.
-func TimerUnit(id string, timer *Unit) string {
-	if u := timer.Last("Timer", "Unit"); u != "" {
-		return u
-	}
-	return strings.TrimSuffix(id, ".timer") + ".service"
-}

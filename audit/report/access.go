@@ -104,6 +104,7 @@ func (p *page) loginServer(host string, s *facts.LoginServer) {
 			}
 		}
 	}
+	p.administrators(s)
 	p.nobody(without)
 	p.matrix(s)
 }
@@ -280,6 +281,30 @@ func sessionWords(s *facts.Session) string {
 		out = append(out, Inline(b))
 	}
 	return strings.Join(out, "; ")
+}
+
+// administrators says whose ways in ask for one kind of proof alone (PCI DSS 4.0,
+// 8.4). Who is one by sudoers is not read.
+func (p *page) administrators(s *facts.LoginServer) {
+	var lines []string
+	for i := range s.Logins {
+		a := &s.Logins[i]
+		if a.Admin == "" || len(a.Ways) == 0 || a.TwoFactors == "yes" {
+			continue
+		}
+		word := Inline(a.TwoFactorsWhy)
+		if a.TwoFactors == "unknown" {
+			word = "not known: " + word
+		}
+		lines = append(lines, Name(a.User)+" ("+Inline(a.Admin)+"), "+Inline(a.From)+": "+word)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	p.line(2, p.palette.bold.Sprint("administrators without two factors (by uid and group; sudoers is not read)"))
+	for _, l := range lines {
+		p.line(4, l)
+	}
 }
 
 // nobody says how many answers are no, by reason.

@@ -33,32 +33,3 @@ func (m multi) each(call func(audit.Handler) error) error {
 	}
 	return errors.Join(errs...)
 }
-
-// Collect keeps the whole stream in memory, in the order in which it came, without
-// the snapshots and facts, which live only during the call. Fleet is nil until the
-// run ended.
-type Collect struct {
-	Run   *audit.Run
-	Hosts []*audit.Host
-	Fleet *audit.Fleet
-}
-
-// Begin keeps the run.
-func (c *Collect) Begin(r *audit.Run) error {
-	c.Run = r
-	return nil
-}
-
-// Host keeps the host.
-func (c *Collect) Host(h *audit.Host) error {
-	kept := *h
-	kept.Snapshot, kept.Facts = nil, nil
-	c.Hosts = append(c.Hosts, &kept)
-	return nil
-}
-
-// End keeps the run as it ended and the fleet.
-func (c *Collect) End(r *audit.Run, f *audit.Fleet) error {
-	c.Run, c.Fleet = r, f
-	return nil
-}

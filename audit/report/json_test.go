@@ -217,7 +217,7 @@ func TestJSONOrder(t *testing.T) {
 		if err := j.End(run, &audit.Fleet{}); err != nil {
 			t.Fatal(err)
 		}
-		c, err := Read(&out)
+		c, err := readAll(&out)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +307,7 @@ func (failing) Host(*audit.Host) error             { return errFull }
 func (failing) End(*audit.Run, *audit.Fleet) error { return errFull }
 
 func TestMulti(t *testing.T) {
-	var c Collect
+	var c collect
 	m := Multi(failing{}, &c)
 	run, host, fleet := &audit.Run{ID: "r"}, &audit.Host{Name: "h"}, &audit.Fleet{}
 	for i, err := range []error{m.Begin(run), m.Host(host), m.End(run, fleet)} {

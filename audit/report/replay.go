@@ -31,17 +31,6 @@ var ErrIncomplete = errors.New("the saved run ends before its fleet record; it w
 // ErrNewer marks a saved run whose schema is newer than this program's.
 var ErrNewer = errors.New("saved by a newer postern")
 
-// Read keeps a saved run whole. On [ErrIncomplete] the hosts read so far are
-// returned beside the error.
-func Read(r io.Reader) (*Collect, error) {
-	var c Collect
-	err := Replay(r, &c)
-	if err != nil && !errors.Is(err, ErrIncomplete) {
-		return nil, err
-	}
-	return &c, err
-}
-
 // Replay gives a run that [JSON] or [Lines] saved to h, host by host, as the
 // runner would: the form is found out by itself, unknown fields are passed over.
 // What it reads is bounded and checked, since a saved run may come from anywhere;

@@ -74,7 +74,7 @@ func TestReplayIsTheRun(t *testing.T) {
 func TestReadGivesTheValuesBack(t *testing.T) {
 	want := breached()
 	for name, saved := range shapes(t, want) {
-		c, err := Read(bytes.NewReader(saved))
+		c, err := readAll(bytes.NewReader(saved))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -140,7 +140,7 @@ func TestReadRefuses(t *testing.T) {
 		{"document without its sums", edit(document, `"summary":`, `"sums":`), ErrIncomplete.Error()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Read(strings.NewReader(c.in))
+			_, err := readAll(strings.NewReader(c.in))
 			if err == nil {
 				t.Fatal("was accepted")
 			}
@@ -153,7 +153,7 @@ func TestReadRefuses(t *testing.T) {
 
 func TestReadNewerIsTold(t *testing.T) {
 	in := strings.Replace(string(linesOf(t)), "postern-run-1", "postern-run-2", 1)
-	if _, err := Read(strings.NewReader(in)); !errors.Is(err, ErrNewer) {
+	if _, err := readAll(strings.NewReader(in)); !errors.Is(err, ErrNewer) {
 		t.Errorf("got %v, want ErrNewer", err)
 	}
 }
@@ -161,7 +161,7 @@ func TestReadNewerIsTold(t *testing.T) {
 // What an interrupted run left is not lost.
 func TestReadIncomplete(t *testing.T) {
 	lines := bytes.SplitAfter(linesOf(t, demo()...), []byte("\n"))
-	c, err := Read(bytes.NewReader(bytes.Join(lines[:3], nil)))
+	c, err := readAll(bytes.NewReader(bytes.Join(lines[:3], nil)))
 	if !errors.Is(err, ErrIncomplete) {
 		t.Fatalf("got %v, want ErrIncomplete", err)
 	}
@@ -172,7 +172,7 @@ func TestReadIncomplete(t *testing.T) {
 
 func TestReadPassesOverNewFields(t *testing.T) {
 	in := strings.Replace(string(jsonOf(t, demo()...)), `"run": {`, `"colour": {"a": [1, {}]}, "run": {"mood": "good",`, 1)
-	c, err := Read(strings.NewReader(in))
+	c, err := readAll(strings.NewReader(in))
 	if err != nil || len(c.Hosts) != 4 {
 		t.Errorf("got %v", err)
 	}
@@ -211,7 +211,7 @@ func TestReadIsBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := &endless{prefix: c.prefix, again: c.again}
-			err := Replay(e, &Collect{})
+			err := Replay(e, &collect{})
 			if err == nil || err.Error() != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -231,7 +231,7 @@ func TestReadListsAreBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := `{"schema":"postern-run-1","run":{"id":"x"},"hosts":[` + c.in + `]}`
-			err := Replay(strings.NewReader(in), &Collect{})
+			err := Replay(strings.NewReader(in), &collect{})
 			if want := "saved run: host 1: " + c.want; err == nil || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
