@@ -28,9 +28,9 @@ func accessCommand(s streams) *cli.Command {
 		Category:  lookAtHosts,
 		Usage:     "show who can log in, from where, and how",
 		ArgsUsage: "[HOST...]",
-		Description: `First by what people get in, with the line that makes it so, then a row for each
-account and place. In the rows "yes" is open, "?" not known, and "factors" how
-many kinds of proof every way in asks for. -v shows who does not get in, and why.
+		Description: `First by what people get in, with the line that makes it so, then a row for
+each account and place: "yes" is open, "?" not known, and "factors" how many
+kinds of proof every way in asks for. -v shows who does not get in, and why.
 
 With --reach KEY.pub: which accounts on which hosts that key opens. A
 certificate (KEY-cert.pub) is held against the authorities that hosts trust.
