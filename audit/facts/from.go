@@ -97,6 +97,11 @@ func (b *builder) bounds() {
 	if !b.snap.Complete {
 		b.mayLack("", incomplete, append(fromFiles, "packages")...)
 	}
+	// The collector always brings this one, be it empty, or says why not: without
+	// either it never came to the jobs.
+	if b.snap.Output(snapshot.OutTargets) == nil && b.why(snapshot.OutTargets) == "" {
+		b.mayLack(snapshot.OutTargets, "the collector did not bring it", "jobs", "tables")
+	}
 	if b.fs.lookup("/etc") == nil {
 		b.mayLack("/etc", "it was not seen", fromFiles...)
 	}
