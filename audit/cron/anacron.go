@@ -7,7 +7,7 @@ import "strings"
 // line that anacron cannot read is lost; the rest of the file is read. The jobs run
 // as root, and % means nothing.
 func ParseAnacrontab(data []byte, o Options) *Table {
-	t := &Table{Daemon: Cronie, Form: User}
+	t := &Table{Daemon: Cronie, Form: User, options: o, anacron: true}
 	s := string(data)
 	var env *Env
 	for pos, line := 0, 1; pos < len(s); line++ {

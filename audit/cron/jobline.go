@@ -30,10 +30,28 @@ func (p *tableParser) jobLine(e *Entry, body string) {
 // newJob makes the job of an entry and counts it.
 func (p *tableParser) newJob(e *Entry, s Schedule) *Job {
 	p.jobs++
+	s.Zone = p.zone()
 	e.Kind = EntryJob
 	e.Fate = FateRuns
 	e.Job = &Job{Scheduler: p.o.Scheduler, Path: p.o.Path, Line: e.Line, User: p.o.User, Schedule: s, Env: p.env, Fate: FateRuns}
 	return e.Job
+}
+
+// zone is the setting above a job that moves its schedule. Debian's cron, busybox
+// and dcron have none.
+func (p *tableParser) zone() string {
+	switch p.t.Daemon {
+	case Cronie:
+		return clip(p.env.Get("CRON_TZ"), 64)
+	case SystemdCron:
+		for _, name := range [...]string{"CRON_TZ", "TZ"} {
+			// Only the name of a zone: the generator hands it to OnCalendar.
+			if v := p.env.Get(name); v != "" && len(v) <= 64 && (strings.IndexByte(v, '/') > 0 || v == "UTC") {
+				return v
+			}
+		}
+	}
+	return ""
 }
 
 // vixieLine parses a job line of Debian cron or cronie (entry.c: load_entry).
@@ -153,7 +171,7 @@ func accountShape(name string) bool {
 func calendar(text string, r *[5]fieldResult) Schedule {
 	s := Schedule{Text: strings.TrimRight(text, " \t"), Kind: ScheduleCalendar,
 		Minute: r[0].set, Hour: r[1].set, Day: r[2].set, Month: r[3].set, Weekday: sundays(r[4].set),
-		DayStar: r[2].star, DowStar: r[4].star}
+		DayStar: r[2].star, DowStar: r[4].star, Wild: r[0].star || r[1].star}
 	for i := range r {
 		if r[i].random {
 			s.Random |= 1 << uint(i)

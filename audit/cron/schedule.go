@@ -32,11 +32,13 @@ type Schedule struct {
 	DayStar bool // the day field begins with an asterisk
 	DowStar bool // the weekday field does
 	Or      bool // a day that fits either field will do; else both must fit
+	Wild    bool // the minute or hour field begins with an asterisk: the job follows the clock when it is changed
 	Random  uint8
-	Every   int64  // seconds, of ScheduleElapsed; 0 unknown
-	When    string // of ScheduleOnce: what is known of the time, UTC, RFC 3339
-	Zone    string // zone that moves the schedule (cronie's CRON_TZ, a timer's own); "" the host's
-	Delay   int64  // seconds of random delay at most
+	Every   int64      // seconds, of ScheduleElapsed; 0 unknown
+	When    string     // of ScheduleOnce: what is known of the time, UTC, RFC 3339
+	Zone    string     // zone that moves the schedule (cronie's CRON_TZ, a timer's own); "" the host's
+	Delay   int64      // seconds of random delay at most
+	Also    []Schedule // a timer's further calendars
 }
 
 const (
@@ -102,7 +104,12 @@ func (s *Schedule) PerDay() (float64, bool) {
 		if s.Random&2 != 0 {
 			h = 1
 		}
-		return m * h * s.dayShare(), true
+		n := m * h * s.dayShare()
+		for i := range s.Also {
+			more, _ := s.Also[i].PerDay()
+			n += more
+		}
+		return n, true
 	case ScheduleElapsed:
 		if s.Every > 0 {
 			return 86400 / float64(s.Every), true
@@ -182,12 +189,12 @@ var nicknames = map[string]Schedule{
 	"weekly":   {Minute: 1, Hour: 1, Day: allDays, Month: allMonths, Weekday: 1},
 	"daily":    {Minute: 1, Hour: 1, Day: allDays, Month: allMonths, Weekday: allDows},
 	"midnight": {Minute: 1, Hour: 1, Day: allDays, Month: allMonths, Weekday: allDows},
-	"hourly":   {Minute: 1, Hour: allHours, Day: allDays, Month: allMonths, Weekday: allDows},
+	"hourly":   {Wild: true, Minute: 1, Hour: allHours, Day: allDays, Month: allMonths, Weekday: allDows},
 }
 
 // generatorNicks are those that systemd-cron adds.
 var generatorNicks = map[string]Schedule{
-	"minutely":      {Minute: allMinutes, Hour: allHours, Day: allDays, Month: allMonths, Weekday: allDows},
+	"minutely":      {Wild: true, Minute: allMinutes, Hour: allHours, Day: allDays, Month: allMonths, Weekday: allDows},
 	"quarterly":     {Minute: 1, Hour: 1, Day: 1 << 1, Month: 1<<1 | 1<<4 | 1<<7 | 1<<10, Weekday: allDows},
 	"semi-annually": {Minute: 1, Hour: 1, Day: 1 << 1, Month: 1<<1 | 1<<7, Weekday: allDows},
 	"semiannually":  {Minute: 1, Hour: 1, Day: 1 << 1, Month: 1<<1 | 1<<7, Weekday: allDows},

@@ -60,6 +60,9 @@ type Table struct {
 	Reason  string // why, with the line
 	Line    int    // the line to blame; 0: none
 	Env     *Env   // behind the last line
+
+	options Options // as it was parsed, for edits
+	anacron bool
 }
 
 // Options say what is known beside the bytes.
@@ -133,7 +136,7 @@ func ParseTable(data []byte, form Form, d Daemon, o Options) *Table {
 			o.Scheduler = SchedCronD
 		}
 	}
-	p := &tableParser{t: &Table{Daemon: d, Form: form}, o: o}
+	p := &tableParser{t: &Table{Daemon: d, Form: form, options: o}, o: o}
 	s := string(data)
 	pos, line := 0, 1
 	for pos < len(s) {

@@ -8,6 +8,9 @@ import (
 // maxUnits bounds how many blocks of systemctl show are read.
 const maxUnits = 4096
 
+// maxCalendars bounds the calendars of one timer beside its first.
+const maxCalendars = 32
+
 // unitBlock is one unit in the output of systemctl show.
 type unitBlock map[string][]string
 
@@ -117,7 +120,7 @@ func showExec(v string) string {
 }
 
 // showSchedule makes a schedule of TimersCalendar and TimersMonotonic; the first
-// calendar decides, the texts of all are kept.
+// calendar decides, the others stand beside it, the texts of all are kept.
 func showSchedule(b unitBlock) Schedule {
 	var s Schedule
 	var texts []string
@@ -129,8 +132,11 @@ func showSchedule(b unitBlock) Schedule {
 			}
 			one := timerSchedule(name, value)
 			texts = append(texts, name+"="+value)
-			if s.Kind == ScheduleNone || calendar && s.Kind != ScheduleCalendar {
+			switch {
+			case s.Kind == ScheduleNone || calendar && s.Kind != ScheduleCalendar:
 				s = one
+			case s.Kind == ScheduleCalendar && one.Kind == ScheduleCalendar && len(s.Also) < maxCalendars:
+				s.Also = append(s.Also, one)
 			}
 		}
 	}

@@ -104,6 +104,8 @@ func TimerJobs(id, path string, timer, service *Unit) []*Job {
 			if j.Schedule.Kind == ScheduleNone {
 				j.Schedule = timerSchedule(key, v.Value)
 				j.Line = v.Line
+			} else if one := timerSchedule(key, v.Value); j.Schedule.Kind == ScheduleCalendar && one.Kind == ScheduleCalendar && len(j.Schedule.Also) < maxCalendars {
+				j.Schedule.Also = append(j.Schedule.Also, one)
 			}
 			texts = append(texts, key+"="+v.Value)
 		}

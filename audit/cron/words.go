@@ -35,6 +35,13 @@ func (s *Schedule) Words() string {
 		return "never"
 	}
 	out := s.timeWords() + s.dayWords()
+	for i := range s.Also {
+		if i == 3 {
+			out += fmt.Sprintf(" and at %d more calendars", len(s.Also)-i)
+			break
+		}
+		out += ", and " + s.Also[i].Words()
+	}
 	if s.Zone != "" {
 		out += " (" + s.Zone + ")"
 	}
