@@ -2,6 +2,7 @@ package facts
 
 import (
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -153,11 +154,38 @@ func (b *builder) zone() *time.Location {
 	}
 	for _, p := range []string{f.Target, f.Real} {
 		if _, name, ok := strings.Cut(p, "/zoneinfo/"); ok && name != "" {
-			// The name is the host's: LoadLocation takes none that leads elsewhere.
-			if l, err := time.LoadLocation(name); err == nil && name != "Local" {
+			if l := location(name); l != nil {
 				return l
 			}
 		}
 	}
 	return nil
+}
+
+// locations remembers the zones that were read: a fleet has few of them, and
+// reading one costs as much as all else of the log. Hosts write the names, and
+// may spell one in many ways, so there is a bound.
+var locations = struct {
+	sync.Mutex
+	by map[string]*time.Location
+}{by: map[string]*time.Location{}}
+
+const maxLocations = 256
+
+// location is the zone of that name, nil where there is none. The name is the
+// host's: LoadLocation takes none that leads elsewhere.
+func location(name string) *time.Location {
+	locations.Lock()
+	defer locations.Unlock()
+	if l, ok := locations.by[name]; ok {
+		return l
+	}
+	l, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil
+	}
+	if len(locations.by) < maxLocations && len(name) < 64 {
+		locations.by[strings.Clone(name)] = l
+	}
+	return l
 }

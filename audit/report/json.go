@@ -254,7 +254,7 @@ func hostToJSON(h *audit.Host, mask masker) jsonHost {
 		j.Groups = inlineAll(h.Groups)
 	}
 	j.Score, j.Grade = scoreToJSON(h.Score)
-	for i, o := range sorted(h.Outcomes, compareOutcomes) {
+	for i, o := range sortedOutcomes(h.Outcomes) {
 		j.Outcomes[i] = outcomeToJSON(o, mask)
 	}
 	return j

@@ -23,11 +23,36 @@ func rank[T comparable](list []T, v T) int {
 	return len(list)
 }
 
-func compareOutcomes(a, b *policies.Outcome) int {
-	if c := cmp.Compare(rank(verdicts, verdict(a.Verdict)), rank(verdicts, verdict(b.Verdict))); c != 0 {
-		return c
+// weight ranks an outcome by verdict, then by severity.
+func weight(o *policies.Outcome) int {
+	return rank(verdicts, verdict(o.Verdict))*(len(severities)+1) + rank(severities, o.Severity)
+}
+
+// sortedOutcomes gives pointers into list, worst first.
+func sortedOutcomes(list []policies.Outcome) []*policies.Outcome {
+	type weighed struct {
+		weight int
+		*policies.Outcome
 	}
-	if c := cmp.Compare(rank(severities, a.Severity), rank(severities, b.Severity)); c != 0 {
+	all := make([]weighed, len(list))
+	for i := range list {
+		all[i] = weighed{weight(&list[i]), &list[i]}
+	}
+	slices.SortStableFunc(all, func(a, b weighed) int {
+		if a.weight != b.weight {
+			return a.weight - b.weight
+		}
+		return compareOutcomes(a.Outcome, b.Outcome)
+	})
+	out := make([]*policies.Outcome, len(all))
+	for i := range all {
+		out[i] = all[i].Outcome
+	}
+	return out
+}
+
+func compareOutcomes(a, b *policies.Outcome) int {
+	if c := cmp.Compare(weight(a), weight(b)); c != 0 {
 		return c
 	}
 	if c := cmp.Compare(a.Rule, b.Rule); c != 0 {

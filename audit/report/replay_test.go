@@ -80,7 +80,7 @@ func TestReadGivesTheValuesBack(t *testing.T) {
 		}
 		ordered := *want
 		ordered.Outcomes = nil
-		for _, o := range sorted(want.Outcomes, compareOutcomes) {
+		for _, o := range sortedOutcomes(want.Outcomes) {
 			ordered.Outcomes = append(ordered.Outcomes, *o)
 		}
 		opts := cmp.Options{cmpopts.IgnoreUnexported(audit.Host{}), cmpopts.EquateEmpty()}

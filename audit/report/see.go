@@ -60,7 +60,7 @@ func (t *Text) see(h *audit.Host) *seenHost {
 		s.account = ""
 	}
 	key, places := digest(t.key[:0], string(h.State), h.Stage, h.Reason, h.Hint), t.places[:0]
-	for _, o := range sorted(h.Outcomes, compareOutcomes) {
+	for _, o := range sortedOutcomes(h.Outcomes) {
 		v := verdict(o.Verdict)
 		key = digest(key, o.Rule, string(v), string(o.Severity))
 		quiet := v == policies.Pass || v == policies.NotApplicable
