@@ -65,9 +65,6 @@ func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handl
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	if opt.Progress == nil {
-		opt.Progress = func(Progress) {}
-	}
 	if err := h.Begin(run); err != nil {
 		return nil, err
 	}
@@ -347,6 +344,9 @@ func (w *watch) end(name string) {
 }
 
 func (w *watch) report() {
+	if w.tell == nil {
+		return
+	}
 	busy := make([]string, 0, len(w.busy))
 	for n := range w.busy {
 		busy = append(busy, n)

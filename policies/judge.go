@@ -34,17 +34,18 @@ func (c *Catalogue) Judge(f *facts.Facts, opt JudgeOptions) (outcomes []Outcome,
 		o := &outcomes[i]
 		*o = Outcome{Rule: r.ID, Severity: r.Severity, References: r.References, Remedy: r.Remedy}
 		var places [][]string
-		switch {
-		case r.code.list == nil:
-			places = w.single(r, o)
-		case r.code.ofSetup:
-			kept := f.Shared.Once(r, func() any {
-				at := w.list(r, o)
-				return &listed{*o, at}
-			}).(*listed)
+		judge, shared := w.list, f.Shared
+		if r.code.list == nil {
+			judge, shared = w.single, f.SharedSshd
+		}
+		if r.code.ofSetup || r.code.ofSshd {
+			kept := shared.Once(r, func() any {
+				at := judge(r, o)
+				return &judged{*o, at}
+			}).(*judged)
 			*o, places = kept.outcome, kept.places
-		default:
-			places = w.list(r, o)
+		} else {
+			places = judge(r, o)
 		}
 		if o.Verdict == Fail || o.Verdict == Unknown {
 			o.Fingerprint = fingerprint(r.ID, w.name, places)
@@ -59,8 +60,8 @@ func (c *Catalogue) Judge(f *facts.Facts, opt JudgeOptions) (outcomes []Outcome,
 	return outcomes, expired
 }
 
-// listed is what became of a rule about lists that many hosts share.
-type listed struct {
+// judged is what became of a rule whose facts many hosts share.
+type judged struct {
 	outcome Outcome // without its fingerprint
 	places  [][]string
 }

@@ -31,6 +31,7 @@ type code struct {
 	evidence *expr
 	places   []string // facts whose origin is the evidence
 	ofSetup  bool     // of a list, and all that is asked follows from how a host is set up
+	ofSshd   bool     // of single facts, and all that is asked does as long as the files decide
 }
 
 // texts of a rule, as written.
@@ -257,12 +258,16 @@ func (r *reader) code(rule *Rule, t texts, evidence ast.Node) {
 			c.evidence = r.expr(env, s, "evidence", celType(evidenceList), varItem, varCount)
 		}
 	}
-	c.ofSetup = c.list != nil && facts.OfSetup(t["each"].text) && c.asksSetup()
+	if c.list != nil {
+		c.ofSetup = facts.OfSetup(t["each"].text) && c.asksOnly(facts.OfSetup)
+	} else {
+		c.ofSshd = c.asksOnly(facts.OfSshd)
+	}
 	rule.code = c
 }
 
-// asksSetup reports whether no expression mentions a fact that moves by itself.
-func (c *code) asksSetup() bool {
+// asksOnly reports whether every fact that is mentioned is among some.
+func (c *code) asksOnly(among func(fact string) bool) bool {
 	all := []*expr{c.when, c.pass, c.evidence}
 	for _, t := range []*template{c.message, c.ok, c.witness, c.doubt} {
 		if t != nil {
@@ -271,12 +276,13 @@ func (c *code) asksSetup() bool {
 			}
 		}
 	}
+	paths := c.places
 	for _, e := range all {
-		if e != nil && slices.ContainsFunc(e.paths, func(p string) bool { return !facts.OfSetup(p) }) {
-			return false
+		if e != nil {
+			paths = append(paths[:len(paths):len(paths)], e.paths...)
 		}
 	}
-	return true
+	return !slices.ContainsFunc(paths, func(p string) bool { return !among(p) })
 }
 
 // expr compiles one expression of the rule; nil where there is none or a fault.

@@ -55,6 +55,20 @@ func (b *builder) access(cfg *sshd.Config) {
 	}
 	b.sum, b.capped = access.Summarise(answers), capped
 	b.asks = b.groupsWhy != "" && b.asksGroups(cfg)
+	b.whoGetsIn()
+}
+
+// doubtAll answers the questions again where another witness than the files has
+// something to say about them.
+func (b *builder) doubtAll() {
+	if len(b.f.Disagreements) == 0 && !b.f.Sshd.Stale {
+		return
+	}
+	b.sshdMoved = true
+	for _, fact := range []string{"password_login", "root_login", "root_password_login", "empty_passwords"} {
+		delete(b.f.Unknown, "sshd."+fact)
+	}
+	b.whoGetsIn()
 }
 
 // whoGetsIn answers the questions that stand on the access of all accounts.

@@ -35,6 +35,9 @@ type Facts struct {
 	// Shared is what is worked out once for all hosts that are set up alike; nil
 	// where nothing is shared (see [Options.Setups]).
 	Shared *Shared `json:"-" cel:"-"`
+	// SharedSshd is the same for what [OfSshd] names; nil also where a witness
+	// beside the files changed something about sshd.
+	SharedSshd *Shared `json:"-" cel:"-"`
 }
 
 // Gap says what a list may lack.

@@ -48,6 +48,8 @@ type builder struct {
 
 	hidden  string     // why not all processes were seen; "" they were
 	answers *sshDaemon // the server that answers; nil: none was seen
+
+	sshdMoved bool // what follows from the files is not all that is known of sshd
 }
 
 func newBuilder(snap *snapshot.Snapshot, opt Options) *builder {
@@ -83,9 +85,12 @@ func (b *builder) work() {
 	if b.cfg != nil {
 		b.effective(b.cfg, b.answers)
 		b.stale(b.cfg, b.answers)
-		b.whoGetsIn()
+		b.doubtAll()
 	}
 	b.groupExchange()
+	if !b.sshdMoved {
+		b.f.SharedSshd = b.once
+	}
 }
 
 // fromFiles are the lists that are made of what was read from the host.

@@ -102,6 +102,7 @@ const incomplete = "the host's answer ended before it was whole"
 func (b *builder) unknown(path, reason string) {
 	if _, ok := b.f.Unknown[path]; !ok {
 		b.f.Unknown[path] = reason
+		b.sshdMoved = b.sshdMoved || path == "sshd" || OfSshd(path)
 	}
 }
 

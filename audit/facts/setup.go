@@ -137,6 +137,18 @@ func OfSetup(fact string) bool {
 	return false
 }
 
+// OfSshd names the single facts that follow from how a host is set up, as long as
+// no other witness has something to say of sshd.
+func OfSshd(fact string) bool {
+	switch fact {
+	case "sshd.stale", "sshd.group_exchange_bits":
+		return false
+	case "host.os", "host.version":
+		return true
+	}
+	return strings.HasPrefix(fact, "sshd.")
+}
+
 // Shared keeps what was worked out of a setup. It is safe for concurrent use.
 type Shared struct{ kept sync.Map }
 
@@ -163,6 +175,7 @@ func (b *builder) join() {
 	for path, reason := range s.Unknown {
 		b.unknown(path, reason)
 	}
+	b.sshdMoved = false
 	for list, gaps := range s.Gaps {
 		if len(b.f.Gaps[list]) == 0 {
 			b.f.Gaps[list] = slices.Clip(gaps)

@@ -347,6 +347,7 @@ func (b *builder) effective(cfg *sshd.Config, d *sshDaemon) {
 			}
 			b.f.Sshd.Refused = reason
 			b.f.Origin["sshd.refused"] = []Evidence{{Path: b.f.Sshd.Config, Text: reason, Witness: "sshd -T on the host"}}
+			b.sshdMoved = true
 		}
 	default:
 		if _, lacks := b.whole(name); lacks != "" {
