@@ -70,7 +70,10 @@ func (s *Settings) Dump() []Dumped {
 		}
 		if d.Unknown = s.Get(name).Unknown; d.Unknown == "" {
 			if d.Lines = s.dumped(slot); len(d.Lines) == 0 {
-				continue
+				if name != "ListenAddress" {
+					continue
+				}
+				d.Unknown = "a name would have to be resolved on the host"
 			}
 		}
 		out = append(out, d)

@@ -227,6 +227,15 @@ func (c *Config) evalBlocks(holds func(cond int) bool) *Settings {
 	if !any {
 		return c.global
 	}
+	for i, v := range p.vals {
+		// A block that gives RekeyLimit no time leaves the globals' in force.
+		if g := c.global.vals[i]; v != nil && rows[i].kind == kindRekey && len(v.Args) == 1 && g != nil && len(g.Args) == 2 {
+			v.Args = []string{v.Args[0], g.Args[1]}
+			if g.Args[1] != "0" {
+				v.More = append(v.More, g.Origin)
+			}
+		}
+	}
 	p.complete()
 	for i, v := range p.vals {
 		g := c.global.vals[i]

@@ -192,7 +192,7 @@ var rows = []row{
 	{name: "MaxSessions", kind: kindInt, since: V(5, 1), def: always("10")},
 	{name: "MaxStartups", kind: kindMaxStartups, match: neverMatch, wins: lastWins, first: V(10, 1), def: always("10:30:100")},
 	{name: "ModuliFile", kind: kindPath, since: V(8, 6), match: neverMatch, def: always("/etc/ssh/moduli")},
-	{name: "PAMServiceName", kind: kindWord, since: V(9, 8), banned: V(10, 4), noCopy: true, copyAt: V(10, 6), def: always("sshd")},
+	{name: "PAMServiceName", kind: kindWord, since: V(9, 8), banned: V(10, 4), def: always("sshd")},
 	{name: "PasswordAuthentication", kind: kindFlag, def: yes},
 	{name: "PermitEmptyPasswords", kind: kindFlag, match: V(5, 2), def: no},
 	{name: "PermitListen", kind: kindPermit, since: V(7, 8), def: always("any")},

@@ -88,14 +88,17 @@ func (e *env) list(r *row, words []Word) checked {
 }
 
 func (e *env) paths(r *row, words []Word) checked {
-	if len(words) == 0 || words[0].Text == "" {
-		return bad("%s missing argument.", r.name)
+	if len(words) == 0 || words[0].Text == "" && e.rel.v.Before(10, 3) {
+		return checked{fault: missingValue(r, e.old), hint: "give a value, or remove the line"}
 	}
 	c := checked{used: len(words)}
 	for _, w := range words {
 		if e.rel.v.Before(10, 3) {
 			c.args = append(c.args, e.absolute(w.Text))
 			continue
+		}
+		if w.Text == "" {
+			return checked{fault: fmt.Sprintf("keyword %s empty argument", r.name), counted: true}
 		}
 		if strings.EqualFold(w.Text, "none") && len(words) > 1 {
 			return checked{fault: fmt.Sprintf("keyword %s \"none\" argument must appear alone.", r.name), counted: true}
@@ -136,10 +139,7 @@ func penalties(r *row, words []Word) checked {
 			c.args = append(c.args, strings.ToLower(w.Text))
 			continue
 		}
-		class, value, ok := strings.Cut(w.Text, ":")
-		if !ok {
-			return bad("invalid %s value %s", r.name, w.Text)
-		}
+		class, value, _ := strings.Cut(w.Text, ":")
 		switch class {
 		case "overflow", "overflow6":
 			if value != "permissive" && value != "deny-all" {
@@ -159,7 +159,7 @@ func penalties(r *row, words []Word) checked {
 				value = strconv.Itoa(s)
 			}
 		default:
-			return bad("unsupported %s keyword %s", r.name, class)
+			return bad("unsupported %s keyword %s", r.name, w.Text)
 		}
 		c.args = mergePenalties(c.args, []string{class + ":" + value}) // the first of a class counts
 	}
@@ -172,6 +172,9 @@ var methodNames = []string{"none", "publickey", "password", "keyboard-interactiv
 func (e *env) authMethods(r *row, words []Word) checked {
 	c := checked{used: len(words)}
 	for i, w := range words {
+		if w.Text == "" {
+			return bad("empty authentication method list")
+		}
 		if w.Text == "any" {
 			if i > 0 || len(words) > 1 {
 				return checked{fault: fmt.Sprintf("\"any\" must appear alone in %s", r.name)}
@@ -182,7 +185,11 @@ func (e *env) authMethods(r *row, words []Word) checked {
 		for m := range strings.SplitSeq(w.Text, ",") {
 			name, _, _ := strings.Cut(m, ":")
 			if !contains(methodNames, name) || strings.HasPrefix(name, "gssapi") && !rowByName("GSSAPIAuthentication").builtIn(e.rel) {
-				return checked{fault: fmt.Sprintf("invalid %s method list.", r.name),
+				fault := fmt.Sprintf("invalid %s method list.", r.name)
+				if e.old {
+					fault = "invalid authentication method list."
+				}
+				return checked{fault: fault,
 					hint: fmt.Sprintf("%q is no method; known are %s", name, strings.Join(methodNames, ", "))}
 			}
 		}
@@ -196,7 +203,10 @@ func (e *env) authMethods(r *row, words []Word) checked {
 
 func (e *env) permit(r *row, words []Word) checked {
 	if len(words) == 0 || words[0].Text == "" {
-		return bad("%s missing argument.", r.name)
+		if len(words) > 0 && !e.rel.v.Before(9, 5) {
+			return checked{fault: r.name + " bad port number", hint: "write host:port, or any, or none"}
+		}
+		return checked{fault: missingValue(r, e.old), hint: "give a value, or remove the line"}
 	}
 	if (words[0].Text == "any" || words[0].Text == "none") && e.rel.v.Before(9, 5) {
 		return one(words[0].Text)
@@ -219,7 +229,11 @@ func (e *env) permit(r *row, words []Word) checked {
 			arg = "*:" + arg
 		} else {
 			var ok bool
-			if _, port, ok = hostPort(arg); !ok {
+			var host string
+			if host, port, ok = hostPort(arg); !ok || len(host) < len(arg) && arg[len(host)] == '/' {
+				if e.old {
+					return bad("missing host in %s", strings.ToLower(r.name))
+				}
 				return bad("%s missing host", r.name)
 			}
 		}

@@ -180,7 +180,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 	start := l.scopes[sc].start
 	if !ok {
 		msg := "Bad configuration option: " + name
-		if !start {
+		if !start && (ln.Problem != OpenQuote || l.env.old) {
 			msg = "Directive '" + name + "' is not allowed within a Match block"
 		}
 		fault(msg, l.unknownHint(name, newer))
@@ -237,7 +237,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 	if v.fault == "" && ln.garbage != "" && target.listed() {
 		v.fault, v.hint = fmt.Sprintf("garbage at end of line; \"%s\".", ln.garbage), "remove the empty word before "+ln.garbage
 	}
-	if v.fault != "" && l.env.old && target.kind == kindCommand && len(v.args) == 0 && ln.Rest != "" {
+	if v.fault != "" && l.env.old && target.kind == kindCommand && len(v.args) == 0 {
 		l.lines = append(l.lines, setting{row: slot, scope: sc, origin: o,
 			fault: &Fault{File: f.Name, Pos: ln.Pos, Keyword: name, Message: v.fault, Hint: v.hint, Refuses: true}})
 		return

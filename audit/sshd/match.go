@@ -16,8 +16,10 @@ type Context struct {
 	LocalAddr string
 	LocalPort int // 0: not known, no LocalPort criterion holds
 	RDomain   string
-	Invalid   bool   // the account does not exist (Match invalid-user, since 9.9)
-	Label     string // where the login comes from, in words: "anywhere", "from 10.0.0.0/8"
+	Invalid   bool // the account does not exist (Match invalid-user, since 9.9)
+	// Test is a login of sshd -T -C: a host that is not named is none, not the address.
+	Test  bool
+	Label string // where the login comes from, in words: "anywhere", "from 10.0.0.0/8"
 }
 
 func (c Context) addr() netip.Addr {
@@ -25,7 +27,7 @@ func (c Context) addr() netip.Addr {
 	if err != nil {
 		a, _ = parseAddr(c.Addr)
 	}
-	return a.WithZone("")
+	return a // with its zone: no network without one holds it (addr_cmp, addrmatch.c)
 }
 
 func (c Context) localAddr() netip.Addr {
@@ -34,7 +36,7 @@ func (c Context) localAddr() netip.Addr {
 }
 
 func (c Context) hostName() string {
-	if c.Host == "" {
+	if c.Host == "" && !c.Test {
 		return c.Addr
 	}
 	return c.Host

@@ -31,6 +31,18 @@ func integer(s string) (int, string) {
 // seconds is convtime (misc.c): numbers with s, m, h, d, w of either case, added
 // up; the last may lack its unit.
 func seconds(s string) (int, bool) {
+	n, ok := convtime(s, math.MaxInt32)
+	return int(n), ok
+}
+
+// wrappedSeconds is the same up to 8.4, where the sum was a long and became an
+// int without a look at its size.
+func wrappedSeconds(s string) (int, bool) {
+	n, ok := convtime(s, math.MaxInt64)
+	return int(int32(n)), ok && int32(n) != -1
+}
+
+func convtime(s string, most int64) (int64, bool) {
 	if s == "" {
 		return 0, false
 	}
@@ -41,9 +53,11 @@ func seconds(s string) (int, bool) {
 		i := 0
 		n := int64(0)
 		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
-			if n = n*10 + int64(s[i]-'0'); n > math.MaxInt32 {
+			d := int64(s[i] - '0')
+			if n > (most-d)/10 {
 				return 0, false
 			}
+			n = n*10 + d
 			i++
 		}
 		if i == 0 {
@@ -66,12 +80,13 @@ func seconds(s string) (int, bool) {
 			}
 			i++
 		}
-		if total += n * unit; total > math.MaxInt32 {
+		if n > (most-total)/unit {
 			return 0, false
 		}
+		total += n * unit
 		s = s[i:]
 	}
-	return int(total), true
+	return total, true
 }
 
 // port is a2port (misc.c).
@@ -84,6 +99,10 @@ func (e *env) port(s string) (int, bool) {
 }
 
 func maxStartups(r *row, s string, v Version) checked {
+	wrong := "Invalid " + r.name + " spec."
+	if v.Before(8, 7) {
+		wrong = "Illegal " + r.name + " spec."
+	}
 	parts := strings.SplitN(s, ":", 3)
 	var n [3]int
 	for i, p := range parts {
@@ -102,15 +121,18 @@ func maxStartups(r *row, s string, v Version) checked {
 	switch len(parts) {
 	case 3:
 		if n[0] > n[2] || n[1] > 100 || n[1] < 1 {
-			return bad("Invalid %s spec.", r.name)
+			return bad("%s", wrong)
 		}
 	case 1:
 		n[1], n[2] = 30, n[0]
 	default:
-		return checked{fault: fmt.Sprintf("Invalid %s spec.", r.name), hint: "write one number, or start:rate:full"}
+		return checked{fault: wrong, hint: "write one number, or start:rate:full"}
 	}
 	if !v.Before(8, 8) && (n[0] <= 0 || n[2] <= 0) {
-		return bad("Invalid %s spec.", r.name)
+		return bad("%s", wrong)
+	}
+	if n[0] == -1 && len(parts) == 1 { // that is what "not set" is to sshd up to 8.7
+		return checked{used: 1}
 	}
 	c := one(fmt.Sprintf("%d:%d:%d", n[0], n[1], n[2]))
 	if len(parts) == 1 {
@@ -159,13 +181,16 @@ func netBlock(r *row, s string, v Version) checked {
 	return one(fmt.Sprintf("%d:%d", n, m))
 }
 
-func mask(r *row, s string) checked {
+func mask(r *row, s string, old bool) checked {
 	t := strings.TrimLeft(s, " \t\r\n\v\f")
 	i := 0
 	for i < len(t) && i < 8 && t[i] >= '0' && t[i] <= '7' {
 		i++
 	}
 	n, err := strconv.ParseInt(t[:i], 8, 32)
+	if old && (err != nil || n > 0o777) {
+		return bad("Bad mask.")
+	}
 	if err != nil || n > 0o777 {
 		return bad("Invalid %s.", r.name)
 	}
@@ -185,12 +210,15 @@ func (q qosName) tos() bool {
 	return q.name == "lowdelay" || q.name == "throughput" || q.name == "reliability"
 }
 
-// in reports whether the release has the name: va
-// since 10.1 (run on 10.6; Debian's 10.0 has it not).
+// in reports whether the release has the name for that value: le was 1 before
+// 8.5 (run on 8.4; the release by source), va came
+// with 10.1 (run on 10.6; Debian's 10.0 has it not).
 func (q qosName) in(rel release) bool {
 	switch q.name {
 	case "va":
 		return !rel.v.Before(10, 1)
+	case "le":
+		return (q.value == 1) == rel.v.Before(8, 5)
 	}
 	return true
 }
@@ -199,7 +227,7 @@ var qosNames = []qosName{
 	{"none", math.MaxInt32}, {"af11", 0x28}, {"af12", 0x30}, {"af13", 0x38}, {"af21", 0x48}, {"af22", 0x50}, {"af23", 0x58},
 	{"af31", 0x68}, {"af32", 0x70}, {"af33", 0x78}, {"af41", 0x88}, {"af42", 0x90}, {"af43", 0x98},
 	{"cs0", 0x00}, {"cs1", 0x20}, {"cs2", 0x40}, {"cs3", 0x60}, {"cs4", 0x80}, {"cs5", 0xa0}, {"cs6", 0xc0}, {"cs7", 0xe0},
-	{"ef", 0xb8}, {"va", 0xb0}, {"le", 0x04}, {"lowdelay", 0x10}, {"throughput", 0x08}, {"reliability", 0x04},
+	{"ef", 0xb8}, {"va", 0xb0}, {"le", 0x04}, {"le", 0x01}, {"lowdelay", 0x10}, {"throughput", 0x08}, {"reliability", 0x04},
 }
 
 // plainTOS reports whether the names of RFC 1349 mean nothing any more and
@@ -235,7 +263,7 @@ func qos(r *row, words []Word, rel release) checked {
 			}
 			name = fmt.Sprintf("0x%02x", n)
 			for _, q := range qosNames {
-				if q.value == n && q.in(rel) && !(plain && q.tos()) && !(q.name == "le" && rel.v.Before(8, 5)) {
+				if q.value == n && q.in(rel) && !(plain && q.tos()) {
 					name = q.name
 					break
 				}
@@ -244,8 +272,6 @@ func qos(r *row, words []Word, rel release) checked {
 			name = "none"
 		case name == "reliability" && !rel.v.Before(8, 5):
 			name = "le"
-		case name == "le" && rel.v.Before(8, 5): // two names of one value
-			name = "reliability"
 		}
 		c.args = append(c.args, name)
 	}
@@ -255,10 +281,13 @@ func qos(r *row, words []Word, rel release) checked {
 	return c
 }
 
-func rekey(r *row, words []Word) checked {
+func rekey(r *row, words []Word, old bool) checked {
 	size := "0"
 	if words[0].Text != "default" {
 		n, ok := scaled(words[0].Text)
+		if !ok && old {
+			return bad("Bad number '%s'", words[0].Text)
+		}
 		if !ok {
 			return bad("Bad %s number '%s'", r.name, words[0].Text)
 		}
@@ -313,7 +342,7 @@ func scaled(s string) (int64, bool) {
 		}
 		unit = 1 << (10 * p)
 	}
-	if neg && (whole != 0 || frac != 0) || whole > math.MaxInt64/unit-1 {
+	if whole > math.MaxInt64/unit-1 {
 		return 0, false
 	}
 	n := whole * unit
@@ -325,6 +354,9 @@ func scaled(s string) (int64, bool) {
 		if unit < 1<<40 {
 			n = whole*unit + frac*unit/scale
 		}
+	}
+	if neg {
+		n = -n
 	}
 	return n, true
 }

@@ -141,23 +141,27 @@ func mergePenalties(old, add []string) []string {
 	return out
 }
 
-// mergeSubsystems is servconf_merge_subsystems: a block's subsystems replace
-// those of the same name and add the others.
+// mergeSubsystems is servconf_merge_subsystems: a block's subsystems come first,
+// then those of the globals whose names it does not use.
 func mergeSubsystems(block, global *Value) *Value {
-	m := *global
-	m.Args = append([]string(nil), global.Args...)
-	m.Shadowed = append(append([]Origin(nil), global.Shadowed...), block.Shadowed...)
-next:
+	m := *block
+	m.Args = append([]string(nil), block.Args...)
+	m.Shadowed = append(append([]Origin(nil), block.Shadowed...), global.Shadowed...)
+	used := map[string]bool{}
 	for _, b := range block.Args {
 		name, _, _ := strings.Cut(b, " ")
-		for i, g := range m.Args {
-			if n, _, _ := strings.Cut(g, " "); n == name {
-				m.Args[i] = b
-				continue next
-			}
-		}
-		m.Args = append(m.Args, b)
+		used[name] = true
 	}
-	m.More = append(append([]Origin{block.Origin}, block.More...), global.More...)
+	origins := append([]Origin{global.Origin}, global.More...)
+	m.More = append([]Origin(nil), block.More...)
+	for i, g := range global.Args {
+		name, _, _ := strings.Cut(g, " ")
+		if used[name] {
+			m.Shadowed = append(m.Shadowed, origins[i])
+			continue
+		}
+		m.Args = append(m.Args, g)
+		m.More = append(m.More, origins[i])
+	}
 	return &m
 }

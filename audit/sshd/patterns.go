@@ -123,6 +123,9 @@ func parseCIDR(s string) (netip.Prefix, cidrForm) {
 		return netip.Prefix{}, cidrNot
 	}
 	host, mask, masked := strings.Cut(s, "/")
+	if strings.IndexByte(host, '%') >= 0 && !masked {
+		return netip.Prefix{}, cidrNot // a zone has to be the same: compared as text
+	}
 	bits := -1
 	if masked {
 		n, err := strconv.ParseUint(mask, 10, 32)

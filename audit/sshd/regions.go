@@ -139,7 +139,7 @@ func candidates(lists []addrList) (out []netip.Addr, capped bool) {
 		for i := range l {
 			for _, s := range samplesOf(l[i].pattern) {
 				if a, err := netip.ParseAddr(s); err == nil {
-					add(a.WithZone(""))
+					add(a)
 				}
 			}
 		}

@@ -17,7 +17,8 @@ type trap struct {
 	want  map[string]string // release -> what comes out
 }
 
-// The wanted text is "refused", or "Keyword=words" parts joined by "; ".
+// The wanted text is "refused", "ends" (sshd -T -C for that login), or
+// "Keyword=words" parts joined by "; ".
 var traps = []trap{
 	{n: "1 first wins", conf: "PermitRootLogin yes\nPermitRootLogin no\n", want: all4("PermitRootLogin=yes")},
 	{n: "2 case and equals", conf: "permitROOTlogin=NO\n", want: all4("PermitRootLogin=no")},
@@ -116,7 +117,7 @@ var traps = []trap{
 	{n: "60 any in a Match", conf: "AuthenticationMethods publickey,password\nMatch user alice\nAuthenticationMethods any\n", at: Context{User: "alice"},
 		want: map[string]string{"8.4": "AuthenticationMethods=any", "9.2": "refused", "10.0": "AuthenticationMethods=any", "10.6": "AuthenticationMethods=any"}},
 	{n: "61 SetEnv in a Match", conf: "Match user a\nSetEnv A=1\n", at: Context{User: "a"}, want: split84("SetEnv=", "SetEnv=A=1")},
-	{n: "61 PAMServiceName in a Match", conf: "Match user a\nPAMServiceName x\n", want: map[string]string{"9.2": "refused", "10.0": "PAMServiceName=sshd", "10.4": "refused", "10.5": "PAMServiceName=sshd"}},
+	{n: "61 PAMServiceName in a Match", conf: "Match user a\nPAMServiceName x\n", at: Context{User: "a"}, want: map[string]string{"9.2": "refused", "10.0": "PAMServiceName=x", "10.4": "refused", "10.5": "PAMServiceName=x"}},
 	{n: "62 RevokedKeys", conf: "RevokedKeys /a /b\n", want: map[string]string{"9.2": "refused", "10.2": "refused", "10.3": "RevokedKeys=/a /b"}},
 	{n: "65 methods that never complete", conf: "AuthenticationMethods publickey,none\n", want: all4("AuthenticationMethods=publickey,none")},
 	{n: "66 Match version", conf: "Match version OpenSSH_1*\nPort 77\n", want: map[string]string{"9.2": "refused", "10.0": "Port=77", "10.6": "Port=77"}},
@@ -156,6 +157,12 @@ func runTraps(t *testing.T, traps []trap) {
 					return
 				}
 				set := cfg.Eval(tt.at)
+				if f := set.Refused(); f != nil || want == "ends" {
+					if f == nil || want != "ends" {
+						t.Fatalf("for this login: %v, want %s", f, want)
+					}
+					return
+				}
 				for part := range strings.SplitSeq(want, "; ") {
 					k, value, _ := strings.Cut(part, "=")
 					got := strings.Join(set.Get(k).Args, " ")
@@ -256,6 +263,38 @@ func TestFaults(t *testing.T) {
 var found = []trap{
 	{n: "a lone negation empties a list", conf: "HostbasedAcceptedKeyTypes +ssh-ed25519,!ssh-*\n", want: all4("refused")},
 	{n: "RDomain on Linux", conf: "RDomain none\n", want: all4("refused")},
+	{n: "a time that RekeyLimit leaves out in a block", conf: "RekeyLimit default 2h\nMatch all\nRekeyLimit 1G\n", want: all4("RekeyLimit=1073741824 7200")},
+	{n: "Subsystem in a block", conf: "Subsystem a /a\nSubsystem b /b\nMatch User x\nSubsystem c /c\nSubsystem a /d\n", at: Context{User: "x"},
+		want: map[string]string{"9.2": "refused", "10.0": "Subsystem=c /c a /d b /b", "10.6": "Subsystem=c /c a /d b /b"}},
+	{n: "Subsystem keeps its quotes", conf: "Subsystem a /x\"y z\"\n", want: map[string]string{"9.2": "Subsystem=a /xy z", "10.0": "Subsystem=a \"/xy z\""}},
+	{n: "any before others", conf: "PermitOpen any x:1\n", want: map[string]string{"9.2": "refused", "10.0": "PermitOpen=any x:1", "10.6": "PermitOpen=any x:1"}},
+	{n: "any behind others", conf: "PermitOpen x:1 any\n", want: all4("refused")},
+	{n: "names of RFC 1349", conf: "IPQoS lowdelay 8\n", want: map[string]string{"9.2": "IPQoS=lowdelay throughput", "10.0": "IPQoS=none 0x08", "10.6": "IPQoS=none 0x08"}},
+	{n: "hexadecimal IPQoS", conf: "IPQoS 0x10\n", want: map[string]string{"9.2": "IPQoS=lowdelay lowdelay", "10.0": "refused", "10.6": "refused"}},
+	{n: "le was 1", conf: "IPQoS le reliability\n", want: map[string]string{"8.4": "IPQoS=le reliability", "9.2": "IPQoS=le le"}},
+	{n: "relative paths", conf: "ModuliFile x\n", want: map[string]string{"9.2": "ModuliFile=//x", "10.6": "ModuliFile=//x"}},
+	{n: "relative RevokedKeys", conf: "RevokedKeys x\n", want: map[string]string{"8.4": "RevokedKeys=//x", "10.0": "RevokedKeys=//x", "10.6": "RevokedKeys=x"}},
+	{n: "another's home", conf: "XAuthLocation ~root/x\n", want: all4("XAuthLocation=/root/x")},
+	{n: "none among key files", conf: "AuthorizedKeysFile a none\n", want: map[string]string{"8.4": "AuthorizedKeysFile=a none", "9.2": "AuthorizedKeysFile=a none", "10.0": "AuthorizedKeysFile=a none", "10.6": "refused"}},
+	{n: "the first penalty of a class", conf: "PerSourcePenalties crash:2 crash:3\n", want: map[string]string{"10.0": "PerSourcePenalties=crash:2", "10.6": "PerSourcePenalties=crash:2"}},
+	{n: "an exempt list with a bad network", conf: "PerSourcePenaltyExemptList 10.0.0.5/8\n", want: map[string]string{"10.0": "refused", "10.6": "refused"}},
+	{n: "the same name twice in SetEnv", conf: "SetEnv A=1 A=2\n", want: split84("SetEnv=A=1 A=2", "SetEnv=A=1")},
+	{n: "short key names", conf: "PubkeyAcceptedAlgorithms RSA,ssh-ed25519\n", want: map[string]string{"9.2": "PubkeyAcceptedAlgorithms:=ssh-ed25519", "10.0": "refused"}},
+	{n: "a short name in a block", conf: "Match User x\nPubkeyAcceptedAlgorithms RSA\n", at: Context{User: "x"}, want: map[string]string{"9.2": "ends", "10.0": "refused"}},
+	{n: "an empty name ends what is added", conf: "MACs +,hmac-md5-96\nPermitTTY no\n", want: map[string]string{"9.2": "PermitTTY=no", "10.0": "PermitTTY=no"}},
+	{n: "keyword in quotes and an equals sign", conf: "\"AllowGroups\" = a b\n", want: map[string]string{"8.4": "refused", "9.2": "AllowGroups== a b"}},
+	{n: "which does not trouble AuthorizedKeysFile", conf: "\"AuthorizedKeysFile\" =a none\nPermitTTY no\n", want: map[string]string{"8.4": "PermitTTY=no"}},
+	{n: "a command that is no path, in a dead block", conf: "Match User x\nAuthorizedKeysCommand bin\n", want: split84("PermitTTY=yes", "refused")},
+	{n: "a command that is no path, in a block that holds", conf: "Match User x\nAuthorizedKeysCommand bin\n", at: Context{User: "x"}, want: split84("ends", "refused")},
+	{n: "a time beyond an int", conf: "ClientAliveInterval 99999999999\n", want: split84("ClientAliveInterval=1215752191", "refused")},
+	{n: "MaxStartups -1 is not set", conf: "MaxStartups -1\n", want: split84("MaxStartups=10:30:100", "refused")},
+	{n: "PAMServiceName in a block", conf: "Match User x\nPAMServiceName y\n", at: Context{User: "x"}, want: map[string]string{"10.0": "PAMServiceName=y", "10.6": "PAMServiceName=y"}},
+	{n: "kbd-interactive that a block shuts", conf: "Match User x\nKbdInteractiveAuthentication no\n", at: Context{User: "x"}, want: all4("KbdInteractiveAuthentication=no")},
+	{n: "AgentSocketPath", conf: "AgentSocketPath /x\n", want: map[string]string{"10.0": "refused", "10.6": "refused"}},
+	{n: "a zone has to be the same", conf: "Match Address fe80::/10\nMaxAuthTries 9\n", at: Context{User: "x", Addr: "fe80::1%eth0"}, want: all4("MaxAuthTries=6")},
+	{n: "the same zone", conf: "Match Address fe80::1%eth0\nMaxAuthTries 9\n", at: Context{User: "x", Addr: "fe80::1%eth0"}, want: all4("MaxAuthTries=9")},
+	{n: "Kerberos in Debian's newest", conf: "KerberosAuthentication bogus\n", want: map[string]string{"9.2": "refused", "10.0": "refused", "10.6": "PermitTTY=yes"}},
+	{n: "GSSAPI methods there", conf: "AuthenticationMethods gssapi-with-mic publickey\n", want: map[string]string{"10.6": "refused"}},
 }
 
 func TestFound(t *testing.T) { runTraps(t, found) }

@@ -2,6 +2,7 @@ package sshd
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -29,6 +30,82 @@ type env struct {
 
 func bad(format string, a ...any) checked { return checked{fault: fmt.Sprintf(format, a...)} }
 
+func badInteger(r *row, msg string, old bool) string {
+	if old {
+		return "integer value " + msg + "."
+	}
+	return r.name + " integer value " + msg + "."
+}
+
+// missingValue is what sshd says of a keyword whose value is empty.
+func missingValue(r *row, old bool) string {
+	switch r.name {
+	case "AuthorizedKeysCommandUser", "AuthorizedPrincipalsCommandUser":
+		return "missing " + r.name + " argument."
+	case "HostKeyAgent":
+		return "missing socket name."
+	case "PAMServiceName", "PerSourcePenaltyExemptList":
+		return "missing argument."
+	case "LogLevel":
+		return "unsupported log level ''"
+	case "SyslogFacility":
+		return "unsupported log facility ''"
+	case "SecurityKeyProvider", "AuthorizedPrincipalsFile", "ChrootDirectory":
+		if !old {
+			return r.name + " missing argument."
+		}
+		return "missing file name."
+	}
+	switch r.kind {
+	case kindFlag, kindEnum:
+		return "missing argument."
+	case kindTime, kindTimeOrNone:
+		return "missing time value."
+	case kindPath, kindPathTilde, kindPaths:
+		return "missing file name."
+	case kindPort:
+		return "missing port number."
+	case kindListen:
+		return "missing address"
+	case kindAgentSocket:
+		return "missing path."
+	case kindInt:
+		if old {
+			return "integer value missing."
+		}
+		return r.name + " integer value missing."
+	case kindGSSKex:
+		return "Missing argument."
+	case kindAlgorithms:
+		if old || r.algs == algKey || r.algs == algSig {
+			return "Missing argument."
+		}
+	}
+	if old {
+		switch r.kind {
+		case kindRaw:
+			return "Missing argument."
+		case kindUserEnv:
+			return "missing argument."
+		case kindRekey, kindDigest:
+			return "Missing argument."
+		case kindMask:
+			return "missing " + r.name + " argument."
+		case kindMaxStartups:
+			return "Missing " + r.name + " spec."
+		case kindQoS:
+			return "Bad " + r.name + " value"
+		case kindTunnel:
+			return "Missing yes/point-to-point/ethernet/no argument."
+		case kindSubsystem:
+			return "Missing subsystem name."
+		case kindPermit:
+			return "missing " + strings.ToLower(r.name) + " specification"
+		}
+	}
+	return r.name + " missing argument."
+}
+
 // listed reports whether up to 8.6 the keyword's words were read in a loop, which
 // an empty word ends.
 func (r *row) listed() bool {
@@ -50,16 +127,16 @@ func (e *env) check(r *row, ln *Line) checked {
 		first = words[0].Text
 	}
 	missing := func() checked {
-		if r.kind == kindAlgorithms {
-			return checked{fault: "Missing argument.", hint: "give a value, or remove the line"}
+		if e.old && ln.Problem == OpenQuote && (r.name == "LogLevel" || r.name == "SyslogFacility") { // no word at all
+			return bad("%s", strings.Replace(missingValue(r, true), "''", "'<NONE>'", 1))
 		}
-		if r.kind == kindFlag || r.kind == kindEnum {
-			return checked{fault: "missing argument.", hint: "give a value, or remove the line"}
-		}
-		return checked{fault: r.name + " missing argument.", hint: "give a value, or remove the line"}
+		return checked{fault: missingValue(r, e.old), hint: "give a value, or remove the line"}
 	}
 	switch r.kind {
 	case kindRaw, kindCommand:
+		if ln.Rest == "" && r.kind == kindCommand && e.old {
+			return bad("%s must be an absolute path", r.name)
+		}
 		if ln.Rest == "" {
 			return missing()
 		}
@@ -94,7 +171,10 @@ func (e *env) check(r *row, ln *Line) checked {
 		}
 		return e.paths(r, words)
 	}
-	if first == "" {
+	if r.kind == kindRDomain {
+		return checked{fault: "setting RDomain not supported on this platform.", hint: "only OpenBSD has it: remove the line"}
+	}
+	if first == "" && !(r.kind == kindPenalties && len(words) > 0) {
 		return missing()
 	}
 	switch r.kind {
@@ -109,7 +189,7 @@ func (e *env) check(r *row, ln *Line) checked {
 	case kindInt:
 		n, msg := integer(first)
 		if msg != "" {
-			return bad("%s integer value %s.", r.name, msg)
+			return bad("%s", badInteger(r, msg, e.old))
 		}
 		return one(strconv.Itoa(n))
 	case kindTime, kindTimeOrNone:
@@ -117,11 +197,17 @@ func (e *env) check(r *row, ln *Line) checked {
 			return one("none")
 		}
 		s, ok := seconds(first)
+		if !ok && e.rel.v.Before(8, 5) {
+			s, ok = wrappedSeconds(first)
+		}
 		if !ok {
 			return checked{fault: "invalid time value.", hint: "write seconds, or 90s, 2m, 1h30m without blanks"}
 		}
 		return one(strconv.Itoa(s))
 	case kindWord:
+		if r.name == "PerSourcePenaltyExemptList" && matchAddr(netip.Addr{}, "", first) == -2 {
+			return checked{fault: fmt.Sprintf("keyword %s invalid address argument.", r.name), hint: "write addresses and networks between commas, without bits beyond the mask"}
+		}
 		return clearable(first, first)
 	case kindPath:
 		switch r.name {
@@ -160,6 +246,9 @@ func (e *env) check(r *row, ln *Line) checked {
 		return one(first)
 	case kindSubsystem:
 		if len(words) < 2 || words[1].Text == "" {
+			if !e.rel.v.Before(10, 5) {
+				return bad("%s missing argument.", r.name)
+			}
 			return bad("Missing subsystem command.")
 		}
 		parts := make([]string, len(words)-1)
@@ -187,28 +276,34 @@ func (e *env) check(r *row, ln *Line) checked {
 		}
 		n, msg := integer(first)
 		if msg != "" {
-			return bad("%s integer value %s.", r.name, msg)
+			return bad("%s", badInteger(r, msg, e.old))
 		}
 		return one(strconv.Itoa(n))
 	case kindPenalties:
 		return penalties(r, words)
 	case kindMask:
-		return mask(r, first)
+		return mask(r, first, e.old)
 	case kindDigest:
 		for _, d := range []string{"MD5", "SHA1", "SHA256", "SHA384", "SHA512"} {
 			if strings.EqualFold(d, first) {
 				return one(d)
 			}
 		}
+		if e.old {
+			return bad("Invalid hash algorithm \"%s\".", first)
+		}
 		return bad("Invalid %s algorithm \"%s\".", r.name, first)
 	case kindQoS:
 		return qos(r, words, e.rel)
 	case kindRekey:
-		return rekey(r, words)
+		return rekey(r, words, e.old)
 	case kindTunnel:
 		switch first {
 		case "yes", "no", "point-to-point", "ethernet":
 			return one(first)
+		}
+		if e.old {
+			return bad("Bad yes/point-to-point/ethernet/no argument: %s", first)
 		}
 		return bad("bad %s argument %s", r.name, first)
 	case kindUserEnv:
@@ -223,8 +318,6 @@ func (e *env) check(r *row, ln *Line) checked {
 			return checked{fault: "invalid path.", hint: "write user: and a path below the home, or none"}
 		}
 		return one(first)
-	case kindRDomain:
-		return checked{fault: "setting RDomain not supported on this platform.", hint: "only OpenBSD has it: remove the line"}
 	}
 	return one(first)
 }
