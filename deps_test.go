@@ -22,6 +22,7 @@ var deps = []struct {
 	{"audit/packages", []string{module}, "a parser is a library that others would want: bytes in, versions out"},
 	{"audit/vulns", []string{module + "/audit/facts", module + "/audit/snapshot", module + "/audit/sshd", module + "/audit/wire", module + "/audit/account", module + "/policies", module + "/inventory", module + "/fix"}, "which fault a package has is data and comparison; what a configuration holds is asked by name"},
 	{"audit/snapshot", []string{module, "golang.org/x/crypto"}, "what was read is bytes: the snapshot knows nothing of SSH nor of what its bytes mean"},
+	{"audit/compare", []string{module + "/policies", module + "/inventory", module + "/audit/facts", module + "/audit/report", module + "/fix"}, "what differs is found on values of its own: facts ask it, and so does the fleet"},
 	{"audit/access", []string{module + "/policies", module + "/inventory", module + "/audit/facts", module + "/fix"}, "who can log in is computed from configuration and accounts, not from rules"},
 	{"audit/facts", []string{module + "/policies", module + "/inventory", module + "/fix", module + "/audit/report"}, "facts are the vocabulary of rules and know none of them"},
 	{"audit", []string{module + "/audit/report", module + "/audit/history"}, "audit declares the stream; who reads it imports audit, never the reverse"},

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/postern-ssh/postern/audit/compare"
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/policies"
 )
@@ -29,7 +30,7 @@ const (
 
 // FleetRules describes the rules about the fleet for lists and explanations.
 func FleetRules() []RuleInfo {
-	return []RuleInfo{
+	return append([]RuleInfo{
 		{ID: RuleUnreachable, Title: "The host answers", Severity: policies.High,
 			Why:    "A host that does not answer was not audited, whatever its last result was. A dead node that nobody saw is how a breach stays hidden.",
 			Remedy: "Find out whether the host is down, moved or filtered; take it out of the inventory only when it is gone."},
@@ -42,7 +43,7 @@ func FleetRules() []RuleInfo {
 		{ID: RuleSharedKey, Title: "Every host has host keys of its own", Severity: policies.High,
 			Why:    "Hosts that share a host key can each impersonate the others to every client. It happens when machines are cloned from an image that holds keys.",
 			Remedy: "On all but one of them: rm /etc/ssh/ssh_host_*_key*, ssh-keygen -A, restart sshd, and tell the users the new fingerprints."},
-	}
+	}, peerRules()...)
 }
 
 // sums collects, while the results pass by, what only shows across them. It
@@ -52,6 +53,7 @@ type sums struct {
 	summary Summary
 	names   map[string]map[string][]string // rule -> reason -> hosts
 	keys    map[string][]keyHolder         // fingerprint -> hosts
+	peers   *compare.Peers
 	score   []float64
 	cover   []float64
 	found   bool
@@ -73,6 +75,7 @@ func newSums(failOn policies.Severity) *sums {
 		},
 		names: map[string]map[string][]string{},
 		keys:  map[string][]keyHolder{},
+		peers: compare.NewPeers(),
 	}
 }
 
@@ -101,6 +104,7 @@ func (s *sums) add(h *Host) {
 		// Of a host on which nothing was judged everything is unknown.
 		s.unknown = s.unknown || len(h.Outcomes) == 0
 	}
+	s.addPeer(h)
 	if h.Facts != nil && h.Snapshot != nil {
 		for _, k := range h.Facts.Wire.HostKeys {
 			if k.Fingerprint != "" {
@@ -157,6 +161,12 @@ func (s *sums) fleet() *Fleet {
 			f.Summary.Outcomes[policies.Fail]++
 			s.found = s.found || AtLeast(info.Severity, s.failOn)
 		}
+	}
+	for _, o := range s.peerOutcomes() {
+		f.Outcomes = append(f.Outcomes, o)
+		f.Summary.Findings[o.Severity]++
+		f.Summary.Outcomes[policies.Fail]++
+		s.found = s.found || AtLeast(o.Severity, s.failOn)
 	}
 	sort.Slice(f.Outcomes, func(i, j int) bool {
 		a, b := f.Outcomes[i], f.Outcomes[j]

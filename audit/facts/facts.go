@@ -6,6 +6,8 @@
 // is in [Facts.Gaps].
 package facts
 
+import "github.com/postern-ssh/postern/audit/compare"
+
 // Facts is everything that rules can ask about one host.
 type Facts struct {
 	Host              Host            `json:"host" cel:"host"`
@@ -215,6 +217,8 @@ type Job struct {
 	Severity    string            `json:"severity" cel:"severity"`   // of all signs together: none, info, low, medium, high, critical
 	Deceptive   []string          `json:"deceptive" cel:"deceptive"` // deceptive names it reaches, quoted, with what they are: `". .." (dot, space, dot, dot)`
 	Evidence    []Evidence        `json:"evidence" cel:"evidence"`
+
+	Form *compare.Form `json:"-"` // by which jobs of several hosts, or of one host at two times, are the same
 }
 
 // Target is a file that a job runs.

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/postern-ssh/postern/audit/compare"
 	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/snapshot"
 )
@@ -198,6 +199,8 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	} else if j.User == "root" {
 		home, uid = "/root", 0
 	}
+	form := compare.FormOf(j)
+	out.Form = &form
 	an := j.Resolve(home, b.in.daemon)
 	for i := range an.Targets {
 		out.Targets = append(out.Targets, b.target(an, &an.Targets[i], uid))
