@@ -164,7 +164,7 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 	}
 	fleet, err := audit.Hosts(c.Context, run, sel.targets, audit.Options{
 		Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"), Judge: how.judge,
-		FailOn: policies.Severity(c.String("fail-on")), Progress: bar.show,
+		FailOn: policies.Severity(c.String("fail-on")), Progress: bar.tell(),
 	}, report.Multi(append(handlers, ending{bar}, handler)...))
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)

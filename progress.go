@@ -47,6 +47,15 @@ func newProgress(s streams, total int) *progress {
 	return p
 }
 
+// tell is show, or nil where nobody would see it: putting together who is at
+// work costs something for each host.
+func (p *progress) tell() func(audit.Progress) {
+	if p.w == nil {
+		return nil
+	}
+	return p.show
+}
+
 // show takes down where the run stands; run draws it. A host that stalls brings
 // no news for a long time, and must be named all the same.
 func (p *progress) show(at audit.Progress) {

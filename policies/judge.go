@@ -34,12 +34,12 @@ func (c *Catalogue) Judge(f *facts.Facts, opt JudgeOptions) (outcomes []Outcome,
 		o := &outcomes[i]
 		*o = Outcome{Rule: r.ID, Severity: r.Severity, References: r.References, Remedy: r.Remedy}
 		var places [][]string
-		judge, shared := w.list, f.Shared
+		judge := w.list
 		if r.code.list == nil {
-			judge, shared = w.single, f.SharedSshd
+			judge = w.single
 		}
-		if r.code.ofSetup || r.code.ofSshd {
-			kept := shared.Once(r, func() any {
+		if r.code.shared != nil {
+			kept := r.code.shared(f).Once(r, func() any {
 				at := judge(r, o)
 				return &judged{*o, at}
 			}).(*judged)

@@ -30,8 +30,8 @@ type code struct {
 	doubt    *template
 	evidence *expr
 	places   []string // facts whose origin is the evidence
-	ofSetup  bool     // of a list, and all that is asked follows from how a host is set up
-	ofSshd   bool     // of single facts, and all that is asked does as long as the files decide
+	// shared gives what hosts share of all that the rule asks for; nil: they share nothing.
+	shared func(*facts.Facts) *facts.Shared
 }
 
 // texts of a rule, as written.
@@ -258,10 +258,14 @@ func (r *reader) code(rule *Rule, t texts, evidence ast.Node) {
 			c.evidence = r.expr(env, s, "evidence", celType(evidenceList), varItem, varCount)
 		}
 	}
-	if c.list != nil {
-		c.ofSetup = facts.OfSetup(t["each"].text) && c.asksOnly(facts.OfSetup)
-	} else {
-		c.ofSshd = c.asksOnly(facts.OfSshd)
+	each := t["each"].text
+	switch {
+	case c.list != nil && facts.OfSetup(each) && c.asksOnly(facts.OfSetup):
+		c.shared = func(f *facts.Facts) *facts.Shared { return f.Shared }
+	case (c.list == nil || facts.OfWire(each)) && c.asksOnly(facts.OfWire):
+		c.shared = func(f *facts.Facts) *facts.Shared { return f.SharedWire }
+	case c.list == nil && c.asksOnly(facts.OfSshd):
+		c.shared = func(f *facts.Facts) *facts.Shared { return f.SharedSshd }
 	}
 	rule.code = c
 }

@@ -40,6 +40,8 @@ type Facts struct {
 	// SharedSshd is the same for what [OfSshd] names; nil also where a witness
 	// beside the files changed something about sshd.
 	SharedSshd *Shared `json:"-" cel:"-"`
+	// SharedWire is the same for what [OfWire] names.
+	SharedWire *Shared `json:"-" cel:"-"`
 }
 
 // Gap says what a list may lack.

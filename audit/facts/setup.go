@@ -149,6 +149,16 @@ func OfSshd(fact string) bool {
 	return strings.HasPrefix(fact, "sshd.")
 }
 
+// OfWire names the facts that follow from the names that a server offers.
+func OfWire(fact string) bool {
+	switch fact {
+	case "wire.host_key_algorithms", "wire.ciphers", "wire.macs", "wire.compression", "wire.unrecognised",
+		"wire.strict_kex", "wire.terrapin", "wire.post_quantum":
+		return true
+	}
+	return false
+}
+
 // Shared keeps what was worked out of a setup. It is safe for concurrent use.
 type Shared struct{ kept sync.Map }
 
@@ -203,6 +213,8 @@ type Setups struct {
 	mu   sync.Mutex
 	by   map[uint64]*remembered
 	turn int64
+
+	offered map[string]*offers // by the names of all lists
 }
 
 // remembered is a setup with its whole description: a host is like another one
@@ -214,7 +226,9 @@ type remembered struct {
 }
 
 // NewSetups gives an empty memory.
-func NewSetups() *Setups { return &Setups{seed: maphash.MakeSeed(), by: map[uint64]*remembered{}} }
+func NewSetups() *Setups {
+	return &Setups{seed: maphash.MakeSeed(), by: map[uint64]*remembered{}, offered: map[string]*offers{}}
+}
 
 var descriptions = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 

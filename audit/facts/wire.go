@@ -3,6 +3,7 @@ package facts
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/snapshot"
@@ -48,24 +49,80 @@ func (b *builder) wire() {
 			b.unknown("wire."+fact, why)
 		}
 	}
+	o := b.opt.Setups.offers(s)
+	w.Kex = slices.Clone(o.kex) // what it hands out is judged on each host
+	w.HostKeyAlgorithms, w.Ciphers, w.MACs, w.Compression = o.hostKeys, o.ciphers, o.macs, o.compression
+	w.Unrecognised = o.unrecognised
+	w.StrictKex, w.Terrapin, w.PostQuantum = o.sum.StrictKex, o.sum.Terrapin, o.sum.PostQuantum
+	b.f.SharedWire = o.once
+	b.see("wire.terrapin", o.sum.TerrapinWhy)
+	b.see("wire.post_quantum", "key exchange offered: "+join3(names(o.sum.Kex)))
+	b.hostKeys(&c, s)
+}
+
+// offers is what a server offers, judged. Most servers of a fleet offer the same.
+type offers struct {
+	sum                                                     wire.Summary
+	kex, hostKeys, ciphers, macs, compression, unrecognised []Algorithm
+	once                                                    *Shared
+}
+
+func newOffers(s *wire.Server) *offers {
 	sum := s.Summary()
-	w.Kex = algorithms(wire.KindKex, "key exchange", sum.Kex)
-	w.HostKeyAlgorithms = algorithms(wire.KindHostKey, "host key algorithm", sum.HostKeyAlgorithms)
-	w.Ciphers = algorithms(wire.KindCipher, "cipher", sum.Ciphers)
-	w.MACs = algorithms(wire.KindMAC, "MAC", sum.MACs)
-	w.Compression = algorithms(wire.KindCompression, "compression", sum.Compression)
-	for _, list := range [][]Algorithm{w.Kex, w.HostKeyAlgorithms, w.Ciphers, w.MACs, w.Compression} {
+	o := &offers{
+		sum:         sum,
+		kex:         algorithms(wire.KindKex, "key exchange", sum.Kex),
+		hostKeys:    algorithms(wire.KindHostKey, "host key algorithm", sum.HostKeyAlgorithms),
+		ciphers:     algorithms(wire.KindCipher, "cipher", sum.Ciphers),
+		macs:        algorithms(wire.KindMAC, "MAC", sum.MACs),
+		compression: algorithms(wire.KindCompression, "compression", sum.Compression),
+	}
+	for _, list := range [][]Algorithm{o.kex, o.hostKeys, o.ciphers, o.macs, o.compression} {
 		for _, a := range list {
 			if a.Status == wire.StatusUnknown.String() {
-				w.Unrecognised = append(w.Unrecognised, a)
+				o.unrecognised = append(o.unrecognised, a)
 			}
 		}
 	}
-	w.StrictKex, w.Terrapin, w.PostQuantum = sum.StrictKex, sum.Terrapin, sum.PostQuantum
-	b.see("wire.terrapin", sum.TerrapinWhy)
-	b.see("wire.post_quantum", "key exchange offered: "+join3(names(sum.Kex)))
-	b.hostKeys(&c, s)
+	return o
 }
+
+// offers gives what a server offers, from memory where another one offered the same.
+func (m *Setups) offers(s *wire.Server) *offers {
+	k := s.Kexinit
+	if m == nil || k == nil {
+		return newOffers(s)
+	}
+	var key strings.Builder
+	for _, list := range [][]string{k.Kex, k.HostKeys, k.Ciphers.ClientToServer, k.Ciphers.ServerToClient,
+		k.MACs.ClientToServer, k.MACs.ServerToClient, k.Compression.ClientToServer, k.Compression.ServerToClient} {
+		for _, name := range list {
+			key.WriteString(name)
+			key.WriteByte(',') // which no name holds (RFC 4251, section 5)
+		}
+		key.WriteByte('\n')
+	}
+	m.mu.Lock()
+	o := m.offered[key.String()]
+	m.mu.Unlock()
+	if o != nil {
+		return o
+	}
+	o = newOffers(s)
+	if key.Len() > maxOffer {
+		return o
+	}
+	o.once = new(Shared)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.offered) >= maxSetups {
+		clear(m.offered)
+	}
+	m.offered[key.String()] = o
+	return o
+}
+
+const maxOffer = 16 << 10 // bytes of names
 
 func (b *builder) hostKeys(c *wire.Capture, s *wire.Server) {
 	for _, k := range s.HostKeys {
