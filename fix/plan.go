@@ -45,6 +45,9 @@ type Host struct {
 	// Checks are the logins that have to work on the staged files and afterwards:
 	// our own first, then keep: of the inventory.
 	Checks []Login `json:"checks"`
+	// Shut are the methods that the server must no longer offer to our own login
+	// once the change is in force: password, keyboard-interactive.
+	Shut []string `json:"shut,omitempty"`
 }
 
 // State is a file as the plan saw it.
@@ -84,6 +87,7 @@ type Change struct {
 	Rules  []string `json:"rules"`            // that it mends
 	Why    string   `json:"why"`              // in a sentence
 	Source string   `json:"source,omitempty"` // who else manages this file, and where to change it there
+	Record string   `json:"record,omitempty"` // of a KindMove that brings a file back: where it lies below the records, RUN/moved/N
 }
 
 // Reload says how sshd gets to read its files anew.
@@ -134,4 +138,7 @@ type Login struct {
 	Key    string `json:"key,omitempty"`  // fingerprint
 	From   string `json:"from,omitempty"` // address as the server sees it; "" any
 	Port   int    `json:"port,omitempty"` // local port; 0 any
+	// Expect are values that the plan's own parser foresees for this login, by
+	// keyword. Where sshd -T says otherwise nothing is applied.
+	Expect map[string]string `json:"expect,omitempty"`
 }
