@@ -127,11 +127,11 @@ func newSetup(host *builder) (s *setup, alike bool) {
 	return s, !b.fs.moved && !b.lacks.moved
 }
 
-// OfSetup names the lists that follow from how a host is set up alone, and what
+// OfSetup names the facts that follow from how a host is set up alone, and what
 // they may lack with them.
 func OfSetup(fact string) bool {
 	switch fact {
-	case "accounts", "authorized_keys", "vulnerabilities", "jobs", "tables", "expected", "files":
+	case "accounts", "authorized_keys", "vulnerabilities", "vulnerability_data", "jobs", "tables", "expected", "files":
 		return true
 	}
 	return false
@@ -143,7 +143,7 @@ func OfSshd(fact string) bool {
 	switch fact {
 	case "sshd.stale", "sshd.group_exchange_bits":
 		return false
-	case "host.os", "host.version":
+	case "access", "host.os", "host.version":
 		return true
 	}
 	return strings.HasPrefix(fact, "sshd.")
