@@ -12,11 +12,20 @@ import (
 
 // cmdAccessSchema validates what postern access wrote against its own schema.
 func cmdAccessSchema(ts *testscript.TestScript, neg bool, args []string) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.AccessSchema()))
+	holdsSchema(ts, report.AccessSchema(), neg, args)
+}
+
+// cmdJobsSchema does the same for postern jobs.
+func cmdJobsSchema(ts *testscript.TestScript, neg bool, args []string) {
+	holdsSchema(ts, report.JobsSchema(), neg, args)
+}
+
+func holdsSchema(ts *testscript.TestScript, text []byte, neg bool, args []string) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	ts.Check(err)
 	compiler := jsonschema.NewCompiler()
-	ts.Check(compiler.AddResource("access.json", doc))
-	schema, err := compiler.Compile("access.json")
+	ts.Check(compiler.AddResource("schema.json", doc))
+	schema, err := compiler.Compile("schema.json")
 	ts.Check(err)
 	for _, file := range args {
 		got, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(file)))

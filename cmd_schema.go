@@ -12,7 +12,7 @@ func schemaCommand(s streams) *cli.Command {
 		Category: aboutPostern,
 		Usage:    "print the JSON Schema of --format json or jsonl",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, or access (postern access --format json)"},
+			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, or access or jobs (what these commands write with --format json)"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -25,8 +25,10 @@ func schemaCommand(s streams) *cli.Command {
 				schema = report.LinesSchema()
 			case "access":
 				schema = report.AccessSchema()
+			case "jobs":
+				schema = report.JobsSchema()
 			default:
-				return usagef("--format %q is not known", f).hint("one of json, jsonl, access")
+				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs")
 			}
 			_, err := s.out.Write(schema)
 			return err

@@ -172,6 +172,7 @@ Exit codes
 		Commands: withUsageErrors([]*cli.Command{
 			auditCommand(s),
 			accessCommand(s),
+			jobsCommand(s),
 			factsCommand(s),
 			inventoryCommand(s),
 			reportCommand(s),

@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"expand":       cmdExpand,
 			"schema":       cmdSchema,
 			"accessschema": cmdAccessSchema,
+			"jobsschema":   cmdJobsSchema,
 			"private":      cmdPrivate,
 			"empty":        cmdEmpty,
 			"unpack":       cmdUnpack,

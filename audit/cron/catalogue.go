@@ -7,11 +7,21 @@ type SignInfo struct {
 	Severity Level // of the clearest case
 	Booster  bool
 	Attack   []string
+	// FalseAlarms is how many of [BenignLines] honest lines show the sign, by their
+	// bytes alone. A test counts them again.
+	FalseAlarms int
 	// True and False are lines of a user's table that show the sign and look like it
 	// but do not. The tests hold them to it.
 	True  []string
 	False []string
 }
+
+// BenignLines is how many honest job lines the signs were tried on: tables of
+// distributions' packages and of public repositories.
+const BenignLines = 136
+
+// Catalogue lists all signs, in the order of their IDs. Nobody may change it.
+func Catalogue() []SignInfo { return catalogue }
 
 func signInfo(id string) *SignInfo {
 	if i, ok := catalogueIndex[id]; ok {

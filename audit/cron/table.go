@@ -104,6 +104,9 @@ func (t *Table) Jobs() []*Job {
 	return out
 }
 
+// Scheduler says what the table's jobs are started by.
+func (t *Table) Scheduler() Scheduler { return t.options.Scheduler }
+
 // Lost returns how many job lines never run because of what the daemon makes of
 // the table: refused lines that were not comments, and all jobs of a refused file.
 func (t *Table) Lost() int {

@@ -128,6 +128,9 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 				t.Reason = e.Reason
 			}
 			t.Evidence = append(t.Evidence, Evidence{Path: p, Line: e.Line, Text: strings.TrimRight(e.Raw, "\r\n"), Witness: e.Reason})
+			if e.Job == nil {
+				b.refused = append(b.refused, refused{e, p, t.User, string(sched)})
+			}
 		}
 	}
 	t.Lost = int64(parsed.Lost())
@@ -218,10 +221,8 @@ func (b *builder) signs() {
 	for i, j := range b.cronJobs {
 		c := cron.SignContext{Daemon: b.in.daemon, UID: b.jobUIDs[i], Look: b.look, Near: near}
 		found := cron.Signs(j, b.analyses[i], c)
-		for _, s := range found {
-			b.f.Jobs[i].Signs = append(b.f.Jobs[i].Signs, Sign{
-				ID: s.ID, Severity: s.Severity.String(), Attack: s.Attack, Message: s.Message,
-			})
+		if len(found) > 0 {
+			b.f.Jobs[i].Signs = factSigns(found)
 		}
 		b.f.Jobs[i].Severity = cron.Severity(found).String()
 	}
@@ -272,12 +273,7 @@ func (b *builder) deceptive(an *cron.Analysis) []string {
 	var out []string
 	seen := map[string]bool{}
 	add := func(p, note string) {
-		for _, d := range cron.Deceptive(p) {
-			switch d.Class {
-			case cron.ClassHidden, cron.ClassHiddenHome, cron.ClassDaemon, cron.ClassNear:
-				continue // usual enough to be judged as signs, by their severity
-			}
-			text := fmt.Sprintf("%s (%s) in %s%s", cron.Quote(d.Component), d.Words, cron.Quote(p), note)
+		for _, text := range deceptiveIn(p, note) {
 			if !seen[text] {
 				seen[text] = true
 				out = append(out, text)
@@ -301,6 +297,20 @@ func (b *builder) deceptive(an *cron.Analysis) []string {
 		} else if dir := b.look(path.Dir(j.Path)); dir.Exists {
 			add(path.Dir(j.Path), ", which exists: two neighbouring words spell it")
 		}
+	}
+	return out
+}
+
+// deceptiveIn names the components of a path that lie to the eye, but for those
+// that are usual enough to be judged as signs, by their severity.
+func deceptiveIn(p, note string) []string {
+	var out []string
+	for _, d := range cron.Deceptive(p) {
+		switch d.Class {
+		case cron.ClassHidden, cron.ClassHiddenHome, cron.ClassDaemon, cron.ClassNear:
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s (%s) in %s%s", cron.Quote(d.Component), d.Words, cron.Quote(p), note))
 	}
 	return out
 }

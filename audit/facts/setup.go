@@ -52,6 +52,7 @@ type setup struct {
 	cronJobs []*cron.Job // beside found.Jobs
 	analyses []*cron.Analysis
 	jobUIDs  []int64
+	refused  []refused // lines that are no jobs
 
 	// files
 	filesSeen, dirsSeen map[string]bool
@@ -122,7 +123,7 @@ func newSetup(host *builder) (s *setup, alike bool) {
 	b.vulnerabilities()
 	b.jobs()
 	b.files()
-	s.cronJobs, s.analyses, s.jobUIDs = nil, nil, nil
+	s.cronJobs, s.analyses, s.jobUIDs, s.refused = nil, nil, nil, nil
 	s.filesSeen, s.dirsSeen, s.looked = nil, nil, nil
 	return s, !b.fs.moved && !b.lacks.moved
 }

@@ -27,6 +27,7 @@ func (b *builder) anacrontab() {
 		if e := &parsed.Entries[i]; e.Kind == cron.EntryBad {
 			t.Reason = e.Reason
 			t.Evidence = append(t.Evidence, Evidence{Path: p, Line: e.Line, Text: strings.TrimSpace(e.Raw), Witness: e.Reason})
+			b.refused = append(b.refused, refused{e, p, "root", string(cron.SchedAnacron)})
 		}
 	}
 	b.f.Tables = append(b.f.Tables, t)

@@ -20,6 +20,7 @@ type page struct {
 	palette  palette
 	mask     masker
 	remedies map[string]shown // remedy -> where it was written
+	hosts    bool             // jobs are a host's, not those of a table alone
 }
 
 // shown is where a remedy was written: the reader finds it there again.

@@ -14,6 +14,9 @@ var linesSchema []byte
 //go:embed schema/postern-access-1.schema.json
 var accessSchema []byte
 
+//go:embed schema/postern-jobs-1.schema.json
+var jobsSchema []byte
+
 // Schema is the JSON Schema (draft 2020-12) of what [JSON] writes.
 func Schema() []byte { return bytes.Clone(documentSchema) }
 
@@ -23,3 +26,6 @@ func LinesSchema() []byte { return bytes.Clone(linesSchema) }
 
 // AccessSchema is the JSON Schema of what [AccessJSON] and [ReachJSON] write.
 func AccessSchema() []byte { return bytes.Clone(accessSchema) }
+
+// JobsSchema is the JSON Schema of what [JobsJSON] writes.
+func JobsSchema() []byte { return bytes.Clone(jobsSchema) }
