@@ -173,6 +173,7 @@ Exit codes
 			auditCommand(s),
 			accessCommand(s),
 			jobsCommand(s),
+			configCommand(s),
 			factsCommand(s),
 			inventoryCommand(s),
 			reportCommand(s),

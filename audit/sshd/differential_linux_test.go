@@ -189,7 +189,7 @@ func (s *tally) report(t *testing.T, v Version, whole bool) {
 	for i := range rows {
 		r := &rows[i]
 		name := r.name
-		if seen[name] || !r.in(v) || !r.vendorIn("debian") || r.kind == kindMatch || r.kind == kindInclude || r.kind == kindRDomain {
+		if seen[name] || !r.in(v) || !r.vendorIn("debian") || !r.builtIn(newRelease(v, "debian")) || r.kind == kindMatch || r.kind == kindInclude || r.kind == kindRDomain {
 			continue
 		}
 		if _, _, _, ok := lookup(name, v, "debian"); !ok {
@@ -257,6 +257,7 @@ func (o *oracle) one(seeds []map[string]string, seed int, sum *tally) string {
 	var files map[string]string
 	if seed%2 == 0 {
 		files = g.config()
+		files[mainPath] = g.featured(seed/2) + files[mainPath]
 	} else {
 		files = g.mutate(seeds[r.IntN(len(seeds))])
 		sum.mu.Lock()
@@ -446,7 +447,7 @@ func (o *oracle) check(files map[string]string, r *rand.Rand, sum *tally) (kind,
 		case a.code == 0 && refusal != nil:
 			return "accept", fmt.Sprintf("%s\nsshd accepts: %s\nhere: %s", specs[i], a.stderr, refusal)
 		case refusal != nil:
-			worded := strings.Contains(a.stderr, LogForm(refusal.Message))
+			worded := strings.Contains(a.stderr, LogForm(refusal.LogLine()))
 			if sum != nil {
 				sum.mu.Lock()
 				sum.refused++
@@ -456,7 +457,7 @@ func (o *oracle) check(files map[string]string, r *rand.Rand, sum *tally) (kind,
 				sum.mu.Unlock()
 			}
 			if !worded {
-				return "words", fmt.Sprintf("sshd says: %s\nhere:      %s", a.stderr, refusal.Message)
+				return "words", fmt.Sprintf("sshd says: %s\nhere:      %s", a.stderr, refusal.LogLine())
 			}
 			continue
 		}

@@ -124,6 +124,8 @@ func (s *Settings) dumped(slot int) []string {
 		// -T assembles the lists twice, so one that "-" emptied shows as the
 		// default, while the daemon offers nothing.
 		return []string{strings.Join(s.algorithms(slot, false), ",")}
+	case r.name == "HostKey" && len(args) == 0 && v.Unknown == "":
+		return defaultHostKeys(rel)
 	case r.wins == appends || r.kind == kindSubsystem || r.kind == kindEnvSet:
 		return args
 	case args == nil:
@@ -150,6 +152,19 @@ func (s *Settings) dumped(slot int) []string {
 		}
 	}
 	return []string{joined}
+}
+
+// defaultHostKeys are the keys that sshd looks for where no line names one. It
+// prints them all, whether they are there or not.
+func defaultHostKeys(rel release) []string {
+	types := []string{"rsa", "ecdsa", "ed25519"}
+	if !rel.v.Before(10, 6) {
+		types = append(types, "mldsa44_ed25519")
+	}
+	for i, t := range types {
+		types[i] = includeDir + "ssh_host_" + t + "_key"
+	}
+	return types
 }
 
 // clears reports whether sshd takes a global "None", in whatever case, for nothing

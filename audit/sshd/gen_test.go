@@ -135,6 +135,8 @@ func (g *generator) value(r *row) string {
 		return g.pick("none", "session=5m", "agent-connection=1h x11-connection=30", "session:*=0", "NONE", "global=10", "a=1 a=2")
 	case kindRDomain:
 		return g.pick("%D", "lo", "none", "vrf9")
+	case kindAgentSocket:
+		return g.pick("none", "user:.ssh/a", "user:/run/x", "user:%u")
 	case kindIgnored:
 		return g.pick("yes", "no", "1", "a b c")
 	}
@@ -358,7 +360,7 @@ func (g *generator) config() map[string]string {
 	g.files = map[string]string{}
 	text := g.text(g.draw(3), false)
 	if g.chance(2) {
-		text = strings.TrimSuffix(text, "\n") + "\n" + g.match() + g.line(g.row(true)) + g.line(g.row(true))
+		text = strings.TrimSuffix(text, "\n") + "\n" + g.match() + g.line(g.row(true)) + g.line(g.row(true)) + g.line(g.row(true))
 	}
 	// These two are fatal without each other, so they mostly come together.
 	for _, k := range []string{"AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"} {
@@ -368,6 +370,23 @@ func (g *generator) config() map[string]string {
 	}
 	g.files[mainPath] = text
 	return g.files
+}
+
+// featured writes a line of one keyword, so that in a long run each has its turn,
+// globally or in a block that holds for all.
+func (g *generator) featured(turn int) string {
+	r := &rows[turn%len(rows)]
+	_, slot, _, ok := lookup(r.name, g.v, "debian")
+	if !ok || r.kind == kindMatch || r.kind == kindInclude || r.kind == kindRDomain || r.kind == kindCommand {
+		return ""
+	}
+	alias := rows[slot]
+	alias.name = r.name
+	out := g.line(&alias)
+	if r.inMatch(g.v) && g.chance(2) {
+		return "Match User *\n" + out + "Match User nobodyatall\n"
+	}
+	return out
 }
 
 // mainPath is where a generated configuration begins.

@@ -39,3 +39,28 @@ func (c *Config) Refusals() []Fault {
 	}
 	return out
 }
+
+// LogLine is the fault as sshd writes it to stderr, before what [LogForm] does.
+// Some messages come without a place.
+func (f Fault) LogLine() string {
+	switch {
+	case strings.HasPrefix(f.Message, "Bad configuration option: "):
+		return fmt.Sprintf("%s: line %d: %s", f.File, f.Pos.Line, f.Message)
+	case !f.Pos.IsValid() || placeless(f.Message) || f.Keyword == "Match" && !strings.Contains(f.Message, "argument") && f.Message != "invalid quotes",
+		strings.HasPrefix(f.Message, "Invalid Match "):
+		return f.Message
+	}
+	return fmt.Sprintf("%s line %d: %s", f.File, f.Pos.Line, f.Message)
+}
+
+// placeless are messages that sshd gives without file and line, since it finds
+// them when all files are read or deep in a list.
+func placeless(msg string) bool {
+	for _, start := range []string{"assemble_algorithms: ", "AuthenticationMethods cannot ", "AuthorizedKeysCommand set ", "AuthorizedPrincipalsCommand set ",
+		"bad addr or host: ", "empty authentication method list", "Too many recursive configuration includes"} {
+		if strings.HasPrefix(msg, start) {
+			return true
+		}
+	}
+	return strings.HasSuffix(msg, ": No such file or directory")
+}

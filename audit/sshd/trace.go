@@ -52,8 +52,9 @@ func (s *Settings) Trace(keyword string) Trace {
 		}
 		why := "Match " + l.origin.Match + " does not hold"
 		switch {
-		case l.origin.Match == "" && l.origin.Kind == FromFile:
-			why = "a block that applies replaces it" // a list that a block's list replaced
+		case l.origin.Match == "": // it lost among the globals already, or its list did
+			t.Shadowed = append(t.Shadowed, Shadow{l.origin, s.lost(r, &v, l.origin)})
+			continue
 		case s == c.global:
 			why = "it is for the logins of Match " + l.origin.Match + " alone"
 		case !r.carried(c.opt.Version):
