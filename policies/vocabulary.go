@@ -194,6 +194,8 @@ func identity(item any) []string {
 		return []string{x.Name}
 	case *facts.AuthorizedKey:
 		return []string{x.Path, x.User, x.Fingerprint}
+	case *facts.Burst:
+		return append([]string{x.Start}, x.Paths...)
 	case *facts.Daemon:
 		return append([]string{x.Kind, x.Exe, x.Config}, x.Listens...)
 	case *facts.Disagreement:
@@ -206,10 +208,18 @@ func identity(item any) []string {
 		return []string{x.Type, x.Fingerprint}
 	case *facts.Job:
 		return []string{x.Path, x.User, x.Command}
+	case *facts.Moment:
+		return []string{x.Path, x.Time}
+	case *facts.OddTime:
+		return []string{x.Path, x.Kind}
 	case *facts.Package:
 		return []string{x.Manager, x.Name}
 	case *facts.Table:
 		return []string{x.Path, x.User}
+	case *facts.TableOrigin:
+		return []string{x.Path}
+	case *facts.UnheldJob:
+		return []string{x.User, x.Command}
 	case *facts.Vulnerability:
 		return []string{x.ID, x.Package}
 	}

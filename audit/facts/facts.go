@@ -21,6 +21,11 @@ type Facts struct {
 	Tables            []Table         `json:"tables" cel:"tables"`                   // cron tables, run or not
 	Expected          []Expected      `json:"expected" cel:"expected"`               // what expect: of the inventory asks for
 	Files             []File          `json:"files" cel:"files"`                     // files whose owner and mode matter
+	Bursts            []Burst         `json:"bursts" cel:"bursts"`                   // unrelated files that changed within two minutes
+	OddTimes          []OddTime       `json:"odd_times" cel:"odd_times"`             // files whose times disagree
+	Origins           []TableOrigin   `json:"origins" cel:"origins"`                 // how users' cron tables were written
+	UnheldJobs        []UnheldJob     `json:"unheld_jobs" cel:"unheld_jobs"`         // that ran, and that no table holds
+	Timeline          []Moment        `json:"timeline" cel:"timeline"`               // changes of the files that matter, newest first
 	Packages          []Package       `json:"packages" cel:"packages"`
 	Wire              Wire            `json:"wire" cel:"wire"`
 	Vulnerabilities   []Vulnerability `json:"vulnerabilities" cel:"vulnerabilities"`       // known faults of the SSH packages, mended ones too
@@ -257,6 +262,60 @@ type Expected struct {
 	User     string     `json:"user" cel:"user"`
 	State    string     `json:"state" cel:"state"` // present, missing, altered, wrong-user, not-running, duplicated, unknown
 	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Burst is a number of unrelated files that changed within two minutes, outside
+// of the host's installation and of what a package manager does.
+type Burst struct {
+	Start    string     `json:"start" cel:"start"` // UTC, RFC 3339 with nanoseconds
+	End      string     `json:"end" cel:"end"`
+	Count    int64      `json:"count" cel:"count"`
+	Paths    []string   `json:"paths" cel:"paths"`
+	Odd      []string   `json:"odd" cel:"odd"` // those that an odd job stands in or runs
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// OddTime is a file whose times disagree with each other or with its neighbours'.
+type OddTime struct {
+	Path     string     `json:"path" cel:"path"`
+	Kind     string     `json:"kind" cel:"kind"`   // whole-second, copied, future
+	MTime    string     `json:"mtime" cel:"mtime"` // UTC, RFC 3339 with nanoseconds
+	CTime    string     `json:"ctime" cel:"ctime"`
+	Other    string     `json:"other" cel:"other"` // of copied: the file that has the same time
+	Message  string     `json:"message" cel:"message"`
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// TableOrigin is how a user's cron table was written, by its header and times.
+type TableOrigin struct {
+	Path     string     `json:"path" cel:"path"`
+	User     string     `json:"user" cel:"user"`
+	How      string     `json:"how" cel:"how"`           // crontab -e, crontab -, crontab FILE, direct, copy, other
+	Source   string     `json:"source" cel:"source"`     // that crontab(1) named
+	Date     string     `json:"date" cel:"date"`         // of its header, as written
+	SetBack  bool       `json:"set_back" cel:"set_back"` // the file claims to be older than its own header
+	Changed  bool       `json:"changed" cel:"changed"`   // it was changed after crontab(1) had written it
+	Later    bool       `json:"later" cel:"later"`       // its inode changed long after its content
+	Unloaded bool       `json:"unloaded" cel:"unloaded"` // Debian's daemon was not told of the last change
+	Message  string     `json:"message" cel:"message"`
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// UnheldJob is a job that the log shows running and that no table holds.
+type UnheldJob struct {
+	User     string     `json:"user" cel:"user"`
+	Command  string     `json:"command" cel:"command"` // as logged
+	Last     string     `json:"last" cel:"last"`       // UTC, RFC 3339
+	Count    int64      `json:"count" cel:"count"`     // starts since the tables last changed
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// Moment is one change of a file.
+type Moment struct {
+	Time string `json:"time" cel:"time"` // UTC, RFC 3339 with nanoseconds
+	Path string `json:"path" cel:"path"`
+	Role string `json:"role" cel:"role"` // table, target, folder, keys, account, sshd, preload, host-key
+	What string `json:"what" cel:"what"` // content; owner, mode, name or links
 }
 
 // File is one file or directory whose owner and mode decide about security.

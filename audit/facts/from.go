@@ -88,6 +88,7 @@ func (b *builder) work() {
 		b.doubtAll()
 	}
 	b.groupExchange()
+	b.traces()
 	if !b.sshdMoved {
 		b.f.SharedSshd = b.once
 	}
