@@ -1,0 +1,65 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/postern-ssh/postern/fix"
+)
+
+// Record reads the plan of an earlier run back from the host.
+func Record(ctx context.Context, connect Connect, name, id string, opt Options) (fix.Host, error) {
+	opt.Journal = ""
+	var h fix.Host
+	_, err := after(ctx, connect, name, opt, func(r *run, _ *status) error {
+		out, err := r.step(ctx, r.old, "record", assign("WANT", id), time.Minute)
+		if err != nil {
+			return err
+		}
+		if state := out.one("state"); state != "confirmed" {
+			return &StepError{Step: "undo", Code: "refused", Why: "that run was not confirmed: nothing of it is in force", Err: ErrRefused}
+		}
+		if err := json.Unmarshal([]byte(out.blocks["plan"]), &h); err != nil {
+			return &StepError{Step: "undo", Why: "the host's record cannot be read: " + clip(err.Error()), Err: err}
+		}
+		return nil
+	})
+	return h, err
+}
+
+// Reverse is the plan that gives back what run made of h: in reverse order, each
+// change from its after to its before. Reload and Checks stay; what was promised
+// to be shut opens again.
+func Reverse(h fix.Host, run string) fix.Host {
+	back := h
+	back.Changes, back.Shut, back.Refused = nil, nil, nil
+	back.Rests, back.Warnings = nil, nil
+	back.Checks = nil
+	for _, l := range h.Checks {
+		l.Expect = nil
+		back.Checks = append(back.Checks, l)
+	}
+	for i := len(h.Changes) - 1; i >= 0; i-- {
+		c := h.Changes[i]
+		before := c.After
+		before.Path, before.Real, before.Inode = c.Before.Path, c.Before.Real, 0
+		before.SHA256 = afterSum(&c)
+		after := c.Before
+		after.Inode = 0
+		r := fix.Change{Kind: c.Kind, Before: before, After: after, Old: c.New, New: c.Old, User: c.User, Rules: c.Rules, Why: "undo: " + c.Why}
+		switch {
+		case c.Kind == fix.KindMove && c.Record == "":
+			r.Record = fmt.Sprintf("%s/moved/%d", run, i+1)
+		case c.Kind == fix.KindMove:
+			r.Before = c.After
+			r.Before.Path, r.Before.Real = c.Before.Path, c.Before.Real
+		case c.Kind == fix.KindKey:
+			// a made key goes out of the way, and is never destroyed
+			r.Kind, r.Before.SHA256 = fix.KindMove, ""
+		}
+		back.Changes = append(back.Changes, r)
+	}
+	return back
+}
