@@ -218,7 +218,8 @@ slow() { case $1 in 124 | 137 | 143) SLOW="$SLOW$MU ";; esac; }
 # where no tool is there to take on that user's rights: only what is a regular
 # file with one name, whose real path stays in $ROOM, and which that user could
 # read. The file that was opened says so itself, by /proc/self/fd: its owner may
-# change names as often as he likes.
+# change names as often as he likes. With STAY=heads their beginning goes to heads'
+# awk, else they are frames.
 stays() {
   SM=$MU SR=$(cd -P -- "$ROOM" 2>/dev/null && pwd -P; echo .)
   SR=${SR%"$NL".}
@@ -247,6 +248,7 @@ stays() {
         fi
         continue;;
     esac
+    if [ "$STAY" = heads ]; then beginnings "$P" "${SC%.*}"; continue; fi
     mark "v $MCAP$PART"
     printf '%s\0%s' "$P" "${SC%.*}"
   done
@@ -473,7 +475,7 @@ READ='
 /etc/crypto-policies/back-ends/opensshserver.config /etc/crypto-policies/config
 /etc/default/ssh /etc/default/cron /etc/default/dropbear /etc/sysconfig/sshd /etc/sysconfig/crond /etc/conf.d/sshd /etc/conf.d/dropbear
 /etc/nologin /run/nologin /var/run/nologin /etc/hosts.allow /etc/hosts.deny
-/etc/security/access.conf /etc/security/access.d/*.conf
+/etc/security/access.conf /etc/security/access.d/*.conf /etc/security/sepermit.conf /etc/security/time.conf /etc/shells
 /etc/pam.conf /etc/pam.d/sshd /etc/pam.d/other /etc/pam.d/common-* /etc/pam.d/system-* /etc/pam.d/password-* /etc/pam.d/postlogin* /etc/pam.d/remote /etc/pam.d/login /etc/pam.d/base-* /etc/pam.d/cron /etc/pam.d/crond /etc/pam.d/atd
 /usr/lib/pam.d/sshd /usr/lib/pam.d/other /usr/lib/pam.d/common-* /usr/lib/pam.d/system-* /usr/lib/pam.d/password-* /usr/lib/pam.d/postlogin* /usr/lib/pam.d/remote /usr/lib/pam.d/cron /usr/lib/pam.d/crond
 /etc/crontab /etc/cron.d/* /etc/cron.d/.[!.]* /etc/cron.d/..?*
@@ -486,13 +488,13 @@ READ='
 # What users can make as many of as they like: a batch of its own.
 JOBFILES='/var/spool/cron/atjobs/* /var/spool/at/* /var/spool/atjobs/*'
 META='
-/ /etc /etc/ssh /etc/ssh/sshd_config.d /etc/ssh/ssh_host_*_key /usr/etc/ssh /etc/ssh/moduli /etc/passwd /etc/group /etc/shadow /etc/pam.d /etc/shosts.equiv /etc/hosts.equiv /etc/dropbear /etc/dropbear/*
+/ /etc /etc/ssh /etc/ssh/sshd_config.d /etc/ssh/ssh_host_*_key /usr/etc/ssh /etc/ssh/moduli /etc/passwd /etc/group /etc/shadow /etc/pam.d /etc/shosts.equiv /etc/hosts.equiv /etc/dropbear /etc/dropbear/* /etc/sssd /etc/sssd/sssd.conf /etc/sssd/conf.d /etc/sssd/conf.d/*.conf
 /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /etc/cron.yearly /etc/periodic /etc/crontabs /var /var/spool /var/spool/cron /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron/atjobs /var/spool/at /var/spool/anacron
 /var/spool/cron/atspool/* /var/spool/incron/* /var/spool/fcron/* /var/lib/systemd/linger /var/lib/systemd/linger/* /etc/systemd/system /etc/systemd/system/*.wants/*.timer /run/sshd /run/crond.reboot /run/cron.reboot /var/run/crond.reboot
 /usr/sbin/sshd /usr/sbin/cron /usr/sbin/crond /usr/sbin/atd /usr/sbin/anacron /usr/sbin/dropbear /usr/bin/crontab /bin/busybox /etc/localtime
 '
 UNITS='ssh.service sshd.service ssh@.service sshd@.service ssh.socket sshd.socket sshd-unix-local.socket dropbear.service cron.service crond.service cronie.service anacron.service'
-PKGS='openssh openssh-* dropbear dropbear-* cron cronie cronie-* crontabs systemd-cron anacron at dcron bcron fcron incron libpam-* libpam0g pam pam-* linux-pam sudo sudo-* busybox busybox-*'
+PKGS='openssh openssh-* dropbear dropbear-* cron cronie cronie-* crontabs systemd-cron anacron at dcron bcron fcron incron libpam-* libpam0g pam pam-* linux-pam sudo sudo-* busybox busybox-* liblzma5 xz-libs xz'
 # ---- end of the lists
 
 static() {
@@ -530,6 +532,29 @@ static() {
   set -- $JOBFILES
   set -f
   look read "$@"
+  pamfiles
+}
+
+# pamfiles: the files that lines of PAM name for modules which go by a list.
+pamfiles() {
+  set +f
+  set -- /etc/pam.d/sshd /etc/pam.d/other /etc/pam.d/common-* /etc/pam.d/system-* /etc/pam.d/password-* /etc/pam.d/postlogin* /etc/pam.d/remote /etc/pam.d/login /etc/pam.d/base-* /usr/lib/pam.d/sshd /usr/lib/pam.d/common-* /usr/lib/pam.d/system-* /usr/lib/pam.d/password-*
+  set -f
+  PI=0 PA=
+  for P do
+    PI=$((PI + 1))
+    entered "$P" && [ -f "$P" ] && [ -r "$P" ] && PA="$PA \"\${$PI}\""
+  done
+  [ -n "$PA" ] || return 0
+  W=$(eval "limit grep -ahE '^[^#]*pam_(listfile|sepermit|time|access|nologin)' -- $PA" </dev/null | head -c 65536)
+  set --
+  for P in $W; do
+    case $P in
+      *file=/dev/* | *file=/proc/* | *file=/sys/*) continue;;
+      file=/* | conffile=/* | conf=/* | accessfile=/*) [ $# -lt 32 ] && set -- "$@" "${P#*=}";;
+    esac
+  done
+  [ $# -eq 0 ] || targets read "$@"
 }
 
 # passwd and group without what may stand in their second field.
@@ -891,6 +916,13 @@ sshfiles() {
             set -f
             IFS=" $TAB$NL";;
           *[Kk][Ee][Yy][Ss][Ff]*) case $WORD in none) ;; *) KEYFILES=$KEYFILES$WORD$NL;; esac;;
+          *[Pp][Aa][Ll][Ss][Ff]*) # of each account where it says so
+            case $WORD in
+              none | /dev/* | /proc/* | /sys/*) ;;
+              *%*) KEYFILES=$KEYFILES$WORD$NL;;
+              /*) REFS=$REFS$WORD$NL; above "$WORD";;
+              *) KEYFILES=$KEYFILES$WORD$NL;;
+            esac;;
           *[Cc][Oo][Mm][Mm][Aa][Nn][Dd]) case $WORD in /*) METAS=$METAS$WORD$NL; above "$WORD";; esac; REST=;;
           [Hh]*[Kk][Ee][Yy]) case $WORD in /*) METAS=$METAS$WORD$NL PUBS=$PUBS$WORD.pub$NL; above "$WORD";; esac;;
           [Mm]*) case $WORD in /*) MODULI=${MODULI:-$WORD};; esac;;
@@ -1057,6 +1089,132 @@ keys() {
       *) [ -z "$KF" ] || eval "contents \"\$CAP\" \"\$KH\" $KF"; [ -z "$KL" ] || eval "finals \"\$KH\" $KL";;
     esac
   done
+}
+
+# heads UID GID ROOM NAMES...: the beginnings of an account's files, read with
+# those rights; what PRIVATES says of them goes to PV.
+heads() {
+  MU=$1 MG=$2 ROOM=$3 MCAP=1023 HO=
+  shift 3
+  case $SLOW in
+    *" $MU "*) for P do gap cap "$P" "an earlier file of uid $MU took all of its time"; done; return;;
+  esac
+  if [ "$MU" = 0 ] || [ "$UID0" != yes ]; then
+    HO=$(limit head -c 1024 -v -- "$@" </dev/null 2>/dev/null | awk "$PRIVATES" "$@")
+  elif [ -n "$SWITCH" ]; then
+    HO=$({ $SWITCH "$MU" "$MG" head -c 1024 -v -- "$@" </dev/null 2>/dev/null; printf '\n==> %s <==\n' $?; } | awk "$PRIVATES" "$@")
+  else STAY=heads; stays "$@"; STAY=
+  fi
+  HL=$HO HW=
+  [ "$MU" = 0 ] || HW=" with the rights of uid $MU"
+  while [ -n "$HL" ]; do
+    L=${HL%%"$NL"*}
+    case $HL in *"$NL"*) HL=${HL#*"$NL"};; *) HL=;; esac
+    case $L in
+      'rc '*) slow "${L#rc }";;
+      '- '*) gap denied "${L#- }" "it could not be read$HW";;
+      'key '*) PV=$PV${L#key }$NL;;
+    esac
+  done
+}
+# beginnings NAME CONTENT: of one file that stays has read.
+beginnings() {
+  HO=$HO$(printf '==> %s <==\n%s\n' "$1" "$2" | awk "$PRIVATES" "$1")$NL
+}
+
+# privates: which files in ~/.ssh are private keys, and whether a passphrase guards
+# them. What leaves the host of such a file are the words of its BEGIN line, whether
+# the line behind says that it is encrypted, and of OpenSSH's own form the first 32
+# letters, which are its name and the cipher's. No other byte of it does.
+PRIVATES='
+BEGIN { for (i = 1; i < ARGC; i++) { ask[ARGV[i]] = 1; order[i] = ARGV[i]; ARGV[i] = "" } n = ARGC }
+function say() { if (kind != "") print "key " kind " " proc " " first " " name; kind = ""; name = "" }
+/^==> .* <==$/ {
+  t = substr($0, 5, length($0) - 8)
+  if (t ~ /^[0-9]+$/) { print "rc " t; next }
+  if (t in ask) { say(); name = t; seen[t] = 1; next }
+}
+name == "" { next }
+kind == "" {
+  if ($0 ~ /^PuTTY-User-Key-File-[0-9]+: /) { kind = "PuTTY"; proc = first = "-"; say(); next }
+  if ($0 !~ /^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/) next
+  kind = substr($0, 12, 40); sub(/-.*/, "", kind); gsub(/ /, "_", kind)
+  proc = first = "-"
+  next
+}
+{
+  if ($0 ~ /^Proc-Type:/) proc = "encrypted"
+  else if (kind == "OPENSSH_PRIVATE_KEY" && $0 ~ /^[A-Za-z0-9+\/=]+[^A-Za-z0-9+\/=]?$/ && length($0) >= 32) first = substr($0, 1, 32)
+  say()
+}
+END { say(); for (i = 1; i < n; i++) if (!(order[i] in seen)) print "- " order[i] }
+'
+privates() {
+  have awk || { gap missing private-keys "no awk"; return; }
+  PV= AS= LIST= KT=0 DIRS=$NL STAY=
+  IFS=$NL
+  for L in $PEOPLE; do
+    IFS=" $TAB$NL"
+    I=${L%%:*} L=${L#*:} G=${L%%:*} L=${L#*:} H=${L#*:}
+    D=${H%/}/.ssh
+    case $DIRS in *"$NL$D$NL"*) IFS=$NL; continue;; esac
+    DIRS=$DIRS$D$NL
+    late && { gap cap "$D" "the time was over before it was listed"; IFS=$NL; continue; }
+    entered "$D" && [ -d "$D" ] || { IFS=$NL; continue; }
+    [ -r "$D" ] && [ -x "$D" ] || { gap denied "$D" "no permission to list it"; IFS=$NL; continue; }
+    case $(limit stat -L -c %s -- "$D" </dev/null 2>/dev/null) in
+      ???????*) gap cap "$D" "too many names to list"; IFS=$NL; continue;;
+    esac
+    set +f
+    set -- "$D"/* "$D"/.[!.]*
+    set -f
+    PI=0 PA= PC=0
+    for P do
+      PI=$((PI + 1))
+      case ${P##*/} in *.pub | authorized_keys* | known_hosts* | config | environment | rc) continue;; esac
+      [ -f "$P" ] || continue
+      case $P in *"$NL"*) gap error "$P" "its name holds a newline: not looked at"; continue;; esac
+      [ ! -L "$P" ] || { gap unsafe "$P" "a link: not looked at for a private key"; continue; }
+      [ -r "$P" ] || { gap denied "$P" "no permission to read it"; continue; }
+      PC=$((PC + 1)) KT=$((KT + 1))
+      if [ $PC -gt 64 ] || [ $KT -gt 4000 ]; then gap cap "$D" "more files than are looked at for private keys"; break; fi
+      PA="$PA \"\${$PI}\""
+    done
+    [ -n "$PA" ] || { IFS=$NL; continue; }
+    RU=$I RG=$G RD=$H
+    if [ "$I" = 0 ] || [ "$UID0" != yes ] || [ -z "$SWITCH" ]; then rights "$D/."; fi
+    [ "$RU" = 0 ] || [ "$I" = 0 ] || RU=$I RG=$G RD=$H
+    PO=$PV
+    eval "heads \"\$RU\" \"\$RG\" \"\$RD\" $PA"
+    MINE=
+    IFS=$NL
+    for L in ${PV#"$PO"}; do
+      P=${L#* } P=${P#* } P=${P#* }
+      LIST=$LIST$P$NL
+      entered "$P.pub" && [ -f "$P.pub" ] && [ ! -L "$P.pub" ] && MINE=$MINE$P.pub$NL
+    done
+    if [ -n "$MINE" ]; then
+      if [ "$RU" = 0 ]; then AS="${AS}read$NL$MINE$NL"; else AS="${AS}as:$RU:$RG:$RD$NL$MINE$NL"; fi
+      LIST=$LIST$MINE
+    fi
+  done
+  IFS=" $TAB$NL"
+  looks meta
+  while [ -n "$AS" ]; do
+    KH=${AS%%"$NL"*} AS=${AS#*"$NL"}
+    IFS=$NL
+    set --
+    while :; do
+      P=${AS%%"$NL"*} AS=${AS#*"$NL"}
+      [ -n "$P" ] || break
+      set -- "$@" "$P"
+    done
+    IFS=" $TAB$NL"
+    contents "$CAP" "$KH" "$@"
+  done
+  mark "o private-keys"
+  printf '%s' "$PV"
+  mark "x 0"
 }
 
 # ---- what jobs point to
@@ -1417,7 +1575,7 @@ run() {
   mark "start 1"
   identity
   mounts
-  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK=
+  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK= STAY=
   accounts
   section static
   mark "v 4096"
@@ -1442,6 +1600,7 @@ run() {
   section packages
   # What users can make slow comes last.
   section keys
+  section privates
   section jobs
   section near
   mark end

@@ -27,5 +27,6 @@ const (
 	OutTargets     = "cron.targets" // NUL-separated paths that the collector found in job lines and looked at
 	OutUnits       = "units"        // systemctl show of the ssh and cron units; only with systemd
 	OutNoise       = "noise"        // what the login shell printed before the collector began, and the session's stderr; bounded
+	OutPrivateKeys = "private-keys" // a line a private key in ~/.ssh: KIND ENCRYPTED BEGINNING PATH; see privateKey
 	OutDaemons     = "daemons"      // a line a daemon: PID\tKIND (sshd, cron, crond, dropbear, atd ...)
 )

@@ -63,7 +63,7 @@ func FromRoot(ctx context.Context, dir string, o Options) (*Snapshot, error) {
 	start := o.now()
 	r := &rooted{ctx: ctx, t: t, b: newBuilder(lim), limit: lim, homes: map[string]string{}, up: map[string]bool{}}
 	for _, section := range []func(){
-		r.identity, r.accounts, r.static, r.sshd, r.moduli, r.keys, r.jobs, r.logs, r.packages, r.cannot,
+		r.identity, r.accounts, r.static, r.sshd, r.moduli, r.keys, r.privates, r.jobs, r.logs, r.packages, r.cannot,
 	} {
 		if ctx.Err() != nil {
 			break
@@ -297,6 +297,7 @@ func (r *rooted) static() {
 		}
 	}
 	r.look(read, names...)
+	r.pamFiles()
 }
 
 // ---- accounts

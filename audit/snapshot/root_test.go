@@ -192,6 +192,8 @@ printf '[Timer]\nOnCalendar=daily\n' >/usr/lib/systemd/system/x.timer; printf '[
 printf 'P:busybox\nV:1.36-r1\n\nP:openssh-server\nV:9.9_p1-r2\n' >/lib/apk/db/installed
 printf 'passwd: files sss\nhosts: dns\n' >/etc/nsswitch.conf
 printf 'Nov 1 00:00:00 h sshd[1]: Server listening on 0.0.0.0 port 22.\nNov 1 00:00:01 h sshd[2]: Failed password\nNov 1 00:00:02 h CRON[3]: x\n' >/var/log/auth.log; cp /var/log/auth.log /var/log/syslog
+printf -- '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n-----END OPENSSH PRIVATE KEY-----\n' >/home/alice/.ssh/id_a; echo 'ssh-ed25519 AAAA a' >/home/alice/.ssh/id_a.pub; printf -- 'Bag\n-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\n' >/home/alice/.ssh/.old; echo nothing >/home/alice/.ssh/notes; ln -s id_a /home/alice/.ssh/link; mkdir /home/alice/.ssh/dir
+printf 'auth required pam_listfile.so item=user sense=deny file=/etc/denied\n' >/etc/pam.d/sshd; echo bob >/etc/denied; mkdir -p /etc/ssh/auth; printf 'AuthorizedPrincipalsFile /etc/ssh/auth/%%u\n' >>/etc/ssh/sshd_config; echo alice >/etc/ssh/auth/alice
 chown -R 1000:1000 /home/alice; chown -R 1001:1001 /home/bob; chown -R 1002 /home/eve; find / -xdev ! -type l -exec touch -d '2020-01-02 03:04:05' {} +
 `
 

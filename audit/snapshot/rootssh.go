@@ -65,7 +65,16 @@ func (r *rooted) sshd() {
 						if abs && r.moduliFile == "" {
 							r.moduliFile = w
 						}
-					case "authorizedprincipalsfile", "hostcertificate", "trustedusercakeys", "revokedkeys", "banner":
+					case "authorizedprincipalsfile":
+						switch {
+						case w == "none" || kernel:
+						case strings.Contains(w, "%") || !abs: // of each account
+							r.keyFiles = append(r.keyFiles, w)
+						default:
+							refs = append(refs, w)
+							r.above(w)
+						}
+					case "hostcertificate", "trustedusercakeys", "revokedkeys", "banner":
 						if abs && !kernel && !strings.Contains(w, "%") {
 							refs = append(refs, w)
 							r.above(w)
