@@ -104,6 +104,29 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// The catalogue's figures are those of the honest corpus.
+func TestFalseAlarms(t *testing.T) {
+	count, all := map[string]int{}, 0
+	for _, l := range readLines[corpusLine](t, "corpus/cron-benign.jsonl") {
+		if l.Label != "benign" {
+			continue
+		}
+		all++
+		signs, _ := judgeCorpus(t, l)
+		for _, s := range signs {
+			count[s.ID]++
+		}
+	}
+	if all != BenignLines {
+		t.Errorf("%d honest lines, the catalogue says %d", all, BenignLines)
+	}
+	for _, info := range Catalogue() {
+		if count[info.ID] != info.FalseAlarms {
+			t.Errorf("%s: shown by %d honest lines, the catalogue says %d", info.ID, count[info.ID], info.FalseAlarms)
+		}
+	}
+}
+
 func TestRealTables(t *testing.T) {
 	jobs, heavy := 0, 0
 	for _, c := range readLines[corpusTable](t, "corpus/real/crontabs.jsonl") {

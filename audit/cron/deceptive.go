@@ -63,8 +63,13 @@ func Deceptive(path string) []Deception {
 			add(class, sev, Spell(c))
 			continue
 		}
-		if c[0] == '.' && !hidden && !usualHidden[c] {
-			if class, sev := hiddenClass(before, c); class != "" {
+		if c[0] == '.' && !hidden {
+			class, sev := hiddenClass(before)
+			usual := usualHidden
+			if class == ClassHidden && sev == High {
+				usual = usualHiddenSystem
+			}
+			if !usual[c] {
 				hidden = true
 				add(class, sev, "hidden: the name begins with a dot")
 			}
@@ -220,7 +225,7 @@ func runeWord(r rune, n int, first byte) string {
 }
 
 // place of a directory in the file system, as far as hidden names are concerned.
-func hiddenClass(before, c string) (Class, Level) {
+func hiddenClass(before string) (Class, Level) {
 	for _, p := range [...]string{"/usr/", "/etc/", "/dev/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/boot/", "/run/", "/var/run/", "/tmp/", "/var/tmp/", "/proc/", "/sys/", "/lost+found/"} {
 		if strings.HasPrefix(before, p) {
 			return ClassHidden, High

@@ -105,6 +105,16 @@ func (r *resolver) invoke(c Command) []int {
 	if lang, options := interpreter(c.Name); lang != "" {
 		return r.interpret(c, lang, options)
 	}
+	if (c.Name == "at" || c.Name == "batch") && (len(c.Input) > 0 || c.HasHere) && !hasFlag(&c, 'l') && !hasFlag(&c, 'c') && !hasFlag(&c, 'r') && !hasFlag(&c, 'f') {
+		// What it reads is run by a shell, later.
+		c.ReadsCode = true
+		at := r.add(c)
+		if len(at) == 0 {
+			return nil
+		}
+		r.commandTarget(c, at[0])
+		return append(at, r.fromInput("sh", at)...)
+	}
 	at := r.add(c)
 	if len(at) > 0 {
 		r.commandTarget(c, at[0])
@@ -418,7 +428,9 @@ func (r *resolver) fromInput(lang string, at []int) []int {
 	case len(c.Input) == 0 && r.e.HasStdin && r.depth == 0:
 		text = r.e.Stdin
 	case len(c.Input) == 1:
-		text = r.printed(c.Input[0], 0)
+		if text = r.printed(c.Input[0], 0); text == "" {
+			r.catted(c.Input[0], at[0])
+		}
 	}
 	if text == "" {
 		return nil
@@ -428,6 +440,35 @@ func (r *resolver) fromInput(lang string, at []int) []int {
 	}
 	r.a.Commands[at[0]].Code = clip(text, maxShell)
 	return nil
+}
+
+// catted follows cat FILE | sh, by way of filters: what the file holds is what is run.
+func (r *resolver) catted(i, at int) {
+	for range 8 {
+		c := &r.a.Commands[i]
+		switch c.Name {
+		case "cat", "head", "tail", "tac", "zcat", "gunzip", "xzcat", "bzcat", "base64", "rev", "tr", "sed", "grep", "awk", "cut":
+		default:
+			return
+		}
+		for _, rd := range c.Redirects {
+			if rd.Op == "<" {
+				r.operand(rd.File, HowScript, at)
+			}
+		}
+		if len(c.Input) == 1 && c.Input[0] < i {
+			i = c.Input[0]
+			continue
+		}
+		if c.Name != "tr" {
+			for k := 1; k < len(c.Args) && k < 32; k++ {
+				if t := c.Args[k].Text; strings.HasPrefix(t, "/") || strings.HasPrefix(t, "./") || strings.HasPrefix(t, "$HOME/") {
+					r.operand(c.Args[k], HowScript, at)
+				}
+			}
+		}
+		return
+	}
 }
 
 // joined looks for neighbouring words of a command that spell a name of dots and

@@ -19,10 +19,15 @@ var usualHidden = set(`.git .config .cache .local .npm .nvm .rbenv .rvm .pyenv .
 .goenv .gvm .go .jenv .jabba .volta .fnm .n .yarn .pnpm .pnpm-store .fzf .krew .helm .minikube .gcloud .azure .oci .boto .s3cfg .pgpass .my.cnf .netrc
 .vagrant.d .vault .step .acme .dehydrated .ddclient .ddns .inadyn .cloudflared .tor .bitcoin .lnd .ethereum .home-assistant .homeassistant .homebridge
 .node-red .octoprint .pihole .kodi .plex .xbmc .mythtv .rtorrent .flexget .transmission .sonarr .arduino15 .platformio .eclipse .idea .vscode
-.gnome .gnome2 .kde .kde4 .xsession .xinitrc .xprofile .Xauthority .Xresources .dbus .fonts .themes .icons .java .etckeeper .backup .backups .duply .duplicity .tarsnap
+    .xsession .xinitrc .xprofile .Xauthority .Xresources      .etckeeper .backup .backups .duply .duplicity .tarsnap
 .gitolite .gitosis .gitconfig .gitea .forgejo .drush .wp-cli .symfony .laravel .rails .flyctl .netlify .heroku .serverless .sops .age
 .spack .easybuild .singularity .apptainer .galaxy .jupyter .ipython .matplotlib .R .Rprofile .julia_pkgdir .sage .octave .matlab .wakatime .task .timewarrior
-.logrotate .logs .log .lock .locks .pid .run .tmp .var .share .state .data .keys .credentials .secrets .env.local .env.production .environment .nix-defexpr .guix-profile .swiftpm .swiftenv .mix .hex .kerl .evm .erlang.cookie .dotnet .nuget .openclaw .claude .codex .gemini .ollama .cpanm .cpanplus .terraform .tfenv .pulumi .chef .chefdk .puppet .puppetlabs .salt .cfengine .rancher .k3s .k9s .okteto .lima .colima .orbstack .podman .containers .buildkit`)
+.logrotate            .keys .credentials .secrets .env.local .env.production .environment .nix-defexpr .guix-profile .swiftpm .swiftenv .mix .hex .kerl .evm .erlang.cookie .dotnet .nuget .openclaw .claude .codex .gemini .ollama .cpanm .cpanplus .terraform .tfenv .pulumi .chef .chefdk .puppet .puppetlabs .salt .cfengine .rancher .k3s .k9s .okteto .lima .colima .orbstack .podman .containers .buildkit`)
+
+// usualHiddenSystem are those that occur outside of homes, below the directories of
+// the system: a .cache or .ssh has no business there.
+var usualHiddenSystem = set(`.git .svn .hg .etckeeper .snapshots .zfs .well-known .venv .virtualenvs .nvm .rbenv .rvm .pyenv .composer .npm .acme.sh .lego
+.getssl .dehydrated .steampipe .nodenv .asdf .cargo .rustup .bundle .conda`)
 
 // daemons are programs whose names intruders borrow, and that nobody installs in
 // a home or below /var.

@@ -477,7 +477,7 @@ func (r *resolver) abs(name string) string {
 // joinPath joins a directory and a name; "" where the directory is not known.
 func joinPath(dir, name string) string {
 	switch {
-	case strings.HasPrefix(name, "/"):
+	case strings.HasPrefix(name, "/"), name == "$HOME", strings.HasPrefix(name, "$HOME/"):
 		return cleanPath(name)
 	case dir == "":
 		return ""

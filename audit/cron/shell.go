@@ -168,6 +168,13 @@ func (r *resolver) part(b *strings.Builder, part syntax.WordPart, out *Word, quo
 	case *syntax.CmdSubst:
 		outs := r.stmts(p.Stmts, nil)
 		out.From = append(out.From, outs...)
+		if len(outs) == 1 {
+			if text := strings.TrimSuffix(r.printed(outs[0], 0), "\n"); plainText(text) {
+				out.Odd = true // a word that could be written as itself
+				b.WriteString(text)
+				return
+			}
+		}
 		out.Literal = false
 		b.WriteString("$(...)")
 	case *syntax.ProcSubst:
@@ -259,6 +266,16 @@ func ansiC(b *strings.Builder, v string, out *Word) {
 			b.WriteByte(c)
 		}
 	}
+}
+
+// plainText reports a text that the shell takes for one word as it stands.
+func plainText(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isAlnum(s[i]) && strings.IndexByte("._/-", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 256
 }
 
 func hexDigit(c byte) int {

@@ -27,6 +27,7 @@ type SignContext struct {
 func Signs(j *Job, a *Analysis, c SignContext) []Sign {
 	s := &signer{j: j, a: a, c: c}
 	s.source()
+	s.stored()
 	s.commands()
 	s.names()
 	s.places()
@@ -200,7 +201,7 @@ func (s *signer) names() {
 			continue
 		}
 		p := targetPath(t)
-		if t.Path != "" && strings.HasPrefix(t.Word, "$") {
+		if t.Path != "" && strings.HasPrefix(t.Word, "$") && !strings.HasPrefix(t.Word, "$HOME/") {
 			continue
 		}
 		for _, d := range Deceptive(p) {
@@ -282,6 +283,13 @@ func (s *signer) places() {
 			s.add("cache-exec", Medium, "it runs %s, which lies among cached data", q(p))
 		case t.How == HowCommand && strings.HasPrefix(p, "/etc/") && !etcScript(p):
 			s.add("etc-exec", Low, "it runs %s: programs do not belong in /etc", q(p))
+		default:
+			if why, sev := oddPlace(p, t.How); why != "" {
+				s.add("odd-place", sev, "it runs %s, which lies %s", q(p), why)
+			}
+		}
+		if what, sev := dataSuffix(p, t.How); what != "" && t.Reason == "" {
+			s.add("data-suffix", sev, "it runs %s, which is called like %s", q(p), what)
 		}
 		if share, dir := cronDir(p); share > 0 && t.How != HowRunParts {
 			if n, ok := s.j.Schedule.PerDay(); ok && n > 2*share {

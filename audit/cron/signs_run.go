@@ -8,7 +8,10 @@ import (
 var fetchers = set("curl wget fetch lynx links elinks w3m aria2c axel http https httpie xh wget2 curlie ftp tftp lftp ncftpget get lwp-request lwp-download lwp-dump hget bget rget saldl uget gcurl kermit snarf")
 
 // decoders turn unreadable bytes into readable ones.
-var decoders = set("base64 base32 basenc uudecode xxd openssl gunzip zcat bzcat xzcat lzcat zstdcat bunzip2 unxz unlzma uncompress gpg rev mimencode od hexdump basez ascii85 base58 dd7z")
+var decoders = set("base64 base32 basenc uudecode xxd openssl gunzip zcat bzcat xzcat lzcat zstdcat bunzip2 unxz unlzma uncompress gpg rev tr mimencode od hexdump basez ascii85 base58 dd7z")
+
+// installers fetch programs and put them into place.
+var installers = set("pip pip2 pip3 npm yarn pnpm gem cargo composer apt-get apt yum dnf apk zypper rpm dpkg cpan cpanm")
 
 // commands judges each command of a job.
 func (s *signer) commands() {
@@ -28,6 +31,10 @@ func (s *signer) commands() {
 		s.privilege(c)
 		s.miner(c)
 		s.tunnel(i, c)
+		s.borrowed(c)
+		if len(c.Args) > 0 && c.Args[0].Glob && strings.IndexByte(c.Args[0].Text, '?') >= 0 && strings.IndexByte(c.Args[0].Text, '*') < 0 && strings.IndexByte(c.Args[0].Text, '/') >= 0 {
+			s.add("obfuscated", High, "a pattern hides the name of the program %s", q(c.Args[0].Text))
+		}
 		if len(c.Args) > 0 && c.Args[0].Odd && c.Name != "" {
 			s.add("obfuscated", High, "quotes or escapes hide the name of the program %s", q(c.Name))
 		}
@@ -129,6 +136,9 @@ func decodes(c *Command) bool {
 		return hasFlag(c, 'd')
 	case "od", "hexdump":
 		return false
+	case "tr":
+		// Letters turned round: tr a-z n-za-m, tr A-Za-z N-ZA-Mn-za-m.
+		return len(c.Args) > 2 && strings.Contains(strings.ToLower(c.Args[1].Text), "a-z") && len(c.Args[2].Text) > 3 && !strings.Contains(strings.ToLower(c.Args[2].Text), "a-z")
 	}
 	return true
 }
@@ -298,12 +308,12 @@ func (s *signer) shellOut(i int, c *Command) {
 
 // fetch judges where something is fetched from.
 func (s *signer) fetch(c *Command) {
-	isFetcher := fetchers[strings.ToLower(c.Name)] || c.Name == "git" || c.Name == "scp"
+	isFetcher := fetchers[strings.ToLower(c.Name)] || c.Name == "git" || c.Name == "scp" || installers[c.Name]
 	for k := 0; k < len(c.Args); k++ {
 		t := c.Args[k].Text
 		u := urlIn(t)
 		if u == "" {
-			if !isFetcher || k == 0 || t == "" || t[0] == '-' || strings.ContainsAny(t, " =@") || !hostShape(t) || k > 1 && valuedFetch(c.Args[k-1].Text) {
+			if !isFetcher || installers[c.Name] || k == 0 || t == "" || t[0] == '-' || strings.ContainsAny(t, " =@") || !hostShape(t) || k > 1 && valuedFetch(c.Args[k-1].Text) {
 				continue
 			}
 			u = "http://" + t
@@ -314,7 +324,7 @@ func (s *signer) fetch(c *Command) {
 		if why == "" {
 			continue
 		}
-		if sev == High && !c.Piped && !stores(c) {
+		if sev == High && !c.Piped && !stores(c) && !installers[c.Name] {
 			sev = Medium
 			if s.thrownAway(c) {
 				sev = Info // asked for its own sake: a health check, or a sign of life
@@ -441,6 +451,7 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 	if len(fetched) == 0 || upto != len(s.a.Commands)-1 {
 		return
 	}
+	s.unpacked(fetched)
 	for _, f := range fetched {
 		for i := range s.a.Targets {
 			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f {
@@ -460,6 +471,37 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 		}
 		if execPlace(f) {
 			s.add("fetch-into-place", High, "it fetches %s, a place from which programs and jobs are started", q(f))
+		}
+	}
+}
+
+// unpacked judges a job that runs something out of an archive, or out of a copy of a
+// repository, that it fetched before.
+func (s *signer) unpacked(fetched []string) {
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		dir := ""
+		switch c.Name {
+		case "tar", "bsdtar", "unzip", "7z", "7za", "cpio":
+			for k := 1; k < len(c.Args); k++ {
+				for _, f := range fetched {
+					if joinPath(c.Cwd, c.Args[k].Text) == f && !(c.Name == "tar" && !hasFlag(c, 'x') && !strings.HasPrefix(c.Args[1].Text, "x")) {
+						dir = c.Cwd
+					}
+				}
+				if t := c.Args[k].Text; dir != "" && (t == "-C" || t == "-d") && k+1 < len(c.Args) {
+					dir = joinPath(c.Cwd, c.Args[k+1].Text)
+				}
+			}
+		}
+		if dir == "" || dir == "/" {
+			continue
+		}
+		for k := range s.a.Targets {
+			t := &s.a.Targets[k]
+			if t.Command > i && !t.Search && t.Reason == "" && (t.How == HowCommand || t.How == HowScript || t.How == HowSourced) && strings.HasPrefix(t.Path, dir+"/") {
+				s.add("fetch-then-run", Medium, "it fetches an archive, unpacks it in %s and runs %s there", q(dir), q(t.Path))
+			}
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package cron
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // written are the files that a command writes, takes away or changes, as far as
 // its words say so.
@@ -41,11 +44,19 @@ func written(c *Command, f func(path, how string)) {
 			if strings.HasSuffix(to.Text, "/") {
 				to.Text += baseName(c.Args[n-2].Text)
 			}
-			at(to, "writes")
+			how := "writes"
+			if c.Name == "ln" && c.Args[n-2].Text == "/dev/null" {
+				how = "empties" // what is written there is gone
+			}
+			at(to, how)
 		}
 	case "sed", "perl":
-		if hasFlag(c, 'i') && len(c.Args) > 2 {
-			at(c.Args[len(c.Args)-1], "writes")
+		if hasFlag(c, 'i') || hasArg(c, "--in-place") {
+			for k := 2; k < len(c.Args); k++ {
+				if t := c.Args[k].Text; t != "" && (t[0] == '/' || t[0] == '$' || k == len(c.Args)-1) {
+					at(c.Args[k], "edits")
+				}
+			}
 		}
 	case "dd":
 		for k := 1; k < len(c.Args); k++ {
@@ -71,7 +82,7 @@ func (s *signer) writes(c *Command) {
 	}
 	written(c, func(p, how string) {
 		base := baseName(p)
-		removes := how != "writes"
+		removes := how != "writes" && how != "edits"
 		switch {
 		case strings.HasPrefix(base, "authorized_keys") && !removes, strings.HasSuffix(p, "/.ssh/rc"), p == "/etc/ssh/sshrc":
 			s.add("authorized-keys", Critical, "it %s %s, which decides who may log in", how, q(p))
@@ -85,7 +96,7 @@ func (s *signer) writes(c *Command) {
 			s.add("startup-edit", Medium, "it %s %s, which is run at login or boot", how, q(p))
 		case p == "/etc/ssh/sshd_config" && !removes:
 			s.add("startup-edit", Medium, "it %s %s", how, q(p))
-		case (how == "empties" || how == "deletes") && securityLog(p):
+		case how != "writes" && securityLog(p):
 			s.add("log-wipe", High, "it %s %s", how, q(p))
 		case how == "deletes" && (p == "/var/log" || p == "/var/log/*" || p == "/var/log/audit" || p == "/var/log/journal"):
 			s.add("log-wipe", High, "it deletes %s", q(p))
@@ -345,8 +356,8 @@ func (s *signer) tunnel(i int, c *Command) {
 				s.add("exfiltrate", High, "it sends %s away: %s", q(f), line())
 			}
 		}
-		if len(c.Input) > 0 {
-			s.upstream(i, false, func(u *Command) {
+		if len(c.Input) > 0 || hasOutputs(c) {
+			s.upstream(i, true, func(u *Command) {
 				for k := 1; k < len(u.Args); k++ {
 					if sensitive(u.Args[k].Text) {
 						s.add("exfiltrate", High, "it sends %s away: %s", q(u.Args[k].Text), line())
@@ -371,7 +382,13 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 			}
 			sev := Low
 			for i := range full {
-				if u := full[i].Text; strings.Contains(u, "serveo.net") || strings.Contains(u, "localhost.run") || strings.Contains(u, "pinggy.io") {
+				u := full[i].Text
+				low := strings.ToLower(u)
+				_, host, _ := strings.Cut(u, "@")
+				if a, err := netip.ParseAddr(host); err == nil && publicAddr(a) || strings.HasSuffix(low, "stricthostkeychecking=no") && !has("autossh") || strings.HasSuffix(low, "userknownhostsfile=/dev/null") {
+					sev = Medium // a bare address, or whoever answers there
+				}
+				if strings.Contains(u, "serveo.net") || strings.Contains(u, "localhost.run") || strings.Contains(u, "pinggy.io") {
 					sev = Medium
 				}
 			}
@@ -388,6 +405,16 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 			}
 		}
 	}
+}
+
+// hasOutputs reports a command whose words are made of what others print.
+func hasOutputs(c *Command) bool {
+	for k := range c.Args {
+		if len(c.Args[k].From) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func localHost(c *Command) bool {
@@ -420,7 +447,7 @@ func uploaded(c *Command, k int) string {
 // sensitive reports files that hold secrets of a host or a person.
 func sensitive(p string) bool {
 	for _, f := range [...]string{"/etc/shadow", "/etc/passwd", "/etc/gshadow", "/.ssh/", "id_rsa", "id_ed25519", "/.aws/", "/.gnupg/", "wallet.dat", ".bash_history", "/.kube/config", "/.docker/config", "/.git-credentials", "/.netrc", "/.pgpass", "/etc/ssl/private", "/etc/kubernetes/"} {
-		if strings.Contains(p, f) {
+		if strings.Contains(p+"/", f) {
 			return true
 		}
 	}

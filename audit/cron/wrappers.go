@@ -57,6 +57,8 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 		return unwrapSu(name, args)
 	case "find":
 		return unwrapFind(args)
+	case "screen", "tmux":
+		return unwrapTerminal(name, args)
 	}
 	spec, found := wrappers[name]
 	if !found {
@@ -235,8 +237,54 @@ func unwrapSu(name string, args []Word) ([]Word, wrapped, bool) {
 	return nil, w, w.code != ""
 }
 
-// unwrapFind reads find's -exec and its like; the first one is taken.
+// unwrapTerminal reads screen -dmS NAME CMD and tmux new-session -d -s NAME 'CMD'.
+func unwrapTerminal(name string, args []Word) ([]Word, wrapped, bool) {
+	valued, i := "SschepTtX", 1
+	if name == "tmux" {
+		valued = "fLScsnxyteF"
+		for i < len(args) && !hasWord("new-session new new-window neww split-window splitw run-shell run respawn-pane", args[i].Text) {
+			i++
+		}
+		i++
+	}
+	for i < len(args) && len(args[i].Text) > 1 && args[i].Text[0] == '-' {
+		t := args[i].Text
+		if strings.IndexByte(t, 'X') > 0 {
+			return nil, wrapped{}, false // a command of screen's own
+		}
+		i++
+		if t == "--" {
+			break
+		}
+		if strings.IndexByte(valued, t[len(t)-1]) >= 0 {
+			i++
+		}
+	}
+	if i >= len(args) {
+		return nil, wrapped{}, false
+	}
+	if name == "tmux" && len(args)-i == 1 {
+		return nil, wrapped{code: args[i].Text}, true // it goes to a shell
+	}
+	return args[i:], wrapped{}, true
+}
+
+// unwrapFind reads find's -exec and its like; the first one is taken. {} becomes
+// the name that is looked for, where -name gives one.
 func unwrapFind(args []Word) ([]Word, wrapped, bool) {
+	found := ""
+	for i := 1; i+1 < len(args); i++ {
+		if hasWord("-mtime -ctime -atime -mmin -cmin -amin -newer", args[i].Text) {
+			found = "" // what is old enough to go is another matter
+			break
+		}
+		if args[i].Text == "-name" && args[i+1].Literal {
+			found = "/" + args[i+1].Text
+			if t := args[1].Text; strings.HasPrefix(t, "/") && len(t) > 1 {
+				found = strings.TrimRight(t, "/") + found
+			}
+		}
+	}
 	for i := 1; i < len(args); i++ {
 		switch args[i].Text {
 		case "-exec", "-execdir", "-ok", "-okdir":
@@ -244,7 +292,15 @@ func unwrapFind(args []Word) ([]Word, wrapped, bool) {
 			for j < len(args) && args[j].Text != ";" && args[j].Text != "+" {
 				j++
 			}
-			return args[i+1 : j], wrapped{}, j > i+1
+			command := args[i+1 : j]
+			if found != "" {
+				command = append([]Word(nil), command...)
+				for k := range command {
+					command[k].Glob = command[k].Glob || strings.Contains(command[k].Text, "{}") && strings.ContainsAny(found, "*?[")
+					command[k].Text = strings.ReplaceAll(command[k].Text, "{}", found)
+				}
+			}
+			return command, wrapped{}, j > i+1
 		}
 	}
 	return nil, wrapped{}, false
