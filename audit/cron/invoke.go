@@ -322,6 +322,9 @@ scan:
 				if t != "--require" && i < len(c.Args) {
 					text = &c.Args[i]
 				}
+			case strings.HasPrefix(lang, "php") && hasWord("--define --php-ini --zend-extension", t),
+				strings.HasPrefix(lang, "node") && hasWord("--import --loader --experimental-loader --conditions --title", t):
+				i++
 			case lang == "php" && t == "--run" || lang == "php" && t == "--file":
 				i++
 				if t == "--run" && i < len(c.Args) {
