@@ -230,7 +230,7 @@ func (d *dimensions) ports() []sample {
 	}
 	sort.Ints(named)
 	for _, n := range named {
-		if len(out) < 64 {
+		if len(out) < 64 && n > 0 { // nobody arrives at port 0
 			out = append(out, sample{strconv.Itoa(n), "on port " + strconv.Itoa(n)})
 		}
 	}

@@ -200,9 +200,6 @@ func (c *Config) finish() {
 		}
 	}
 	c.global = &Settings{cfg: c, vals: p.vals}
-	if p.refused != nil {
-		c.Faults = append(c.Faults, *p.refused)
-	}
 	c.checkStart()
 }
 
@@ -219,6 +216,9 @@ func (c *Config) evalBlocks(holds func(cond int) bool) *Settings {
 	}
 	any := false
 	for i := range c.lines {
+		if f := p.anyLate(&c.lines[i]); f != nil {
+			p.refused, any = f, true
+		}
 		if l := &c.lines[i]; active[l.scope] || l.row < 0 && len(c.scopes[l.scope].conds) == 0 {
 			p.apply(l)
 			any = true
@@ -248,8 +248,6 @@ func (c *Config) evalBlocks(holds func(cond int) bool) *Settings {
 			p.vals[i] = &d
 		case v == nil:
 			p.vals[i] = g
-		case rows[i].order(c.opt.Version) == bySubsystem && g != nil:
-			p.vals[i] = mergeSubsystems(v, g)
 		case g != nil && g.Origin.Kind != FromDefault:
 			v.Shadowed = append(v.Shadowed, g.Origin)
 			v.Shadowed = append(v.Shadowed, g.More...)

@@ -372,21 +372,35 @@ func (g *generator) config() map[string]string {
 	return g.files
 }
 
-// featured writes a line of one keyword, so that in a long run each has its turn,
-// globally or in a block that holds for all.
-func (g *generator) featured(turn int) string {
+// feature adds lines of one keyword, above all and in a block below all, so that
+// in a long run each has its turn.
+func (g *generator) feature(turn int, text string) string {
 	r := &rows[turn%len(rows)]
 	_, slot, _, ok := lookup(r.name, g.v, "debian")
-	if !ok || r.kind == kindMatch || r.kind == kindInclude || r.kind == kindRDomain || r.kind == kindCommand {
-		return ""
+	if !ok || r.kind == kindMatch || r.kind == kindInclude || r.kind == kindRDomain {
+		return text
 	}
 	alias := rows[slot]
 	alias.name = r.name
-	out := g.line(&alias)
-	if r.inMatch(g.v) && g.chance(2) {
-		return "Match User *\n" + out + "Match User nobodyatall\n"
+	def := rows[slot].defaultArgs(newRelease(g.v, "debian"))
+	other := func() (line string) { // mostly not the default
+		for range 5 {
+			line = g.line(&alias)
+			f := Parse("", []byte(line), g.v)
+			if ln := f.Blocks[0].Lines; len(def) != 1 || len(ln) == 0 || len(ln[0].Args) != 1 || !strings.EqualFold(ln[0].Args[0].Text, def[0]) {
+				break
+			}
+		}
+		return line
 	}
-	return out
+	text = other() + text
+	if r.inMatch(g.v) {
+		text = strings.TrimSuffix(text, "\n") + "\nMatch User *\n" + other()
+	}
+	if r.kind == kindCommand {
+		text = r.name + "User nobody\n" + text
+	}
+	return text
 }
 
 // mainPath is where a generated configuration begins.

@@ -366,7 +366,7 @@ func (r *row) carried(v Version) bool {
 	if r.noCopy {
 		return v.outlives(r.copyAt)
 	}
-	return r.match != neverMatch
+	return r.match != neverMatch && v.atLeast(r.match)
 }
 
 // order is the rule for repeated lines in that release.

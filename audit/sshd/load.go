@@ -59,6 +59,7 @@ type Config struct {
 	conds  []*condition
 	def    []*Value // defaults of the release, by row
 	global *Settings
+	loop   *Fault // an Include that ends every login, not the start
 
 	mu    sync.Mutex
 	cache map[string]*Settings // by the set of Match lines that hold
@@ -114,7 +115,7 @@ type scope struct {
 func Load(main string, files Files, opt Options) *Config {
 	c := &Config{Main: main, opt: opt, cache: map[string]*Settings{}}
 	c.env = newEnv(opt)
-	l := loader{Config: c, files: files, parsed: map[string]*File{}, subsystems: map[string]bool{}, counts: map[int]int{}}
+	l := loader{Config: c, files: files, parsed: map[string]*File{}, subsystems: map[string]bool{}, cached: map[string]*included{}, counts: map[int]int{}}
 	c.scopes = []scope{{start: true}}
 	l.commandLine()
 	if main != "none" { // -f none: an empty configuration

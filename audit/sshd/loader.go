@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -14,8 +15,9 @@ type loader struct {
 	parsed     map[string]*File
 	reads      int
 	bytes      int
-	stopped    bool        // a bound was hit, or sshd would have ended at once
-	counts     map[int]int // Port and Subsystem lines, by row
+	cached     map[string]*included // by pattern
+	stopped    bool                 // a bound was hit, or sshd would have ended at once
+	counts     map[int]int          // Port and Subsystem lines, by row
 	subsystems map[string]bool
 	methods    bool // AuthenticationMethods is set in the first pass
 	ports      bool // -p was given: the file's Port does not count
@@ -223,7 +225,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 		}
 	}
 	v := l.env.check(target, ln)
-	if !l.env.old && target.kind != kindRDomain { // sshd quotes the keyword as it is written
+	if !l.env.old && target.kind != kindRDomain && !(target.kind == kindAlgorithms && target.algs == algKex) { // sshd quotes the keyword as it is written
 		v.fault = strings.Replace(v.fault, target.name, name, 1)
 	}
 	if v.fault == "" && v.used < len(ln.Args) {
@@ -238,6 +240,13 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 		v.fault, v.hint = fmt.Sprintf("garbage at end of line; \"%s\".", ln.garbage), "remove the empty word before "+ln.garbage
 	}
 	if v.fault != "" && l.env.old && target.kind == kindCommand && len(v.args) == 0 {
+		if start && l.setAtStart(slot) {
+			return // and is not looked at behind one that counts
+		}
+		if start {
+			fault(v.fault, v.hint)
+			return
+		}
 		l.lines = append(l.lines, setting{row: slot, scope: sc, origin: o,
 			fault: &Fault{File: f.Name, Pos: ln.Pos, Keyword: name, Message: v.fault, Hint: v.hint, Refuses: true}})
 		return
@@ -269,6 +278,16 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 	}
 }
 
+// setAtStart reports whether a line that counts in the first pass set the value.
+func (l *loader) setAtStart(slot int) bool {
+	for i := range l.lines {
+		if l.lines[i].row == slot && l.scopes[l.lines[i].scope].start {
+			return true
+		}
+	}
+	return false
+}
+
 // keepShadow keeps a line that sshd skips unread, so that it shows as shadowed.
 func (l *loader) keepShadow(slot, sc int, ln *Line, o Origin) {
 	args := make([]string, len(ln.Args))
@@ -291,6 +310,14 @@ func (l *loader) duplicate(name string, f *File, ln *Line) {
 	}
 	l.fault(Fault{File: f.Name, Pos: ln.Pos, Keyword: "Subsystem", Message: "Subsystem '" + name + "' already defined.",
 		Hint: "remove one of the two lines", Refuses: true})
+}
+
+// included are the files that a pattern of Include has brought. sshd keeps them as
+// they are read: where the pattern comes again before all are, it brings only
+// those, and for a login all.
+type included struct {
+	paths []string
+	done  bool
 }
 
 // includes follows one Include line.
@@ -316,6 +343,21 @@ func (l *loader) includes(ln *Line, sc, depth int, o Origin, fault func(msg, hin
 		if p[0] == '~' {
 			continue // never expanded, and never found from the daemon's directory
 		}
+		e := l.cached[p]
+		if e != nil && (e.done || len(e.paths) > 0) {
+			for _, path := range slices.Clone(e.paths) {
+				l.include(path, sc, depth+1, o, via)
+			}
+			if !e.done && l.loop == nil {
+				l.loop = &Fault{File: o.File, Pos: o.Pos, Keyword: "Include", Message: "Too many recursive configuration includes", Refuses: true,
+					Hint: "the file includes itself: sshd starts, and no connection gets through"}
+			}
+			continue
+		}
+		if e == nil {
+			e = &included{}
+			l.cached[p] = e
+		}
 		if l.reads++; l.reads > maxReads {
 			l.gap(p, "too many files or lines", sc, o)
 			l.stopped = true
@@ -330,6 +372,8 @@ func (l *loader) includes(ln *Line, sc, depth int, o Origin, fault func(msg, hin
 		sort.Strings(found)
 		for _, path := range found {
 			l.include(path, sc, depth+1, o, via)
+			e.paths = append(e.paths, path)
 		}
+		e.done = true
 	}
 }

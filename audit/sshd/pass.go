@@ -80,6 +80,18 @@ func (p *pass) apply(l *setting) {
 	}
 }
 
+// anyLate is the fault of 8.7 to 9.4 that takes no "any" for AuthenticationMethods
+// once the pass has set it, not even in a block that does not apply.
+func (p *pass) anyLate(l *setting) *Fault {
+	v := p.c.opt.Version
+	if l.row < 0 || rows[l.row].kind != kindAuthMethods || v.Before(8, 7) || !v.Before(9, 5) || p.refused != nil ||
+		p.vals[l.row] == nil || len(l.args) == 0 || l.args[0] != "any" {
+		return nil
+	}
+	return &Fault{File: l.origin.File, Pos: l.origin.Pos, Keyword: "AuthenticationMethods", Refuses: true,
+		Message: `"any" must appear alone in AuthenticationMethods`, Hint: "this release takes no any once an earlier line has set AuthenticationMethods"}
+}
+
 // spelt is what sshd -T prints of a line's words.
 func spelt(printed, args []string) []string {
 	if printed != nil {
@@ -139,29 +151,4 @@ func mergePenalties(old, add []string) []string {
 		}
 	}
 	return out
-}
-
-// mergeSubsystems is servconf_merge_subsystems: a block's subsystems come first,
-// then those of the globals whose names it does not use.
-func mergeSubsystems(block, global *Value) *Value {
-	m := *block
-	m.Args = append([]string(nil), block.Args...)
-	m.Shadowed = append(append([]Origin(nil), block.Shadowed...), global.Shadowed...)
-	used := map[string]bool{}
-	for _, b := range block.Args {
-		name, _, _ := strings.Cut(b, " ")
-		used[name] = true
-	}
-	origins := append([]Origin{global.Origin}, global.More...)
-	m.More = append([]Origin(nil), block.More...)
-	for i, g := range global.Args {
-		name, _, _ := strings.Cut(g, " ")
-		if used[name] {
-			m.Shadowed = append(m.Shadowed, origins[i])
-			continue
-		}
-		m.Args = append(m.Args, g)
-		m.More = append(m.More, origins[i])
-	}
-	return &m
 }

@@ -57,6 +57,9 @@ func (c *Config) checkStart() {
 // set for this login, and so does sshd -T -C; nil where it does not. The daemon
 // lives on: it closes that connection.
 func (s *Settings) Refused() *Fault {
+	if s.cfg.loop != nil {
+		return s.cfg.loop
+	}
 	if s.refused != nil {
 		return s.refused
 	}

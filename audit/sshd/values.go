@@ -3,6 +3,7 @@ package sshd
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -127,7 +128,7 @@ func (e *env) check(r *row, ln *Line) checked {
 		first = words[0].Text
 	}
 	missing := func() checked {
-		if e.old && ln.Problem == OpenQuote && (r.name == "LogLevel" || r.name == "SyslogFacility") { // no word at all
+		if e.old && ln.Problem != FormOK && (r.name == "LogLevel" || r.name == "SyslogFacility") { // no word at all
 			return bad("%s", strings.Replace(missingValue(r, true), "''", "'<NONE>'", 1))
 		}
 		return checked{fault: missingValue(r, e.old), hint: "give a value, or remove the line"}
@@ -239,7 +240,7 @@ func (e *env) check(r *row, ln *Line) checked {
 		return e.algorithms(r, first)
 	case kindGSSKex:
 		for n := range strings.SplitSeq(first, ",") {
-			if n != "" && !contains(gssKex, n) {
+			if n != "" && !slices.ContainsFunc(gssKex, func(k string) bool { return strings.HasPrefix(n, k) }) {
 				return bad("Bad GSSAPI KexAlgorithms '%s'.", first)
 			}
 		}
