@@ -31,6 +31,7 @@ func accessCommand(s streams) *cli.Command {
 		Description: `First by what people get in, with the line that makes it so, then a row for
 each account and place: "yes" is open, "?" not known, and "factors" how many
 kinds of proof every way in asks for. -v shows who does not get in, and why.
+Private keys that lie on the hosts are listed with what they open on them.
 
 With --reach KEY.pub: which accounts on which hosts that key opens. A
 certificate (KEY-cert.pub) is held against the authorities that hosts trust.
@@ -179,7 +180,7 @@ func showAccess(c *cli.Context, s streams, sel *selection, ask *accessRequest) e
 		return err
 	}
 	defer out.abandon()
-	a := &audit.Access{Schema: audit.AccessSchema, Hosts: make([]audit.HostLogins, len(sel.targets)), Keys: []audit.FleetKey{}}
+	a := &audit.Access{Schema: audit.AccessSchema, Hosts: make([]audit.HostLogins, len(sel.targets)), Keys: []audit.FleetKey{}, PrivateKeys: []audit.PrivateReach{}}
 	inFlight := make(chan struct{}, c.Int("parallel"))
 	done := make(chan int)
 	for i, t := range sel.targets {
@@ -206,6 +207,9 @@ func showAccess(c *cli.Context, s streams, sel *selection, ask *accessRequest) e
 	default:
 		a.Keys = slices.DeleteFunc(audit.FleetKeys(a.Hosts, ask.weak), func(k audit.FleetKey) bool {
 			return ask.user != "" && !slices.ContainsFunc(k.Opens, func(u audit.KeyUse) bool { return u.User == ask.user })
+		})
+		a.PrivateKeys = slices.DeleteFunc(audit.PrivateReaches(a.Hosts), func(k audit.PrivateReach) bool {
+			return ask.user != "" && k.Key.User != ask.user
 		})
 		for i := range a.Hosts {
 			if l := a.Hosts[i].Logins; l != nil {

@@ -21,6 +21,8 @@ type Access struct {
 	Hosts  []HostLogins `json:"hosts"`
 	// Keys are those that open more than one account, or that are weak.
 	Keys []FleetKey `json:"keys"`
+	// PrivateKeys are those that lie on the hosts, with what they open on them.
+	PrivateKeys []PrivateReach `json:"private_keys"`
 }
 
 // HostLogins are the answers for one host, or why there are none.
@@ -60,6 +62,7 @@ type KeyUse struct {
 // Only keeps the answers about one account ("" all), and those that hold for one
 // address ("" all); that address must have been told apart (facts.Options.Apart).
 func Only(l *facts.Logins, user, address string) {
+	l.PrivateKeys = slices.DeleteFunc(l.PrivateKeys, func(k facts.PrivateKey) bool { return user != "" && k.User != user })
 	for i := range l.Servers {
 		s := &l.Servers[i]
 		s.Logins = slices.DeleteFunc(s.Logins, func(a facts.Login) bool {

@@ -84,3 +84,20 @@ func TestOnly(t *testing.T) {
 		t.Errorf("%+v", l.Servers[0].Logins)
 	}
 }
+
+// A private key on one host opens what lists its public half on any.
+func TestPrivateReaches(t *testing.T) {
+	hosts := fleet()
+	hosts[1].Logins.PrivateKeys = []facts.PrivateKey{{Path: "/root/.ssh/one", Fingerprint: "SHA256:one"}, {Path: "/root/.ssh/two", Fingerprint: "SHA256:two"}, {Path: "/root/.ssh/bare"}, {Path: "/root/.ssh/ca", Fingerprint: "SHA256:ca"}}
+	got := map[string][]string{}
+	for _, r := range PrivateReaches(hosts) {
+		got[r.Host+" "+r.Key.Path] = []string{}
+		for _, u := range r.Opens {
+			got[r.Host+" "+r.Key.Path] = append(got[r.Host+" "+r.Key.Path], u.User+"@"+u.Host)
+		}
+	}
+	want := map[string][]string{"db /root/.ssh/one": {"alice@web", "alice@db"}, "db /root/.ssh/two": {}, "db /root/.ssh/bare": {}, "db /root/.ssh/ca": {}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

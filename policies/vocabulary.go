@@ -174,6 +174,8 @@ func threeValued(typeName, field string) bool {
 		return field == "state"
 	case "facts.HostKey":
 		return field == "offered"
+	case "facts.PrivateKey":
+		return field == "encrypted"
 	case "facts.Target":
 		return field == "exists" || field == "writable"
 	case "facts.Vulnerability":
@@ -214,6 +216,8 @@ func identity(item any) []string {
 		return []string{x.Path, x.Kind}
 	case *facts.Package:
 		return []string{x.Manager, x.Name}
+	case *facts.PrivateKey:
+		return []string{x.Path}
 	case *facts.Table:
 		return []string{x.Path, x.User}
 	case *facts.TableOrigin:

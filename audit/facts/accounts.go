@@ -167,7 +167,7 @@ func (b *builder) foreign(database, why string) {
 	switch database {
 	case "passwd":
 		b.otherNSS = true
-		b.mayLack("/etc/nsswitch.conf", why, "accounts", "access")
+		b.mayLack("/etc/nsswitch.conf", why, "accounts", "access", "private_keys")
 		b.mayLackKeys("/etc/nsswitch.conf", why)
 	case "shadow":
 		partlyKnown(b.list, nil)

@@ -17,6 +17,7 @@ type Facts struct {
 	Disagreements     []Disagreement  `json:"disagreements" cel:"disagreements"`     // between file, effective and wire
 	Accounts          []Account       `json:"accounts" cel:"accounts"`               // local accounts
 	AuthorizedKeys    []AuthorizedKey `json:"authorized_keys" cel:"authorized_keys"` // of all accounts
+	PrivateKeys       []PrivateKey    `json:"private_keys" cel:"private_keys"`       // that lie in ~/.ssh of some account
 	Jobs              []Job           `json:"jobs" cel:"jobs"`                       // of all schedulers
 	Tables            []Table         `json:"tables" cel:"tables"`                   // cron tables, run or not
 	Expected          []Expected      `json:"expected" cel:"expected"`               // what expect: of the inventory asks for
@@ -205,6 +206,22 @@ type AuthorizedKey struct {
 	Comment     string     `json:"comment" cel:"comment"`
 	Options     []string   `json:"options" cel:"options"`
 	Weak        string     `json:"weak" cel:"weak"` // why it is weak; "" it is not
+	Evidence    []Evidence `json:"evidence" cel:"evidence"`
+}
+
+// PrivateKey is one private key that lies on the host. Nothing of the key itself
+// is ever read from it.
+type PrivateKey struct {
+	User        string     `json:"user" cel:"user"` // whose ~/.ssh it lies in
+	UID         int64      `json:"uid" cel:"uid"`
+	Path        string     `json:"path" cel:"path"`
+	Type        string     `json:"type" cel:"type"`               // ssh-ed25519 ...; "" not known. sk-...: no key, but what a token needs beside it
+	Bits        int64      `json:"bits" cel:"bits"`               // 0 not known
+	Encrypted   string     `json:"encrypted" cel:"encrypted"`     // yes, no, unknown: by a passphrase
+	Fingerprint string     `json:"fingerprint" cel:"fingerprint"` // of the public half beside it (PATH.pub); "" there is none
+	Comment     string     `json:"comment" cel:"comment"`
+	Owner       string     `json:"owner" cel:"owner"`
+	Mode        string     `json:"mode" cel:"mode"`
 	Evidence    []Evidence `json:"evidence" cel:"evidence"`
 }
 

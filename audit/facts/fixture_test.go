@@ -53,6 +53,7 @@ func plainHost() *host {
 	h.out(snapshot.OutIdentity, "uid=0\nuser=root\nhostname=h\nboot-id=b1\nclk_tck=100\nbtime="+fmt.Sprint(booted.Unix())+"\npid1=init\nconnection=10.0.0.9 50000 10.0.0.1 22\n")
 	h.out(snapshot.OutShadow, "root:hash:yescrypt:20000:0:99999:7::\ndaemon:star::20000:0:99999:7::\nalice:hash:yescrypt:20000:0:99999:7::\n")
 	h.out(snapshot.OutPackages, "dpkg\topenssh-server\t1:9.2p1-2+deb12u3\ndpkg\tcron\t3.0pl1-162\n")
+	h.out(snapshot.OutPrivateKeys, "")
 	h.out(snapshot.OutModuli, "sha256 aa\n10 3072\n10 4096\n")
 	h.out(snapshot.OutSshdLog, "2026-11-01T00:01:00+0000 h sshd[700]: Server listening on 0.0.0.0 port 22.\n")
 	h.out(snapshot.OutDaemons, "650\tcron\n700\tsshd\n")

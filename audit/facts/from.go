@@ -95,7 +95,7 @@ func (b *builder) work() {
 }
 
 // fromFiles are the lists that are made of what was read from the host.
-var fromFiles = []string{"accounts", "authorized_keys", "access", "daemons", "disagreements", "files", "jobs", "tables"}
+var fromFiles = []string{"accounts", "authorized_keys", "access", "daemons", "disagreements", "files", "jobs", "private_keys", "tables"}
 
 // bounds names what holds for every list: an answer that broke off, and one in
 // which not even /etc was seen.

@@ -24,7 +24,7 @@ const (
 
 // sections are the parts of the collector that it leaves out when its time is
 // over. It names them in a gap; those that are no path and no output stand for this.
-var sections = map[string]string{"static": "/", "sshfiles": "/etc/ssh", "keys": "", "answers": "", "near": ""}
+var sections = map[string]string{"static": "/", "sshfiles": "/etc/ssh", "keys": "", "privates": snapshot.OutPrivateKeys, "answers": "", "near": ""}
 
 func newGapIndex(gaps []snapshot.Gap) *gapIndex {
 	x := &gapIndex{at: make(map[string][]snapshot.Gap, len(gaps))}

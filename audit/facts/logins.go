@@ -18,7 +18,9 @@ import (
 type Logins struct {
 	Host    string        `json:"host"`
 	Servers []LoginServer `json:"servers"`
-	// Gaps say what may be missing: accounts, servers, keys.
+	// PrivateKeys lie on the host and open accounts somewhere, perhaps elsewhere.
+	PrivateKeys []PrivateKey `json:"private_keys"`
+	// Gaps say what may be missing: accounts, servers, keys of either kind.
 	Gaps []Gap `json:"gaps"`
 }
 
@@ -154,7 +156,7 @@ func WhoCanLogIn(snap *snapshot.Snapshot, opt Options) *Logins {
 
 // logins judges every server in full.
 func (b *builder) logins(running []sshDaemon) *Logins {
-	l := &Logins{Host: b.opt.Name, Servers: []LoginServer{}, Gaps: []Gap{}}
+	l := &Logins{Host: b.opt.Name, Servers: []LoginServer{}, Gaps: []Gap{}, PrivateKeys: append([]PrivateKey{}, b.f.PrivateKeys...)}
 	weak := map[string]string{}
 	for i := range b.f.AuthorizedKeys {
 		if k := &b.f.AuthorizedKeys[i]; k.Weak != "" {
@@ -176,7 +178,7 @@ func (b *builder) logins(running []sshDaemon) *Logins {
 	if why, ok := b.f.Unknown["sshd"]; ok && len(l.Servers) == 0 {
 		l.Gaps = append(l.Gaps, Gap{Reason: why})
 	}
-	for _, fact := range []string{"daemons", "access", "accounts", "authorized_keys"} {
+	for _, fact := range []string{"daemons", "access", "accounts", "authorized_keys", "private_keys"} {
 		if why, ok := b.f.Unknown[fact]; ok {
 			l.Gaps = append(l.Gaps, Gap{Path: fact, Reason: why})
 		}

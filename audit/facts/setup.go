@@ -22,7 +22,7 @@ import (
 // Most hosts of a fleet are set up like some other host of it, and working a
 // setup out is most of what an audit costs; see [Setups].
 type setup struct {
-	found *Facts // accounts, authorized_keys, access, vulnerabilities, jobs, tables, expected, files and the settings of sshd
+	found *Facts // accounts, authorized_keys, private_keys, access, vulnerabilities, jobs, tables, expected, files and the settings of sshd
 	once  *Shared
 
 	// accounts
@@ -90,7 +90,8 @@ type compared struct {
 }
 
 // setupOutputs are the outputs that a setup may read.
-var setupOutputs = map[string]bool{snapshot.OutShadow: true, snapshot.OutModuli: true, snapshot.OutTargets: true, snapshot.OutPackages: true}
+var setupOutputs = map[string]bool{snapshot.OutShadow: true, snapshot.OutModuli: true, snapshot.OutTargets: true, snapshot.OutPackages: true,
+	snapshot.OutPrivateKeys: true}
 
 // moves reports whether what the snapshot tells of a name, or lacks of it, is not
 // part of a setup.
@@ -119,6 +120,7 @@ func newSetup(host *builder) (s *setup, alike bool) {
 	}
 	b.bounds()
 	b.accounts()
+	b.privateKeys()
 	b.sshd()
 	b.vulnerabilities()
 	b.jobs()
@@ -132,7 +134,7 @@ func newSetup(host *builder) (s *setup, alike bool) {
 // they may lack with them.
 func OfSetup(fact string) bool {
 	switch fact {
-	case "accounts", "authorized_keys", "vulnerabilities", "vulnerability_data", "jobs", "tables", "expected", "files":
+	case "accounts", "authorized_keys", "private_keys", "vulnerabilities", "vulnerability_data", "jobs", "tables", "expected", "files":
 		return true
 	}
 	return false
@@ -181,6 +183,7 @@ func (b *builder) join() {
 	s := b.found
 	b.f.Shared = b.once
 	b.f.Accounts, b.f.AuthorizedKeys, b.f.Access = slices.Clip(s.Accounts), slices.Clip(s.AuthorizedKeys), slices.Clip(s.Access)
+	b.f.PrivateKeys = slices.Clip(s.PrivateKeys)
 	b.f.Jobs, b.f.Tables, b.f.Expected, b.f.Files = slices.Clip(s.Jobs), slices.Clip(s.Tables), slices.Clip(s.Expected), slices.Clip(s.Files)
 	b.f.Sshd, b.f.Vulnerabilities, b.f.VulnerabilityData = s.Sshd, slices.Clip(s.Vulnerabilities), s.VulnerabilityData
 	for path, reason := range s.Unknown {

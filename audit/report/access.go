@@ -43,6 +43,7 @@ func (t *AccessText) Write(a *audit.Access) error {
 		p.logins(&a.Hosts[i])
 	}
 	p.fleetKeys(a.Keys)
+	p.privateKeys(a.PrivateKeys)
 	return w.Flush()
 }
 
