@@ -324,11 +324,16 @@ func concat(a, b []string) []string {
 		return b
 	}
 	out := append([]string(nil), a...)
+	have := make(map[string]bool, len(a)+len(b))
+	for _, n := range a {
+		have[n] = true
+	}
 	for _, n := range b {
 		if n == "" {
 			break
 		}
-		if !contains(out, n) {
+		if !have[n] {
+			have[n] = true
 			out = append(out, n)
 		}
 	}

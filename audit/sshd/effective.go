@@ -2,6 +2,7 @@ package sshd
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -84,6 +85,9 @@ func normal(r *row, lines []string) []string {
 		for _, l := range lines {
 			words = append(words, strings.Fields(l)...)
 		}
+	}
+	if r.kind == kindPubkeyOptions { // 10.6 prints how many keys are taken, which no line sets
+		words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, "max-pk-ok:") })
 	}
 	for i, w := range words {
 		switch r.kind {

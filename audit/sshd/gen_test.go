@@ -51,7 +51,7 @@ func (g *generator) list(from []string) string {
 
 // value makes the arguments of a keyword.
 func (g *generator) value(r *row) string {
-	if g.chance(80) {
+	if g.chance(140) {
 		if r.kind == kindListen { // a name would be resolved
 			return g.pick("", `"open`, "1.2.3.4 x", "1.2.3.4:99999", "999", "[::1", "1.2.3.4:x", "1.2.3.4:0", "[1.2.3.4]:22")
 		}

@@ -10,6 +10,7 @@ import (
 func (e *env) list(r *row, words []Word) checked {
 	c := checked{used: len(words)}
 	bits := [2]bool{}
+	var names map[string]bool // of SetEnv
 	for i, w := range words {
 		switch r.kind {
 		case kindUsers:
@@ -31,10 +32,11 @@ func (e *env) list(r *row, words []Word) checked {
 				return bad("Invalid environment.")
 			}
 			name := w.Text[:strings.IndexByte(w.Text, '=')+1]
-			dup := false
-			for _, a := range c.args {
-				dup = dup || strings.HasPrefix(a, name)
+			if names == nil {
+				names = map[string]bool{}
 			}
+			dup := names[name]
+			names[name] = true
 			if dup && !e.rel.v.Before(9, 1) {
 				continue
 			}

@@ -115,7 +115,7 @@ type scope struct {
 func Load(main string, files Files, opt Options) *Config {
 	c := &Config{Main: main, opt: opt, cache: map[string]*Settings{}}
 	c.env = newEnv(opt)
-	l := loader{Config: c, files: files, parsed: map[string]*File{}, subsystems: map[string]bool{}, cached: map[string]*included{}, counts: map[int]int{}}
+	l := loader{Config: c, files: files, parsed: map[string]*File{}, subsystems: map[string]bool{}, cached: map[string]*included{}, atStart: map[int]bool{}, counts: map[int]int{}}
 	c.scopes = []scope{{start: true}}
 	l.commandLine()
 	if main != "none" { // -f none: an empty configuration

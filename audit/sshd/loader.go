@@ -16,6 +16,7 @@ type loader struct {
 	reads      int
 	bytes      int
 	cached     map[string]*included // by pattern
+	atStart    map[int]bool         // rows that a line of the first pass has set
 	stopped    bool                 // a bound was hit, or sshd would have ended at once
 	counts     map[int]int          // Port and Subsystem lines, by row
 	subsystems map[string]bool
@@ -240,7 +241,7 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 		v.fault, v.hint = fmt.Sprintf("garbage at end of line; \"%s\".", ln.garbage), "remove the empty word before "+ln.garbage
 	}
 	if v.fault != "" && l.env.old && target.kind == kindCommand && len(v.args) == 0 {
-		if start && l.setAtStart(slot) {
+		if start && l.atStart[slot] {
 			return // and is not looked at behind one that counts
 		}
 		if start {
@@ -272,20 +273,11 @@ func (l *loader) line(f *File, ln *Line, sc, depth int, o Origin) {
 			return
 		}
 	}
+	l.atStart[slot] = l.atStart[slot] || start
 	l.lines = append(l.lines, setting{row: slot, scope: sc, args: v.args, printed: v.printed, extra: v.extra, origin: o})
 	if target.kind == kindSubsystem {
 		l.duplicate(v.extra, f, ln)
 	}
-}
-
-// setAtStart reports whether a line that counts in the first pass set the value.
-func (l *loader) setAtStart(slot int) bool {
-	for i := range l.lines {
-		if l.lines[i].row == slot && l.scopes[l.lines[i].scope].start {
-			return true
-		}
-	}
-	return false
 }
 
 // keepShadow keeps a line that sshd skips unread, so that it shows as shadowed.

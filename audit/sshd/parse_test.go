@@ -169,6 +169,18 @@ func FuzzEval(f *testing.F) {
 		if d := Compare(set, set.Effective()); len(d) > 0 {
 			t.Fatalf("differs from itself: %+v", d)
 		}
+		// And so is what it prints as sshd -T does.
+		if d := Compare(set, ParseEffective(set.Text())); len(d) > 0 {
+			t.Fatalf("differs from its own text: %+v", d)
+		}
+		set.Refused()
+		cfg.Missing(Context{User: user, Test: true})
+		for _, d := range set.Dump() {
+			tr := set.Trace(d.Keyword)
+			if n := len(tr.Shadowed) + len(tr.Elsewhere) + len(tr.Value.More); tr.Why == "" || n > len(cfg.lines) {
+				t.Fatalf("%s: %q, %d lines of %d", d.Keyword, tr.Why, n, len(cfg.lines))
+			}
+		}
 		for i, val := range set.vals {
 			if val == nil {
 				continue
