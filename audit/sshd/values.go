@@ -128,7 +128,8 @@ func (e *env) check(r *row, ln *Line) checked {
 		first = words[0].Text
 	}
 	missing := func() checked {
-		if e.old && ln.Problem != FormOK && (r.name == "LogLevel" || r.name == "SyslogFacility") { // no word at all
+		quoted := ln.Keyword.End.Offset-ln.Keyword.Pos.Offset > len(ln.Keyword.Text) // then an empty word follows
+		if e.old && (ln.Problem == OpenQuote || ln.Problem == NoArgument && !quoted) && (r.name == "LogLevel" || r.name == "SyslogFacility") { // no word at all
 			return bad("%s", strings.Replace(missingValue(r, true), "''", "'<NONE>'", 1))
 		}
 		return checked{fault: missingValue(r, e.old), hint: "give a value, or remove the line"}
