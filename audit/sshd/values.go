@@ -128,7 +128,7 @@ func (e *env) check(r *row, ln *Line) checked {
 		first = words[0].Text
 	}
 	missing := func() checked {
-		quoted := ln.Keyword.End.Offset-ln.Keyword.Pos.Offset > len(ln.Keyword.Text) // then an empty word follows
+		quoted := ln.Keyword.End.Offset-ln.Keyword.Pos.Offset > len(ln.Keyword.Text)                                                           // then an empty word follows
 		if e.old && (ln.Problem == OpenQuote || ln.Problem == NoArgument && !quoted) && (r.name == "LogLevel" || r.name == "SyslogFacility") { // no word at all
 			return bad("%s", strings.Replace(missingValue(r, true), "''", "'<NONE>'", 1))
 		}
