@@ -580,7 +580,16 @@ func (s *tally) values(set *Settings, cfg *Config) {
 			s.global[slot]++
 		}
 	}
-	for i, v := range set.vals {
+	all := slices.Clone(set.vals)
+	for i, v := range cfg.global.vals { // a block may stand above them
+		if v != set.vals[i] {
+			all = append(all, v)
+		} else {
+			all = append(all, nil)
+		}
+	}
+	for i, v := range all {
+		i %= len(rows)
 		if v == nil || v.Origin.Kind != FromFile && v.More == nil {
 			continue
 		}
