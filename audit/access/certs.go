@@ -132,7 +132,12 @@ func (w *who) principals(p *policy) *names {
 		return n
 	}
 	if hasFile {
-		n.t = w.principalsFile(p, n, w.expand(fv.First()), []Evidence{evidence(w.Config, "AuthorizedPrincipalsFile", fv)})
+		ev := []Evidence{evidence(w.Config, "AuthorizedPrincipalsFile", fv)}
+		if _, ok := w.tokens(fv.First()); !ok { // percent_expand ends the connection (misc.c)
+			n.t = term{v: No, why: "AuthorizedPrincipalsFile " + fv.First() + " has a token that sshd does not know: it hangs up", ev: ev}
+			return n
+		}
+		n.t = w.principalsFile(p, n, w.expand(fv.First()), ev)
 	}
 	if hasCommand && (!hasFile || n.t.v != Yes) {
 		c := w.command("AuthorizedPrincipalsCommand", cv, []Evidence{evidence(w.Config, "AuthorizedPrincipalsCommand", cv)})

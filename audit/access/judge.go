@@ -26,6 +26,8 @@ type Input struct {
 	Read func(path string) ([]byte, error)
 
 	OpenAccess account.Verdict // whether access.conf holds no rule
+	SSSD       account.Verdict // whether sssd is configured
+	MoreGroups bool            // accounts may be in groups that are not known
 	Today      int64           // days since 1970-01-01
 
 	// Bug says whether the installed server has one of [Bugs]; nil, or Unsure:
@@ -487,7 +489,7 @@ func (j *judge) unevaluated(service string) []string {
 	}
 	var list []string
 	if s := j.stack(service); s != nil {
-		list = s.Unevaluated("auth")
+		list = s.Unevaluated("auth", j.SSSD)
 	}
 	if j.others == nil {
 		j.others = map[string][]string{}

@@ -236,7 +236,7 @@ func (w *who) askStack(p *policy, what string, empty bool) term {
 	if s == nil {
 		return term{v: Unsure, why: "PAM's files for " + p.service + " could not be read", ev: nil}
 	}
-	q := account.Question{Account: w.Account, Empty: empty, NoLogin: w.pamNo, OpenAccess: w.OpenAccess, Today: w.Today}
+	q := account.Question{Account: w.Account, Empty: empty, NoLogin: w.pamNo, OpenAccess: w.OpenAccess, SSSD: w.SSSD, MoreGroups: w.MoreGroups, Today: w.Today}
 	var r account.Result
 	if what == "auth" {
 		r = s.Auth(q)
@@ -245,7 +245,9 @@ func (w *who) askStack(p *policy, what string, empty bool) term {
 	}
 	t := term{v: r.Verdict, why: r.Why}
 	if t.v == Unsure {
-		t.settle = tryPAM
+		if t.settle = r.Settle; t.settle == "" {
+			t.settle = tryPAM
+		}
 		if w.State == account.Unknown {
 			t.settle = readShadow
 		}

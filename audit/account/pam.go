@@ -13,6 +13,9 @@ type Stack struct {
 	File    string // the file that it begins in; "" none was found
 	Entries []Entry
 	Missing []string // files that could not be read here, with the reason: nothing is certain then
+
+	read  func(path string) ([]byte, error) // for the files that modules go by
+	lists map[string]*listFile
 }
 
 // Entry is one line of a stack.
@@ -45,7 +48,7 @@ const (
 // that are not there and any other error for those that could not be read. A
 // service without a file uses "other".
 func ParsePAM(service string, read func(path string) ([]byte, error)) *Stack {
-	s := &Stack{Service: service}
+	s := &Stack{Service: service, read: read}
 	p := pamReader{Stack: s, read: read}
 	path, data, ok := p.find(service)
 	if !ok && len(s.Missing) == 0 {

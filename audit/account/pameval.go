@@ -1,11 +1,5 @@
 package account
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-)
-
 // Verdict is yes, no, or not known. The zero Verdict is not known.
 type Verdict uint8
 
@@ -20,6 +14,7 @@ const (
 type Result struct {
 	Verdict Verdict
 	Why     string // where Unsure: what is not known; where No: what refuses
+	Settle  string // where Unsure: what would settle it; "" nothing that is known here
 	Entry   *Entry // the line that decides; nil: the stack as a whole
 }
 
@@ -32,6 +27,10 @@ type Question struct {
 	NoLogin Verdict
 	// OpenAccess is whether access.conf(5) holds no rule at all.
 	OpenAccess Verdict
+	// SSSD is whether sssd(8) is configured.
+	SSSD Verdict
+	// MoreGroups says that the account may be in groups that it does not name.
+	MoreGroups bool
 	// Today in days since 1970-01-01.
 	Today int64
 }
@@ -43,9 +42,19 @@ const (
 	success outcome = 1 << iota
 	failure         // auth_err and the like
 	ignore
-	renew    // new_authtok_reqd
-	anything = success | failure | ignore | renew
+	renew                                         // new_authtok_reqd
+	anything = success | failure | ignore | renew // every code that there is
+	nouser   = renew << 1                         // user_unknown
+	unavail  = renew << 2                         // authinfo_unavail
 )
+
+// said is what a module may return, and why.
+type said struct {
+	out    outcome
+	why    string // what is not known; "" everything is
+	settle string // what would settle that
+	no     string // why it refuses, where there is more to say than its name
+}
 
 // Auth is whether the password of the question passes the auth lines.
 func (s *Stack) Auth(q Question) Result { return s.run("auth", q) }
@@ -78,15 +87,16 @@ func (s *Stack) run(typ string, q Question) Result {
 	at := make([]uint8, len(list)+1)
 	at[0] = undef
 	var unsure, pass, fail *Entry
-	why, failWhy := "", ""
+	why, settle, failWhy := "", "", ""
 	for i, e := range list {
 		states := at[i]
 		if states == 0 {
 			continue
 		}
-		out, reason := e.outcome(q)
-		if reason != "" && unsure == nil {
-			unsure, why = e, reason
+		says := s.outcome(e, &q)
+		out := says.out
+		if says.why != "" && unsure == nil {
+			unsure, why, settle = e, says.why, says.settle
 		}
 		ctl := e.ctl
 		if ctl == nil && e.unread == "" {
@@ -115,7 +125,9 @@ func (s *Stack) run(typ string, q Question) Result {
 						to = after(list, i)
 					}
 					if fail == nil && st != negative {
-						fail, failWhy = e, "PAM: "+e.Module
+						if fail, failWhy = e, "PAM: "+e.Module; says.no != "" {
+							failWhy += ": " + says.no
+						}
 					}
 				case 'r':
 					state = undef
@@ -144,7 +156,7 @@ func (s *Stack) run(typ string, q Question) Result {
 	if unsure == nil {
 		return Result{Why: "PAM: several results of a module are possible", Entry: fail}
 	}
-	return Result{Why: why, Entry: unsure}
+	return Result{Why: why, Settle: settle, Entry: unsure}
 }
 
 // actions are what a control may do for a set of outcomes.
@@ -183,6 +195,12 @@ func actions(ctl map[string]action, out outcome) []action {
 	if out&ignore != 0 {
 		add(pick("ignore"))
 	}
+	if out&nouser != 0 {
+		add(pick("user_unknown"))
+	}
+	if out&unavail != 0 {
+		add(pick("authinfo_unavail"))
+	}
 	if out&failure != 0 {
 		// A failure may have one of several codes; each that is named counts.
 		add(ctl["default"])
@@ -216,243 +234,4 @@ func skipModules(list []*Entry, i, n int) int {
 		}
 	}
 	return i
-}
-
-// outcome is what one module may return for the question; why is set where it
-// is not known.
-func (e *Entry) outcome(q Question) (out outcome, why string) {
-	if e.unread != "" {
-		return anything, "PAM: " + e.unread
-	}
-	a := q.Account
-	defer func() {
-		if e.Tolerant && out != anything {
-			out |= ignore
-		}
-	}()
-	switch e.Module {
-	case "pam_permit", "pam_rootok":
-		return success, "" // sshd asks as root, so pam_rootok lets anybody in
-	case "pam_deny":
-		return failure, ""
-	case "pam_env", "pam_faildelay", "pam_group", "pam_keyinit", "pam_limits", "pam_loginuid", "pam_mail", "pam_motd", "pam_umask", "pam_echo", "pam_localuser":
-		if e.Module == "pam_faildelay" || e.Module == "pam_motd" || e.Module == "pam_echo" {
-			return ignore, ""
-		}
-		return success, ""
-	case "pam_warn":
-		return ignore, ""
-	case "pam_cap":
-		return success | ignore, ""
-	case "pam_faillock", "pam_tally2":
-		// A count of wrong passwords shuts an account for a while; whoever knows
-		// the right one gets in before and after. With authfail it only counts
-		// (pam_faillock.c, pam_sm_authenticate).
-		if e.has("authfail") {
-			return ignore, ""
-		}
-		return success, ""
-	case "pam_nologin":
-		switch {
-		case q.NoLogin == No || a.UID == 0:
-			if q.NoLogin == No && !e.has("successok") {
-				return ignore, ""
-			}
-			return success, ""
-		case q.NoLogin == Yes:
-			return failure, ""
-		}
-		return failure | ignore, "PAM: pam_nologin: /etc/nologin not known"
-	case "pam_access":
-		if q.OpenAccess == Yes && !e.has("accessfile=") {
-			return success, ""
-		}
-		return success | failure, "PAM: pam_access: the rules of access.conf are not evaluated"
-	case "pam_usertype":
-		system := a.UID < 1000 || a.UID == 65534
-		switch {
-		case e.has("issystem"):
-			return when(system), ""
-		case e.has("isregular"):
-			return when(!system), ""
-		}
-	case "pam_succeed_if":
-		if ok, known := e.condition(a); known {
-			return when(ok), ""
-		}
-		return success | failure, "PAM: pam_succeed_if " + strings.Join(e.Args, " ")
-	case "pam_unix":
-		if e.Type == "account" {
-			return a.unixAccount(q.Today)
-		}
-		return a.unixAuth(q.Empty, e.has("nullok") || e.has("nullok_secure"))
-	}
-	return anything, "PAM: " + e.Module + " is not evaluated"
-}
-
-// evaluated are the modules that outcome knows in every form, beside those that it
-// knows by their arguments.
-var evaluated = map[string]bool{
-	"pam_permit": true, "pam_rootok": true, "pam_deny": true, "pam_env": true, "pam_faildelay": true, "pam_group": true,
-	"pam_keyinit": true, "pam_limits": true, "pam_loginuid": true, "pam_mail": true, "pam_motd": true, "pam_umask": true,
-	"pam_echo": true, "pam_localuser": true, "pam_warn": true, "pam_cap": true, "pam_nologin": true, "pam_access": true,
-	"pam_usertype": true, "pam_succeed_if": true, "pam_unix": true, "pam_faillock": true, "pam_tally2": true,
-}
-
-// Unevaluated names the modules of a type whose part in a conversation this
-// package does not know, each once, in their order: one of them may ask for a
-// second factor, or let somebody in without any. What could not be read stands
-// with its reason.
-func (s *Stack) Unevaluated(typ string) []string {
-	var out []string
-	for i := range s.Entries {
-		e := &s.Entries[i]
-		name := e.Module
-		if e.unread != "" {
-			name = e.unread
-		}
-		if e.Type == typ && !evaluated[e.Module] && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	return append(out, s.Missing...)
-}
-
-func when(ok bool) outcome {
-	if ok {
-		return success
-	}
-	return failure
-}
-
-// has reports whether an argument is there; a name that ends in "=" is a prefix.
-func (e *Entry) has(arg string) bool {
-	for _, a := range e.Args {
-		if a == arg || strings.HasSuffix(arg, "=") && strings.HasPrefix(a, arg) {
-			return true
-		}
-	}
-	return false
-}
-
-// unixAuth is pam_unix for the right password, or for the empty one.
-func (a *Account) unixAuth(empty, nullok bool) (outcome, string) {
-	switch a.State {
-	case Unknown:
-		return success | failure, "the password of " + a.Name + " is not known (shadow could not be read)"
-	case Empty:
-		return when(empty && nullok), ""
-	case Hash:
-		return when(!empty), ""
-	}
-	return failure, ""
-}
-
-// unixAccount is pam_unix's account check (check_shadow_expiry).
-func (a *Account) unixAccount(today int64) (outcome, string) {
-	if a.State == Unknown {
-		return success | failure, "whether " + a.Name + " has expired is not known (shadow could not be read)"
-	}
-	switch {
-	case a.Expire != Never && today >= a.Expire:
-		return failure, ""
-	case a.LastChange == 0:
-		return renew, ""
-	case a.LastChange == Never || a.LastChange > today:
-		return success, ""
-	}
-	age := today - a.LastChange
-	if a.Max != Never && a.Inactive != Never && age > a.Max && age > a.Inactive && age > a.Max+a.Inactive {
-		return failure, ""
-	}
-	if a.Max != Never && age > a.Max {
-		return renew, ""
-	}
-	return success, ""
-}
-
-// condition evaluates the arguments of pam_succeed_if where they are about uid,
-// gid, user, shell and groups.
-func (e *Entry) condition(a *Account) (ok, known bool) {
-	var w []string
-	for _, s := range e.Args {
-		switch s {
-		case "quiet", "quiet_fail", "quiet_success", "debug", "audit", "use_uid":
-			if s == "use_uid" {
-				return false, false
-			}
-		default:
-			w = append(w, s)
-		}
-	}
-	if len(w) == 0 || len(w)%3 != 0 {
-		return false, false
-	}
-	for ; len(w) > 0; w = w[3:] {
-		ok, known = compare(a, w[0], w[1], w[2])
-		if !known || !ok {
-			return ok, known
-		}
-	}
-	return true, true
-}
-
-func compare(a *Account, left, op, right string) (ok, known bool) {
-	var n int64
-	text := ""
-	switch left {
-	case "uid":
-		n, text = a.UID, strconv.FormatInt(a.UID, 10)
-	case "gid":
-		n, text = a.GID, strconv.FormatInt(a.GID, 10)
-	case "user":
-		text = a.Name
-	case "shell":
-		text = a.Shell
-	case "home":
-		text = a.Home
-	default:
-		return false, false
-	}
-	switch op {
-	case "=":
-		return text == right, !strings.ContainsAny(right, "*?[")
-	case "!=":
-		return text != right, !strings.ContainsAny(right, "*?[")
-	case "eq", "ne", "<", "<=", ">", ">=":
-		r, err := strconv.ParseInt(right, 10, 64)
-		if err != nil || left != "uid" && left != "gid" {
-			return false, false
-		}
-		return map[string]bool{"eq": n == r, "ne": n != r, "<": n < r, "<=": n <= r, ">": n > r, ">=": n >= r}[op], true
-	case "in", "notin":
-		in := false
-		for s := range strings.SplitSeq(right, ":") {
-			in = in || s == text
-		}
-		return in == (op == "in"), true
-	case "ingroup", "notingroup":
-		if left != "user" {
-			return false, false
-		}
-		in := false
-		for s := range strings.SplitSeq(right, ":") {
-			for _, g := range a.Groups {
-				in = in || s == g
-			}
-		}
-		return in == (op == "ingroup"), true
-	}
-	return false, false
-}
-
-// OpenAccess reports whether access.conf(5) holds no rule.
-func OpenAccess(data []byte) Verdict {
-	v := Yes
-	lines(data, func(_ int, line string) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			v = No
-		}
-	})
-	return v
 }

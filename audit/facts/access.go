@@ -32,6 +32,7 @@ func (b *builder) access(cfg *sshd.Config) {
 			}
 			last = s
 			b.keysElsewhere(s)
+			b.principalsFile(s, &b.list[index])
 			for _, w := range s.Get("AuthorizedKeysFile").Args {
 				if !slices.Contains(words, w) {
 					words = append(words, w)
@@ -104,6 +105,18 @@ func (b *builder) whoGetsIn() {
 		}
 	}
 	b.staleAccess()
+}
+
+// principalsFile notes the AuthorizedPrincipalsFile of an account, which the
+// collector looked for where a file of sshd's names it.
+func (b *builder) principalsFile(s *sshd.Settings, a *account.Account) {
+	v := s.Get("AuthorizedPrincipalsFile")
+	if v.Origin.Kind != sshd.FromFile || b.snap.Output(snapshot.OutPrivateKeys) == nil {
+		return // older collectors brought none but those of all accounts
+	}
+	if p, ok := expandKeyFile(v.First(), a); ok && p != "" {
+		b.named = append(b.named, p)
+	}
 }
 
 // keysElsewhere names keys that open accounts and stand in no file that was read.
@@ -344,6 +357,23 @@ func (b *builder) openAccess() account.Verdict {
 	return v
 }
 
+// sssd says whether sssd(8) is configured: by its main file, or one in conf.d.
+func (b *builder) sssd() account.Verdict {
+	const dir = "/etc/sssd"
+	for _, f := range b.fs.entries(dir + "/conf.d") {
+		if strings.HasSuffix(f.Path, ".conf") {
+			return access.Yes
+		}
+	}
+	switch main := b.stat(dir + "/sssd.conf"); {
+	case main.Exists:
+		return access.Yes
+	case main.Known && b.why(dir) == "":
+		return access.No
+	}
+	return access.Unsure
+}
+
 // stat looks at a path for the judgement of who can log in.
 func (b *builder) stat(p string) access.Stat {
 	f := b.fs.resolve(p)
@@ -363,6 +393,9 @@ func (b *builder) lookedFor(p string) bool {
 	case "/etc/nologin", "/run/nologin", "/var/run/nologin", "/etc/shosts.equiv", "/etc/hosts.equiv", "/etc/pam.conf",
 		"/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config", "/etc/security/access.conf":
 		return b.fs.lookup("/etc") != nil
+	case "/etc/shells", "/etc/security/sepermit.conf", "/etc/security/time.conf", "/etc/sssd", "/etc/sssd/sssd.conf", "/etc/sssd/conf.d":
+		// Older collectors, that did not bring private keys, did not ask for these.
+		return b.fs.lookup("/etc") != nil && b.snap.Output(snapshot.OutPrivateKeys) != nil
 	}
 	if dir, name := path.Split(p); (dir == "/etc/pam.d/" || dir == "/usr/lib/pam.d/") && pamName(name) {
 		return b.fs.lookup("/etc") != nil

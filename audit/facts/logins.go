@@ -246,7 +246,7 @@ func (b *builder) loginInput(cfg *sshd.Config) access.Input {
 				return data, nil
 			})
 		},
-		Stat: b.stat, Read: b.readFile, OpenAccess: b.openAccess(), Bug: b.bug, Apart: b.apart(),
+		Stat: b.stat, Read: b.readFile, OpenAccess: b.openAccess(), SSSD: b.sssd(), MoreGroups: b.groupsWhy != "", Bug: b.bug, Apart: b.apart(),
 	}
 }
 

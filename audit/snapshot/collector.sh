@@ -1149,6 +1149,7 @@ kind == "" {
 }
 END { say(); for (i = 1; i < n; i++) if (!(order[i] in seen)) print "- " order[i] }
 '
+# A gap at "$D/*" is about names that are not known, and about no other in $D.
 privates() {
   have awk || { gap missing private-keys "no awk"; return; }
   PV= AS= LIST= KT=0 DIRS=$NL STAY=
@@ -1159,11 +1160,12 @@ privates() {
     D=${H%/}/.ssh
     case $DIRS in *"$NL$D$NL"*) IFS=$NL; continue;; esac
     DIRS=$DIRS$D$NL
-    late && { gap cap "$D" "the time was over before it was listed"; IFS=$NL; continue; }
+    late && { gap cap "$D/*" "the time was over before it was listed"; IFS=$NL; continue; }
     entered "$D" && [ -d "$D" ] || { IFS=$NL; continue; }
-    [ -r "$D" ] && [ -x "$D" ] || { gap denied "$D" "no permission to list it"; IFS=$NL; continue; }
+    [ -x "$D" ] || { gap denied "$D" "no permission to search it"; IFS=$NL; continue; }
+    [ -r "$D" ] || { gap denied "$D/*" "no permission to list it"; IFS=$NL; continue; }
     case $(limit stat -L -c %s -- "$D" </dev/null 2>/dev/null) in
-      ???????*) gap cap "$D" "too many names to list"; IFS=$NL; continue;;
+      ???????*) gap cap "$D/*" "too many names to list"; IFS=$NL; continue;;
     esac
     set +f
     set -- "$D"/* "$D"/.[!.]*
@@ -1177,7 +1179,7 @@ privates() {
       [ ! -L "$P" ] || { gap unsafe "$P" "a link: not looked at for a private key"; continue; }
       [ -r "$P" ] || { gap denied "$P" "no permission to read it"; continue; }
       PC=$((PC + 1)) KT=$((KT + 1))
-      if [ $PC -gt 64 ] || [ $KT -gt 4000 ]; then gap cap "$D" "more files than are looked at for private keys"; break; fi
+      if [ $PC -gt 64 ] || [ $KT -gt 4000 ]; then gap cap "$D/*" "more files than are looked at for private keys"; break; fi
       PA="$PA \"\${$PI}\""
     done
     [ -n "$PA" ] || { IFS=$NL; continue; }

@@ -74,7 +74,7 @@ func (r *rooted) privates() {
 		}
 		names, more, err := r.t.list(dir, rootNames)
 		if err != nil {
-			r.fault(dir, err)
+			r.fault(dir+"/*", err) // about names that are not known, and no other
 			continue
 		}
 		// In the order of the shell: * before .*
@@ -109,7 +109,7 @@ func (r *rooted) privates() {
 			}
 		}
 		if more {
-			r.b.gap(dir, GapCap, "more files than are looked at for private keys")
+			r.b.gap(dir+"/*", GapCap, "more files than are looked at for private keys")
 		}
 	}
 	for _, p := range found {
