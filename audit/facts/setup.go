@@ -57,6 +57,8 @@ type setup struct {
 	// files
 	filesSeen, dirsSeen map[string]bool
 
+	times timedFiles
+
 	mu       sync.Mutex
 	compared compared
 }
@@ -125,6 +127,7 @@ func newSetup(host *builder) (s *setup, alike bool) {
 	b.vulnerabilities()
 	b.jobs()
 	b.files()
+	s.times = b.timedFiles()
 	s.cronJobs, s.analyses, s.jobUIDs, s.refused = nil, nil, nil, nil
 	s.filesSeen, s.dirsSeen, s.looked = nil, nil, nil
 	return s, !b.fs.moved && !b.lacks.moved

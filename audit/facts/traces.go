@@ -59,11 +59,18 @@ func exact(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000000000Z")
 }
 
-// timed gives the files whose times matter, with why they do, and those of them
-// that an odd job stands in or runs.
-func (b *builder) timed() (files []compare.File, odd map[string]string) {
-	roles := map[string]compare.Role{}
-	odd = map[string]string{}
+// timedFiles says which files' times matter, and why.
+type timedFiles struct {
+	roles map[string]compare.Role
+	odd   map[string]string // those that an odd job stands in or runs
+	ask   []string          // that were to be looked at, in order
+}
+
+// timedFiles finds the files whose times matter. It follows from how the host is
+// set up; the times themselves do not.
+func (b *builder) timedFiles() timedFiles {
+	roles, odd := map[string]compare.Role{}, map[string]string{}
+	var ask []string
 	for i := range b.f.Files {
 		f := &b.f.Files[i]
 		switch f.Role {
@@ -101,7 +108,7 @@ func (b *builder) timed() (files []compare.File, odd map[string]string) {
 			case t.Exists == "yes":
 				targets = append(targets, t.Path)
 			case t.Exists == "unknown" && strings.HasPrefix(t.Path, "/"):
-				b.untimed(t.Path)
+				ask = append(ask, t.Path)
 			}
 		}
 		for _, p := range targets {
@@ -119,8 +126,16 @@ func (b *builder) timed() (files []compare.File, odd map[string]string) {
 	}
 	for _, p := range slices.Sorted(maps.Keys(roles)) {
 		if roles[p] != compare.RoleHostKey {
-			b.untimed(p)
+			ask = append(ask, p)
 		}
+	}
+	return timedFiles{roles, odd, ask}
+}
+
+// timed gives the files of the snapshot with their times.
+func (b *builder) timed() (files []compare.File, odd map[string]string) {
+	for _, p := range b.times.ask {
+		b.untimed(p)
 	}
 	files = make([]compare.File, 0, len(b.snap.Files))
 	for i := range b.snap.Files {
@@ -128,9 +143,9 @@ func (b *builder) timed() (files []compare.File, odd map[string]string) {
 		if f.Type == 0 || f.Type == 'l' || moves(f.Path) {
 			continue
 		}
-		files = append(files, compare.File{Path: f.Path, Role: roles[f.Path], Dir: f.Type == 'd', Inode: f.Inode, MTime: f.MTime, CTime: f.CTime})
+		files = append(files, compare.File{Path: f.Path, Role: b.times.roles[f.Path], Dir: f.Type == 'd', Inode: f.Inode, MTime: f.MTime, CTime: f.CTime})
 	}
-	return files, odd
+	return files, b.times.odd
 }
 
 // untimed says that the lists about times lack a file that was to be looked at.
