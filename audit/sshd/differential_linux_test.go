@@ -258,7 +258,14 @@ func (o *oracle) one(seeds []map[string]string, seed int, sum *tally) string {
 	if seed%2 == 0 {
 		files = g.config()
 	} else {
-		files = g.mutate(seeds[r.IntN(len(seeds))])
+		from := seeds[r.IntN(len(seeds))]
+		for range 2 { // mostly from one that this release accepts
+			if Load(mainPath, treeFiles(from), Options{Version: o.version, Distro: "debian", Services: o.services}).Refused() == nil {
+				break
+			}
+			from = seeds[r.IntN(len(seeds))]
+		}
+		files = g.mutate(from)
 		sum.mu.Lock()
 		sum.mutated++
 		sum.mu.Unlock()
@@ -439,7 +446,7 @@ func (o *oracle) check(files map[string]string, r *rand.Rand, sum *tally) (kind,
 		case a.code == 139 && o.crashes(cfg):
 			accepted = true // OpenSSH's own fault, see Differences
 			continue
-		case a.code != 0 && refusal == nil && strings.Contains(a.stderr, "bad addr or host: ") && cfg.Globals().listeners() == nil:
+		case a.code != 0 && cfg.Refused() == nil && strings.Contains(a.stderr, "bad addr or host: ") && cfg.Globals().listeners() == nil:
 			named = true // a name that this host cannot resolve
 			continue
 		case a.code != 0 && refusal == nil:
