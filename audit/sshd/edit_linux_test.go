@@ -98,11 +98,15 @@ func editAndAsk(rt *rapid.T, s *realSSHD, op, dir string) bool {
 	case "global":
 		edits, err = before.SetGlobal(files, r.name, args...)
 	case "block":
+		found := false
 		for i := range e.file.Blocks {
 			if m := e.file.Blocks[i].Match; m != nil && m.Rest == "User root" {
-				err = e.SetIn(m.Pos.Line, r.name, args...)
+				found, err = true, e.SetIn(m.Pos.Line, r.name, args...)
 				break
 			}
+		}
+		if !found {
+			return false // a line before it swallowed the Match
 		}
 	case "new block":
 		err = e.AddMatch("User root", Assignment{r.name, args})
