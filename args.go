@@ -30,6 +30,9 @@ func parseLine(app *cli.App, args []string) (*line, error) {
 			return nil, err
 		}
 	}
+	if !r.help {
+		r.otherwise()
+	}
 	if err := r.early(); err != nil {
 		return nil, err
 	}
@@ -89,12 +92,41 @@ func (r *reader) word(w string) error {
 			r.help = true
 			return nil
 		}
-		if len(r.cmds) > 0 {
+		if len(r.cmds) > 0 && !r.argument(w) {
 			return unknownCommand(r.cmds, r.path, w)
 		}
 	}
 	r.rest = append(r.rest, w)
 	return nil
+}
+
+// unsaid is the subcommand that is meant where none is named.
+var unsaid = map[string]string{"fix": "plan"}
+
+// otherwise takes the unsaid subcommand, where a command has one.
+func (r *reader) otherwise() bool {
+	if len(r.path) == 0 || len(r.cmds) == 0 {
+		return false
+	}
+	c := command(r.cmds, unsaid[r.cmd().Name])
+	if c == nil {
+		return false
+	}
+	r.path, r.cmds = append(r.path, c), c.Subcommands
+	return true
+}
+
+// argument takes a word that names no subcommand for a host of the unsaid one, unless
+// it is a slip of the finger: "aply" is no host.
+func (r *reader) argument(w string) bool {
+	var names []string
+	for _, c := range r.cmds {
+		names = append(names, c.Name)
+	}
+	if near(w, names) != "" {
+		return false
+	}
+	return r.otherwise()
 }
 
 // flag reads a flag, and its value from the next word where it takes one.

@@ -44,6 +44,7 @@ func tuneMemory() {
 const (
 	lookAtHosts  = "Look at hosts"
 	theRules     = "The rules"
+	changeHosts  = "Change hosts"
 	aboutPostern = "postern itself"
 )
 
@@ -174,6 +175,7 @@ Exit codes
 			accessCommand(s),
 			jobsCommand(s),
 			configCommand(s),
+			fixCommand(s),
 			factsCommand(s),
 			inventoryCommand(s),
 			reportCommand(s),

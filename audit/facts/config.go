@@ -16,6 +16,7 @@ type ServerConfig struct {
 	Why     string       // why Config is nil
 	PID     int64        // the daemon whose arguments hold; 0: none was seen
 	Others  []string     // further servers that run there, in words
+	Files   sshd.Files   // what Config was loaded from
 
 	accounts map[string]*account.Account
 }
@@ -36,7 +37,7 @@ func ConfigOf(snap *snapshot.Snapshot, opt Options, change func(*sshd.Options)) 
 	opt.Setups = nil // the files themselves are needed
 	b := newBuilder(snap, opt)
 	b.work()
-	c := &ServerConfig{accounts: b.byName}
+	c := &ServerConfig{accounts: b.byName, Files: sshdFiles{b}}
 	var primary *sshDaemon
 	running := newBuilder(snap, opt).daemons()
 	for i := range running {

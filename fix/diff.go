@@ -1,0 +1,92 @@
+package fix
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/postern-ssh/postern/audit/report"
+)
+
+// Diff is a change for people: the unified diff of its content, a line each, and
+// before it what becomes of owner and mode. Every byte of the host's is escaped.
+func (c *Change) Diff() []string {
+	var out []string
+	name := report.Path(c.Before.Real)
+	if c.Before.Path != c.Before.Real {
+		out = append(out, fmt.Sprintf("link %s leads to %s", report.Path(c.Before.Path), name))
+	}
+	b, a := &c.Before, &c.After
+	switch {
+	case c.Kind == KindKey:
+		return append(out, fmt.Sprintf("new host key %s (ssh-keygen -t ed25519), mode %04o, owner 0:0", name, a.Mode))
+	case c.Kind == KindMove && !a.Exists:
+		return append(out, "moved into the record: "+name)
+	case !a.Exists:
+		out = append(out, "removed: "+name)
+	case !b.Exists:
+		out = append(out, fmt.Sprintf("new file %s, mode %04o, owner %d:%d", name, a.Mode, a.UID, a.GID))
+	default:
+		if b.Mode != a.Mode {
+			out = append(out, fmt.Sprintf("mode %04o becomes %04o: %s", b.Mode, a.Mode, name))
+		}
+		if b.UID != a.UID || b.GID != a.GID {
+			out = append(out, fmt.Sprintf("owner %d:%d becomes %d:%d: %s", b.UID, b.GID, a.UID, a.GID, name))
+		}
+	}
+	oldName, newName := "a"+name, "b"+name
+	if !b.Exists {
+		oldName = "/dev/null"
+	}
+	if !a.Exists {
+		newName = "/dev/null"
+	}
+	text := string(diff.Diff("a", c.Old, "b", c.New))
+	// The library's three header lines name the files as they are told; ours escape.
+	for range 3 {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	if text == "" {
+		return out
+	}
+	out = append(out, "--- "+oldName, "+++ "+newName)
+	for line := range strings.Lines(text) {
+		out = append(out, report.Inline(strings.TrimSuffix(line, "\n")))
+	}
+	return out
+}
+
+// Commands are what applying would run on the host, beside writing the files.
+func (h *Host) Commands() []string {
+	if len(h.Changes) == 0 {
+		return nil
+	}
+	var out []string
+	if h.Reload.Needed {
+		args := "sshd"
+		if len(h.Reload.Args) > 0 {
+			args = report.Inline(strings.Join(h.Reload.Args, " "))
+		}
+		out = append(out, "sshd -t and sshd -T -C on the new files, in a mount namespace of their own (as "+args+")")
+	}
+	for i := range h.Changes {
+		c := &h.Changes[i]
+		switch {
+		case c.Kind == KindKey:
+			out = append(out, "ssh-keygen -q -t ed25519 -N '' -f "+report.Path(c.After.Path))
+		case c.Kind == KindTable && c.User != "":
+			out = append(out, "crontab -u "+report.Name(c.User)+" (its new table)")
+		}
+	}
+	switch {
+	case !h.Reload.Needed:
+	case h.Reload.Socket:
+		out = append(out, "systemctl stop "+either(report.Inline(h.Reload.Unit), "ssh.service")+" (sessions stay; the next connection starts it anew)")
+	case h.Reload.PID != 0:
+		out = append(out, fmt.Sprintf("kill -HUP %d (sshd reads its files anew)", h.Reload.PID))
+	default:
+		out = append(out, "reload sshd (the process that listens then)")
+	}
+	return out
+}

@@ -1,0 +1,391 @@
+package fix
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/sshd"
+)
+
+// connection is SSH_CONNECTION (ssh(1)) of the login that read the host.
+func connection(snap *snapshot.Snapshot) (from, to string, port int) {
+	w := strings.Fields(snap.Identity("connection"))
+	if len(w) != 4 {
+		return "", "", 0
+	}
+	a, err := netip.ParseAddr(w[0])
+	if err != nil {
+		return "", "", 0
+	}
+	fmt.Sscan(w[3], &port)
+	if t, err := netip.ParseAddr(w[2]); err == nil {
+		to = t.Unmap().String()
+	}
+	return a.Unmap().String(), to, port
+}
+
+// logins checks that our own login and those of keep: go on working.
+func (p *planner) logins(after *snapshot.Snapshot) {
+	h := p.host
+	from, to, port := connection(p.in.Snapshot)
+	if p.in.Snapshot.Source == snapshot.SourceSSH && p.in.Snapshot.Account != "" {
+		own := Login{Own: true, User: p.in.Snapshot.Account, Method: "publickey", From: from, Port: port}
+		if len(p.in.OwnKeys) == 1 {
+			own.Key = p.in.OwnKeys[0]
+		}
+		h.Checks = append(h.Checks, own)
+	}
+	h.Checks = append(h.Checks, p.in.Keep...)
+	touches := h.Reload.Needed || slices.ContainsFunc(h.Changes, func(c Change) bool { return c.Kind == KindKeys || c.Kind == KindMode })
+	if !touches {
+		return
+	}
+	j := &loginJudge{p: p, to: to, port: port,
+		sure: !p.before.Sshd.Stale && p.before.Unknown["sshd.stale"] == "", oldCfg: p.first, newCfg: p.cfg}
+	j.look(after, h.Checks)
+	if h.Reload.Needed {
+		j.daemon(from)
+	}
+	for i := range h.Checks {
+		j.login(&h.Checks[i])
+	}
+	j.others()
+	p.expectations(j)
+}
+
+// loginJudge holds what the checks of a plan share.
+type loginJudge struct {
+	p              *planner
+	to             string // address and port that we came to
+	port           int
+	sure           bool // the daemon runs with the files as they were read
+	oldCfg, newCfg *sshd.Config
+	before, after  *facts.LoginServer
+}
+
+func (j *loginJudge) look(after *snapshot.Snapshot, checks []Login) {
+	opt := j.p.opt
+	for i := range checks {
+		if checks[i].From != "" && !slices.Contains(opt.Apart, checks[i].From) {
+			opt.Apart = append(opt.Apart, checks[i].From)
+		}
+	}
+	j.before, j.after = primary(facts.WhoCanLogIn(j.p.in.Snapshot, opt)), primary(facts.WhoCanLogIn(after, opt))
+}
+
+// contextsOf are the places from which a login may come.
+func (j *loginJudge) contextsOf(cfg *sshd.Config, s *facts.LoginServer, l *Login) (at []*facts.Login, ctx []sshd.Context) {
+	acc := j.p.account(l.User)
+	pr, ranged := prefix(l.From)
+	if s == nil {
+		return nil, nil
+	}
+	port := l.Port
+	if l.Own && port == 0 {
+		port = j.port
+	}
+	var fallback *facts.Login
+	var fallbackPlace facts.LoginPlace
+	for i := range s.Logins {
+		a := &s.Logins[i]
+		if a.User != l.User {
+			continue
+		}
+		for _, pl := range a.Places {
+			addr, err := netip.ParseAddr(pl.Address)
+			if l.From != "" && ranged && (err != nil || !pr.Contains(addr.Unmap())) {
+				continue
+			}
+			c := sshd.Context{User: l.User, Addr: pl.Address, Host: pl.Host, LocalAddr: pl.LocalAddr, LocalPort: pl.LocalPort}
+			if acc != nil {
+				c.Groups = acc.Groups
+				if c.Groups == nil {
+					c.Groups = []string{}
+				}
+			}
+			if l.Own {
+				real := c
+				real.LocalAddr, real.LocalPort = j.to, port
+				if fallback == nil {
+					fallback, fallbackPlace = a, pl
+				}
+				if cfg != nil && cfg.Eval(c) != cfg.Eval(real) {
+					continue // what holds at another port or address
+				}
+				c = real
+			}
+			at, ctx = append(at, a), append(ctx, c)
+		}
+	}
+	if len(at) == 0 && fallback != nil {
+		c := sshd.Context{User: l.User, Addr: fallbackPlace.Address, LocalAddr: j.to, LocalPort: port}
+		if acc != nil {
+			c.Groups = acc.Groups
+		}
+		return []*facts.Login{fallback}, []sshd.Context{c}
+	}
+	return at, ctx
+}
+
+// who names a login in messages.
+func who(l *Login) string {
+	text := "the login of " + l.User
+	if l.Own {
+		text = "your own login (" + l.User
+		if l.From != "" {
+			text += " from " + l.From
+		}
+		return text + ")"
+	}
+	if l.From != "" {
+		text += " from " + l.From
+	}
+	return text + ", which keep: asks for,"
+}
+
+// login refuses the plan where one login would not work any more.
+func (j *loginJudge) login(l *Login) {
+	p := j.p
+	if p.account(l.User) == nil {
+		if l.Own && p.before.Unknown["accounts"] == "" && len(p.before.Gaps["accounts"]) == 0 {
+			p.refuse(Refusal{Risk: "lock-out", Why: who(l) + " is of an account that the host's files do not hold: what it may do is not known", WayOut: "--accept-risk=lock-out, with another login at hand"})
+		} else {
+			p.refuse(Refusal{Risk: "lock-out", Why: who(l) + " names no account that was seen on this host", WayOut: "correct keep: in the inventory"})
+		}
+		return
+	}
+	logins, ctx := j.contextsOf(j.newCfg, j.after, l)
+	if len(logins) == 0 {
+		p.refuse(Refusal{Risk: "lock-out", Why: who(l) + " could not be judged: " + either(p.before.Unknown["sshd"], "nothing is known of logins there"), WayOut: "read the host with root's rights"})
+		return
+	}
+	oldLogins, _ := j.contextsOf(j.oldCfg, j.before, l)
+	for i, a := range logins {
+		verdict, why, ev := opensFor(a, l, p.in.OwnKeys)
+		if verdict == "unknown" && j.sure && i < len(oldLogins) {
+			if v, w, _ := opensFor(oldLogins[i], l, p.in.OwnKeys); v == verdict && w == why && l.Own {
+				p.warn("%s works now, and whether it will is not certain for the same reason as before: %s", who(l), why)
+				verdict = "yes"
+			}
+		}
+		if verdict != "yes" {
+			r := Refusal{Risk: "lock-out", Why: fmt.Sprintf("%s would be refused: %s", who(l), why)}
+			if verdict == "unknown" {
+				r.Why = fmt.Sprintf("whether %s would still work is not known: %s", strings.TrimSuffix(who(l), ","), why)
+			}
+			for _, e := range ev {
+				if e.Path != "" {
+					r.Path, r.Line, r.Text = e.Path, e.Line, e.Text
+					break
+				}
+			}
+			r.WayOut = wayOut(l, why, r.Text)
+			p.refuse(r)
+		}
+		if j.newCfg == nil {
+			continue
+		}
+		set := j.newCfg.Eval(ctx[i])
+		var old *sshd.Settings
+		if j.oldCfg != nil && j.sure {
+			old = j.oldCfg.Eval(ctx[i])
+		}
+		for _, t := range sessionTerms(j, l, set, &ctx[i]) {
+			if old != nil && sameValues(old, set, t.keywords) {
+				continue // so it is today
+			}
+			if !l.Own && t.keywords[0] == "ForceCommand" {
+				p.warn("%s is bound to one command (%s): whether that is meant is not known", strings.TrimSuffix(who(l), ","), t.origin)
+				continue
+			}
+			p.refuse(Refusal{Risk: "lock-out", Why: who(l) + " would " + t.why, Path: t.origin.File, Line: t.origin.Pos.Line, Text: strings.TrimSpace(t.origin.Text), WayOut: t.wayOut})
+		}
+	}
+}
+
+// opensFor says whether a login by its method (and key) gets in.
+func opensFor(a *facts.Login, l *Login, ownKeys []string) (verdict, why string, ev []facts.Evidence) {
+	verdict, why, ev = "no", either(a.Why, "no way in is left that asks for "+either(l.Method, "what it has")+" alone"), a.Evidence
+	for i := range a.Ways {
+		w := &a.Ways[i]
+		alone := !slices.ContainsFunc(w.Methods, func(m string) bool {
+			base, _, _ := strings.Cut(m, ":")
+			return l.Method != "" && base != l.Method
+		})
+		switch {
+		case !alone:
+			if verdict == "no" {
+				why, ev = "every way in asks for "+strings.Join(w.Methods, " and "), w.Evidence
+			}
+		case len(w.Methods) > 1 && l.Method == "publickey" && len(ownKeys) < len(w.Methods):
+			if verdict == "no" {
+				verdict, why, ev = "no", fmt.Sprintf("AuthenticationMethods asks for %d keys, and one is at hand", len(w.Methods)), w.Evidence
+			}
+		case w.Verdict == "yes":
+			verdict, why, ev = "yes", "", nil
+		case verdict != "yes":
+			verdict, why, ev = "unknown", w.Why, w.Evidence
+		}
+	}
+	if l.Method != "publickey" && l.Method != "" || verdict == "no" {
+		return verdict, why, ev
+	}
+	return keyOpens(a, l, ownKeys, verdict, why, ev)
+}
+
+// keyOpens looks at the keys that a login has, where they are known.
+func keyOpens(a *facts.Login, l *Login, ownKeys []string, verdict, why string, ev []facts.Evidence) (string, string, []facts.Evidence) {
+	var keys []string
+	switch {
+	case l.Key != "":
+		keys = []string{l.Key}
+	case l.Own:
+		keys = ownKeys
+	}
+	if len(keys) == 0 {
+		return verdict, why, ev
+	}
+	best, reason := "no", ""
+	var at []facts.Evidence
+	ca := false
+	for i := range a.Keys {
+		k := &a.Keys[i]
+		ca = ca || k.CA && k.Opens != "no"
+		if !slices.Contains(keys, k.Fingerprint) {
+			continue
+		}
+		if k.Opens == "yes" {
+			return verdict, why, ev
+		}
+		if best == "no" {
+			best, reason = k.Opens, k.Why
+			at = []facts.Evidence{{Path: k.Path, Line: k.Line, Text: k.Type + " " + k.Fingerprint}}
+		}
+	}
+	switch {
+	case reason != "":
+		return best, reason, at
+	case ca, l.Own && len(ownKeys) != 1 && l.Key == "":
+		return "unknown", "which key it uses is not known to open this account", nil
+	}
+	return "no", "its key " + keys[0] + " opens nothing there", ev
+}
+
+// wayOut says what to do about a login that would be refused.
+func wayOut(l *Login, why, line string) string {
+	low := strings.ToLower(why + " " + line)
+	switch {
+	case strings.Contains(low, "allowusers") && strings.Contains(line, ","):
+		return "AllowUsers takes blanks between names, no commas: " + strings.ReplaceAll(strings.TrimSpace(line), ",", " ")
+	case strings.Contains(low, "allowusers"), strings.Contains(low, "allowgroups"):
+		return "name " + l.User + " there, as its account is spelt, with the address that it comes from if any"
+	case strings.Contains(low, "denyusers"), strings.Contains(low, "denygroups"):
+		return "take " + l.User + " out of that line"
+	case strings.Contains(low, "permitrootlogin"):
+		return "log in by an account of your own with sudo: make it, postern fix install-key KEY.pub USER, and plan again as that user"
+	case strings.Contains(low, "authenticationmethods"):
+		return "let one chain be completed by what this login has"
+	case strings.Contains(low, "authorizedkeysfile"), strings.Contains(low, "opens nothing"), strings.Contains(low, "no key"):
+		return "postern fix install-key KEY.pub " + l.User
+	case strings.Contains(low, "revokedkeys"):
+		return "make that file (ssh-keygen -k -f FILE), or take the line out"
+	case strings.Contains(low, "may write"), strings.Contains(low, "strictmodes"):
+		return "chmod go-w on what the reason names"
+	case strings.Contains(low, "usepam"), strings.Contains(low, "locked"):
+		return "leave UsePAM yes, or unlock the account (usermod -p '*' " + l.User + ")"
+	}
+	return "change that line first, or postern fix install-key KEY.pub " + l.User
+}
+
+// sameValues reports whether keywords have one value in both.
+func sameValues(a, b *sshd.Settings, keywords []string) bool {
+	for _, k := range keywords {
+		if !slices.Equal(a.Get(k).Args, b.Get(k).Args) {
+			return false
+		}
+	}
+	return true
+}
+
+// others warns where no second way in is left.
+func (j *loginJudge) others() {
+	own := ""
+	if len(j.p.host.Checks) > 0 && j.p.host.Checks[0].Own {
+		own = j.p.host.Checks[0].User
+	}
+	if j.after == nil {
+		return
+	}
+	for i := range j.after.Logins {
+		a := &j.after.Logins[i]
+		if a.Admin == "" || a.Open != "yes" {
+			continue
+		}
+		keys := 0
+		for n := range a.Keys {
+			if a.Keys[n].Opens == "yes" {
+				keys++
+			}
+		}
+		if a.User != own || keys > 1 {
+			return
+		}
+	}
+	j.p.warn("no second way in of an administrator is left beside your own: have a console, or another key, at hand")
+}
+
+// expectations are what sshd -T has to say of the checked logins, and the methods
+// that have to be gone.
+func (p *planner) expectations(j *loginJudge) {
+	if !p.host.Reload.Needed || j.newCfg == nil {
+		return
+	}
+	touched := p.touched()
+	for i := range p.host.Checks {
+		l := &p.host.Checks[i]
+		_, ctx := j.contextsOf(j.newCfg, j.after, l)
+		if len(ctx) == 0 {
+			continue
+		}
+		set := j.newCfg.Eval(ctx[0])
+		eff := set.Effective()
+		for _, k := range touched {
+			if v := eff[strings.ToLower(k)]; len(v) > 0 && set.Get(k).Unknown == "" {
+				if l.Expect == nil {
+					l.Expect = map[string]string{}
+				}
+				l.Expect[k] = strings.Join(v, " ")
+			}
+		}
+		if !l.Own {
+			continue
+		}
+		old := j.oldCfg.Eval(ctx[0])
+		for method, keyword := range map[string]string{"password": "PasswordAuthentication", "keyboard-interactive": "KbdInteractiveAuthentication"} {
+			if set.Get(keyword).Is("no") && old.Get(keyword).First() == "yes" {
+				p.host.Shut = append(p.host.Shut, method)
+			}
+		}
+		slices.Sort(p.host.Shut)
+	}
+}
+
+// touched are the keywords whose values for all logins or for the checked ones the plan changes.
+func (p *planner) touched() []string {
+	var out []string
+	for _, k := range sshd.Keywords() {
+		if a, b := p.first.Globals().Get(k), p.cfg.Globals().Get(k); !slices.Equal(a.Args, b.Args) {
+			out = append(out, k)
+		}
+	}
+	for _, k := range []string{"PasswordAuthentication", "KbdInteractiveAuthentication", "PermitRootLogin", "PubkeyAuthentication"} {
+		if !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	return out
+}

@@ -1,0 +1,250 @@
+package fix
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+// settle ends the plan: its changes in their order, what they rest on, what they
+// mean for those who log in, and why they must not be applied.
+func (p *planner) settle() {
+	h := p.host
+	h.Changes = ordered(p.changes())
+	sshdChanges := slices.ContainsFunc(h.Changes, func(c Change) bool { return c.Kind == KindSshd || c.Kind == KindKey })
+	h.Reload = p.reloadOf(sshdChanges)
+	p.rests()
+	if len(h.Changes) == 0 {
+		return
+	}
+	after := changed(p.in.Snapshot, h.Changes, p.sshdFiles())
+	p.effect(after)
+	if sshdChanges {
+		p.pendingEdits()
+		p.disagreements()
+		if f := p.cfg.Refused(); f != nil {
+			p.refuse(Refusal{Why: "sshd would refuse the files: " + f.Message, Path: f.File, Line: f.Pos.Line, WayOut: either(f.Hint, "mend that line first")})
+		}
+	}
+	p.logins(after)
+}
+
+// ordered puts what opens or only protects before what closes, so that each
+// mixture of old and new files still lets the owner in.
+func ordered(list []Change) []Change {
+	rank := map[Kind]int{KindMode: 0, KindKey: 1, KindSshd: 2, KindTable: 3, KindMove: 4, KindKeys: 5}
+	slices.SortStableFunc(list, func(a, b Change) int {
+		if rank[a.Kind] != rank[b.Kind] {
+			return rank[a.Kind] - rank[b.Kind]
+		}
+		if a.Kind == KindSshd { // a carve-out before what it is carved from
+			return order(opens(&b)) - order(opens(&a))
+		}
+		return 0
+	})
+	return list
+}
+
+func order(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func opens(c *Change) bool {
+	return strings.Contains(string(c.New), carveMark) && !strings.Contains(string(c.Old), carveMark)
+}
+
+// reloadOf says how sshd gets to read its files anew.
+func (p *planner) reloadOf(needed bool) Reload {
+	r := Reload{Needed: needed}
+	if !needed {
+		return r
+	}
+	for i := range p.before.Daemons {
+		if d := &p.before.Daemons[i]; d.Primary && d.Kind == "sshd" {
+			r.PID, r.Args = d.PID, d.Args
+		}
+	}
+	for id, u := range units(p.in.Snapshot) {
+		switch {
+		case (id == "ssh.socket" || id == "sshd.socket") && u["ActiveState"] == "active":
+			r.Socket = true
+		case (id == "ssh.service" || id == "sshd.service") && u["LoadState"] == "loaded" && (r.PID == 0 || u["MainPID"] == fmt.Sprint(r.PID)):
+			if r.Unit == "" || id == "ssh.service" { // on Debian the other is an alias
+				r.Unit = id
+			}
+		}
+	}
+	return r
+}
+
+// units reads what systemctl show said, by Id.
+func units(snap *snapshot.Snapshot) map[string]map[string]string {
+	out := map[string]map[string]string{}
+	o := snap.Output(snapshot.OutUnits)
+	if o == nil {
+		return out
+	}
+	for _, block := range strings.Split(string(o.Data), "\n\n") {
+		u := map[string]string{}
+		for line := range strings.Lines(block) {
+			if k, v, ok := strings.Cut(strings.TrimRight(line, "\n"), "="); ok {
+				u[k] = v
+			}
+		}
+		if u["Id"] != "" {
+			out[u["Id"]] = u
+		}
+	}
+	return out
+}
+
+// rests names the files on which the plan stands: what sshd reads, and what opens
+// the logins that have to work.
+func (p *planner) rests() {
+	seenPath := map[string]bool{}
+	add := func(file string) {
+		if s := stateOf(p.in.Snapshot, file); !seenPath[file] {
+			seenPath[file] = true
+			p.host.Rests = append(p.host.Rests, s)
+		}
+	}
+	for i := range p.host.Changes {
+		add(p.host.Changes[i].Before.Path)
+	}
+	if !p.host.Reload.Needed {
+		return
+	}
+	for _, f := range p.sshdFiles() {
+		add(f)
+	}
+	for i := range p.before.AuthorizedKeys {
+		if k := &p.before.AuthorizedKeys[i]; k.User == p.in.Snapshot.Account || slices.ContainsFunc(p.in.Keep, func(l Login) bool { return l.User == k.User }) {
+			add(k.Path)
+		}
+	}
+}
+
+// effect says who can log in before and after.
+func (p *planner) effect(after *snapshot.Snapshot) {
+	opt := p.opt
+	for i := range p.in.Host.Allow {
+		opt.Apart = append(opt.Apart, strings.Join(p.in.Host.Allow[i].Addresses, ","))
+	}
+	before, now := primary(facts.WhoCanLogIn(p.in.Snapshot, opt)), primary(facts.WhoCanLogIn(after, opt))
+	was, is := waysWords(before), waysWords(now)
+	e := &p.host.Effect
+	closing := map[string]bool{}
+	for _, w := range was.order {
+		if is.have[w] {
+			continue
+		}
+		e.Closed = append(e.Closed, w+was.line[w])
+		if strings.Contains(w, "password") || strings.Contains(w, "keyboard-interactive") || strings.Contains(w, "none") {
+			closing[was.user[w]] = true
+		}
+	}
+	for _, w := range is.order {
+		if was.have[w] {
+			e.Stay = append(e.Stay, w+is.line[w])
+		} else {
+			e.Opened = append(e.Opened, w+is.line[w])
+		}
+	}
+	if len(closing) == 0 {
+		return
+	}
+	lately, whole := facts.PasswordLogins(p.in.Snapshot, p.opt)
+	for _, l := range lately {
+		if closing[l.User] {
+			e.Lately = append(e.Lately, Lately{User: l.User, Last: l.Last, From: l.From})
+		}
+	}
+	if !whole {
+		p.warn("the log was not read to its end: whoever logged in with a password lately may be missing here")
+	}
+}
+
+// words are the ways in as sentences.
+type waywords struct {
+	order []string
+	have  map[string]bool
+	line  map[string]string
+	user  map[string]string
+}
+
+func waysWords(s *facts.LoginServer) waywords {
+	w := waywords{have: map[string]bool{}, line: map[string]string{}, user: map[string]string{}}
+	if s == nil {
+		return w
+	}
+	for i := range s.Logins {
+		l := &s.Logins[i]
+		for n := range l.Ways {
+			y := &l.Ways[n]
+			text := fmt.Sprintf("%s by %s, %s", l.User, strings.Join(y.Methods, " and "), l.From)
+			if y.Verdict != "yes" {
+				text += " (not certain: " + y.Why + ")"
+			}
+			if w.have[text] {
+				continue
+			}
+			w.have[text] = true
+			w.user[text] = l.User
+			w.order = append(w.order, text)
+			for _, e := range y.Evidence {
+				if e.Line > 0 {
+					w.line[text] = fmt.Sprintf(" (%s:%d)", e.Path, e.Line)
+					break
+				}
+			}
+		}
+	}
+	return w
+}
+
+// pendingEdits refuses to bring into force what somebody else has written since the
+// daemon last read its files.
+func (p *planner) pendingEdits() {
+	if p.in.Snapshot.Source == snapshot.SourceRoot {
+		return // nothing runs
+	}
+	edits := p.before.Origin["sshd.stale"]
+	why, unknown := p.before.Unknown["sshd.stale"]
+	switch {
+	case p.before.Sshd.Stale && !unknown:
+		for _, e := range edits {
+			p.refuse(Refusal{Risk: "pending-edits", Why: fmt.Sprintf("%s has changed since the daemon read it, and this reload would bring that into force too (%s)", e.Path, e.Text),
+				Path: e.Path, WayOut: "look at that change; reload it by itself, or take it back"})
+		}
+	case unknown && len(edits) > 0 && edits[0].Path != "":
+		p.refuse(Refusal{Risk: "pending-edits", Why: "whether the daemon has read its files is not known: " + why,
+			Path: edits[0].Path, WayOut: "reload sshd by itself and see that you can still log in, then plan again"})
+	case unknown:
+		p.warn("whether the daemon has read its files is not known: %s", why)
+	}
+}
+
+// disagreements stop a plan whose parser and whose sshd read the files differently.
+func (p *planner) disagreements() {
+	if p.before.Sshd.Stale {
+		return // which pendingEdits has said
+	}
+	for i := range p.before.Disagreements {
+		d := &p.before.Disagreements[i]
+		if d.Effective == "" {
+			continue
+		}
+		r := Refusal{Risk: "disagreement", Why: fmt.Sprintf("sshd itself says %s %s where the files read %s: what this plan foresees may be wrong", d.Setting, d.Effective, d.File),
+			WayOut: "postern config diff shows both; report it"}
+		if len(d.Evidence) > 0 {
+			r.Path, r.Line, r.Text = d.Evidence[0].Path, d.Evidence[0].Line, d.Evidence[0].Text
+		}
+		p.refuse(r)
+	}
+}

@@ -1,0 +1,241 @@
+package fix
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/report"
+)
+
+// Text writes a plan for people.
+type Text struct {
+	W     io.Writer
+	Width int // columns; 0 does not wrap
+	Color bool
+}
+
+type textPage struct {
+	*bufio.Writer
+	width int
+	color bool
+}
+
+// Write writes the plan, host by host, and a sentence about all of them.
+func (t *Text) Write(p *Plan) error {
+	w := &textPage{bufio.NewWriter(t.W), t.Width, t.Color}
+	changes, refused := 0, 0
+	for i := range p.Hosts {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		w.host(&p.Hosts[i])
+		if len(p.Hosts[i].Changes) > 0 {
+			changes++
+		}
+		if len(p.Hosts[i].Refused) > 0 {
+			refused++
+		}
+	}
+	if len(p.Hosts) > 1 {
+		fmt.Fprintln(w)
+		w.para("", fmt.Sprintf("%s: %s to change, %s with a refusal. Nothing was changed.", count(len(p.Hosts), "host"), count(changes, "host"), count(refused, "host")))
+	}
+	return w.Flush()
+}
+
+func (w *textPage) host(h *Host) {
+	name := report.Name(h.Name)
+	switch n := len(h.Changes); {
+	case n == 0 && len(h.Unfixed) == 0:
+		w.para("", w.paint("1", name)+"  nothing to fix")
+	case n == 0:
+		w.para("", w.paint("1", name)+"  nothing that fix can change")
+	default:
+		w.para("", w.paint("1", name)+"  "+count(n, "change")+" planned; nothing was changed")
+	}
+	for i := range h.Refused {
+		r := &h.Refused[i]
+		fmt.Fprintln(w)
+		label := "refused: "
+		if r.Risk != "" {
+			label = "refused (" + r.Risk + "): "
+		}
+		w.labelled("  ", w.paint("31;1", label), len(label), report.Inline(r.Why))
+		if r.Path != "" {
+			place := report.Place(r.Path, r.Line)
+			if r.Text != "" {
+				place += "  " + report.Inline(strings.TrimSpace(r.Text))
+			}
+			w.para("    ", place)
+		}
+		w.para("    ", "what to do: "+report.Inline(r.WayOut))
+		if r.Risk != "" {
+			w.para("    ", "or accept it by name: --accept-risk="+r.Risk)
+		}
+	}
+	for i := range h.Changes {
+		w.change(&h.Changes[i])
+	}
+	w.list("commands that would run", h.Commands(), false)
+	w.effect(&h.Effect, len(h.Changes) > 0)
+	w.list("to know", h.Warnings, true)
+	if len(h.Unfixed) > 0 {
+		w.section("left to you")
+		for _, u := range h.Unfixed {
+			w.labelled("    ", u.Rule+": ", len(u.Rule)+2, report.Inline(u.Why))
+		}
+	}
+}
+
+func (w *textPage) change(c *Change) {
+	fmt.Fprintln(w)
+	if c.Why != "" {
+		w.para("  ", "# "+report.Inline(c.Why))
+	}
+	if len(c.Rules) > 0 {
+		w.para("  ", "# for "+strings.Join(c.Rules, ", "))
+	}
+	if c.Source != "" {
+		w.para("  ", "# "+report.Inline(c.Source))
+	}
+	for _, line := range c.Diff() {
+		style := ""
+		switch {
+		case strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---"):
+			style = "1"
+		case strings.HasPrefix(line, "+"):
+			style = "32"
+		case strings.HasPrefix(line, "-"):
+			style = "31"
+		case strings.HasPrefix(line, "@@"):
+			style = "36"
+		}
+		for n, part := range cut(line, w.width-2) {
+			indent := "  "
+			if n > 0 {
+				indent = "      " // the rest of that line
+			}
+			fmt.Fprintln(w, indent+w.paint(style, part))
+		}
+	}
+}
+
+func (w *textPage) effect(e *Effect, changes bool) {
+	if !changes {
+		return
+	}
+	w.section("who can log in")
+	rows := []struct {
+		mark, style string
+		list        []string
+	}{{"- ", "31", e.Closed}, {"+ ", "32", e.Opened}, {"  ", "", e.Stay}}
+	n := 0
+	for _, r := range rows {
+		for i, l := range r.list {
+			if i == 20 && r.mark == "  " {
+				w.para("    ", fmt.Sprintf("  and %d more as before (--format json has them)", len(r.list)-i))
+				break
+			}
+			n++
+			w.labelled("    ", w.paint(r.style, r.mark), len(r.mark), report.Inline(l))
+		}
+	}
+	if n == 0 {
+		w.para("    ", "nobody, as far as was seen, before and after")
+	} else if len(e.Closed)+len(e.Opened) == 0 {
+		w.para("    ", "as before")
+	}
+	if len(e.Lately) > 0 {
+		w.para("  ", w.paint("1", "shut out by this, and here lately with a password"))
+		for _, l := range e.Lately {
+			w.para("    ", fmt.Sprintf("%s, last on %s from %s", report.Name(l.User), l.Last.UTC().Format("2006-01-02 15:04 UTC"), report.Inline(l.From)))
+		}
+	}
+}
+
+func (w *textPage) section(title string) {
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "  "+w.paint("1", title))
+}
+
+func (w *textPage) list(title string, lines []string, foreign bool) {
+	if len(lines) == 0 {
+		return
+	}
+	w.section(title)
+	for _, l := range lines {
+		if foreign {
+			l = report.Inline(l)
+		}
+		w.para("    ", l)
+	}
+}
+
+func (w *textPage) paint(style, s string) string {
+	if !w.color || style == "" {
+		return s
+	}
+	return "\x1b[" + style + "m" + s + "\x1b[0m"
+}
+
+func (w *textPage) para(indent, text string) { w.labelled(indent, "", 0, text) }
+
+// labelled writes text behind a label that takes that many columns, wrapped below
+// itself.
+func (w *textPage) labelled(indent, label string, columns int, text string) {
+	room := w.width - len(indent)
+	hang := indent
+	if columns <= 4 {
+		hang += strings.Repeat(" ", columns)
+	} else {
+		hang += "  "
+	}
+	line, used := indent+label, columns
+	for _, word := range strings.Fields(text) {
+		n := len(word)
+		if strings.HasPrefix(word, "\x1b") {
+			n = 0
+		}
+		for w.width > 0 && used+n > room && used > 0 && used > len(hang)-len(indent) {
+			fmt.Fprintln(w, strings.TrimRight(line, " "))
+			line, used = hang, len(hang)-len(indent)
+		}
+		for w.width > 0 && len(hang)+len(word) > w.width && len(word) > w.width-len(hang)-used+len(hang)-len(indent) {
+			take := max(w.width-len(indent)-used, 8)
+			if take >= len(word) {
+				break
+			}
+			fmt.Fprintln(w, line+word[:take])
+			word = word[take:]
+			line, used = hang, len(hang)-len(indent)
+		}
+		line += word + " "
+		used += len(word) + 1
+	}
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+}
+
+// cut breaks a line of a diff into pieces of that width. All but the last stand
+// for one line of the file.
+func cut(s string, width int) []string {
+	if width < 20 {
+		return []string{s}
+	}
+	var out []string
+	for len(s) > width {
+		out = append(out, s[:width])
+		if s = s[width:]; len(out) == 1 {
+			width -= 4 // the rest stands further in
+		}
+	}
+	return append(out, s)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
