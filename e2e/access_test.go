@@ -34,7 +34,6 @@ type proof struct {
 	main     string // appended to Debian's file
 	setup    string // script, before the reload
 	undo     string
-	only     e2e.Release // "" all
 	systemd  bool
 	noReload bool
 	port     int

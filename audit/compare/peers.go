@@ -203,7 +203,7 @@ func withoutNames(s string, names []string) string {
 // words that hold no slash.
 func looseCommand(command string, names []string) string {
 	command = withoutNames(command, names)
-	if strings.IndexAny(command, "0123456789") < 0 {
+	if !strings.ContainsAny(command, "0123456789") {
 		return command
 	}
 	var b strings.Builder

@@ -73,6 +73,8 @@ type Fault struct {
 	Message string // in sshd's words where it has any
 	Hint    string // the way out
 	Refuses bool   // sshd does not start with it
+
+	again bool // found when the lines are read again for a login: sshd names no file then
 }
 
 // String is "file:line: message".

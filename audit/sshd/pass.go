@@ -88,8 +88,12 @@ func (p *pass) anyLate(l *setting) *Fault {
 		p.vals[l.row] == nil || len(l.args) == 0 || l.args[0] != "any" {
 		return nil
 	}
-	return &Fault{File: l.origin.File, Pos: l.origin.Pos, Keyword: "AuthenticationMethods", Refuses: true,
-		Message: `"any" must appear alone in AuthenticationMethods`, Hint: "this release takes no any once an earlier line has set AuthenticationMethods"}
+	name, _, _ := strings.Cut(strings.TrimLeft(l.origin.Text, " \t"), " ")
+	if i := strings.IndexAny(name, "=\t"); i >= 0 {
+		name = name[:i]
+	}
+	return &Fault{File: l.origin.File, Pos: l.origin.Pos, Keyword: "AuthenticationMethods", Refuses: true, again: true,
+		Message: `"any" must appear alone in ` + name, Hint: "this release takes no any once an earlier line has set AuthenticationMethods"}
 }
 
 // spelt is what sshd -T prints of a line's words.

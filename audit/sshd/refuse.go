@@ -44,6 +44,8 @@ func (c *Config) Refusals() []Fault {
 // Some messages come without a place.
 func (f Fault) LogLine() string {
 	switch {
+	case f.again:
+		return fmt.Sprintf("reprocess config line %d: %s", f.Pos.Line, f.Message)
 	case strings.HasPrefix(f.Message, "Bad configuration option: "):
 		return fmt.Sprintf("%s: line %d: %s", f.File, f.Pos.Line, f.Message)
 	case !f.Pos.IsValid() || placeless(f.Message) || f.Keyword == "Match" && !strings.Contains(f.Message, "argument") && f.Message != "invalid quotes",

@@ -264,7 +264,7 @@ func FuzzParseKey(f *testing.F) {
 		if err != nil && !strings.HasSuffix(err.Error(), "a negative number") && k.Type != ssh.CertAlgoRSAv01 && pub.Type() != "ssh-dss" {
 			t.Fatalf("x/crypto reads a %s, here: %v", pub.Type(), err)
 		}
-		if _, cert := pub.(*ssh.Certificate); !cert && k.Fingerprint != ssh.FingerprintSHA256(pub) {
+		if _, cert := pub.(*ssh.Certificate); err == nil && !cert && k.Fingerprint != ssh.FingerprintSHA256(pub) {
 			t.Fatalf("fingerprint %s of %s", k.Fingerprint, ssh.FingerprintSHA256(pub))
 		}
 	})
