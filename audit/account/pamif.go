@@ -96,7 +96,7 @@ func (s *Stack) compare(q *Question, left, op, right string) Verdict {
 		}
 		in := No
 		for g := range strings.SplitSeq(right, ":") {
-			in = max3(in, q.in(g))
+			in = max3(in, q.In(g))
 		}
 		if in == Unsure || op == "ingroup" {
 			return in
@@ -106,8 +106,8 @@ func (s *Stack) compare(q *Question, left, op, right string) Verdict {
 	return Unsure // innetgr, notinnetgr
 }
 
-// in says whether the account is in a group.
-func (q *Question) in(group string) Verdict {
+// In says whether the account is in a group.
+func (q *Question) In(group string) Verdict {
 	for _, g := range q.Account.Groups {
 		if g == group {
 			return Yes

@@ -117,7 +117,7 @@ func (s *Stack) sepermit(e *Entry, q *Question) said {
 		in := Unsure
 		switch name[0] {
 		case '@':
-			in = q.in(name[1:])
+			in = q.In(name[1:])
 		case '%':
 			doubt = "PAM: pam_sepermit: the SELinux user of " + q.Account.Name + " is not known"
 		default:
@@ -156,7 +156,7 @@ func (s *Stack) listfile(e *Entry, q *Question) said {
 		shell := a.Shell
 		fits = func(line string) Verdict { return when3(line == shell) }
 	case "group":
-		fits = q.in
+		fits = q.In
 	case "tty": // what sshd calls it (auth-pam.c, sshpam_init)
 		fits = func(line string) Verdict { return when3(strings.TrimPrefix(line, "/dev/") == "ssh") }
 	case "rhost", "ruser":
@@ -167,7 +167,7 @@ func (s *Stack) listfile(e *Entry, q *Question) said {
 	if apply := e.value("apply", ""); apply != "" && (item == "shell" || item == "tty") {
 		applies := when3(apply == a.Name)
 		if g, ok := strings.CutPrefix(apply, "@"); ok {
-			applies = q.in(g)
+			applies = q.In(g)
 		}
 		switch applies {
 		case No:

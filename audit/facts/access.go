@@ -218,6 +218,10 @@ func (b *builder) asksGroups(cfg *sshd.Config) bool {
 // noPasswords reports whether a fact is about passwords, and no login at all may
 // use one: it holds for accounts that were not seen too.
 func (b *builder) noPasswords(fact string) bool {
+	if d := b.in.dropbear; d != nil {
+		s, lost := d.parse()
+		return lost == "" && s.NoPassword && fact != "sshd.root_login"
+	}
 	if fact == "sshd.root_login" || b.capped || b.cfg == nil {
 		return false
 	}

@@ -24,9 +24,10 @@ type Logins struct {
 	Gaps []Gap `json:"gaps"`
 }
 
-// LoginServer is one sshd with the answers for its logins.
+// LoginServer is one server with the answers for its logins.
 type LoginServer struct {
-	Config  string   `json:"config"`
+	Kind    string   `json:"kind"`   // sshd, dropbear
+	Config  string   `json:"config"` // sshd's main file; dropbear's command line, which is all that it has
 	Version string   `json:"version"`
 	PID     int64    `json:"pid"`     // 0: none was seen running
 	Listens []string `json:"listens"` // address:port
@@ -165,6 +166,18 @@ func (b *builder) logins(running []sshDaemon) *Logins {
 	}
 	servers := 0
 	for _, d := range running {
+		if d.Kind == "dropbear" {
+			if d.UID == 0 && len(d.Listens) == 0 && listens(running, "dropbear") {
+				continue // it serves one login, or a program of that name
+			}
+			s, lost := b.dropbearServerLogins(&d, weak)
+			if servers++; lost == "" {
+				l.Servers = append(l.Servers, s)
+				continue
+			}
+			l.Gaps = append(l.Gaps, Gap{Path: d.Exe, Reason: fmt.Sprintf("process %d is dropbear: %s", d.PID, lost)})
+			continue
+		}
 		if d.Kind != "sshd" {
 			l.Gaps = append(l.Gaps, Gap{Path: d.Exe, Reason: fmt.Sprintf("process %d is %s: who can log in there is not judged", d.PID, d.Kind)})
 			continue
@@ -191,6 +204,11 @@ func (b *builder) logins(running []sshDaemon) *Logins {
 	return l
 }
 
+// listens reports whether a server of root's of a kind listens.
+func listens(running []sshDaemon, kind string) bool {
+	return slices.ContainsFunc(running, func(d sshDaemon) bool { return d.Kind == kind && d.UID == 0 && len(d.Listens) > 0 })
+}
+
 // loginServer judges one sshd; nil is one that would run with the files as they are.
 func (b *builder) loginServer(d *sshDaemon, weak map[string]string) LoginServer {
 	main, opt := b.sshdOptions(d)
@@ -198,7 +216,7 @@ func (b *builder) loginServer(d *sshDaemon, weak map[string]string) LoginServer 
 	if cfg == nil || d != nil && !d.Primary || cfg.Main != main {
 		cfg = sshd.Load(main, sshdFiles{b}, opt)
 	}
-	s := LoginServer{Config: main, Version: opt.Version.String(), Listens: []string{}, Logins: []Login{}}
+	s := LoginServer{Kind: "sshd", Config: main, Version: opt.Version.String(), Listens: []string{}, Logins: []Login{}}
 	if d != nil {
 		s.PID, s.Primary = d.PID, d.Primary
 		s.Listens = append(s.Listens, d.Listens...)

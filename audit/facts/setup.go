@@ -74,6 +74,8 @@ type inputs struct {
 	daemons bool         // some server was found, whether it answers or not
 	foreign string       // why the server may not be the one of its package
 
+	dropbear *dropbearServer // nil: the server is another one
+
 	daemon        cron.Daemon
 	daemonVersion string
 	cronRuns      state
@@ -342,6 +344,12 @@ func (b *builder) describe(buf *bytes.Buffer) {
 		number(int64(len(a.Addresses)))
 		text(a.Addresses...)
 		text(a.User, a.Method, a.Written)
+	}
+	flag(in.dropbear != nil)
+	if d := in.dropbear; d != nil {
+		number(d.uid, int64(len(d.args)))
+		text(d.exe)
+		text(d.args...)
 	}
 	data(in.timers)
 	for i := range s.Files {

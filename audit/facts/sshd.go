@@ -2,6 +2,7 @@ package facts
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"path"
@@ -28,6 +29,7 @@ func (b *builder) server() (primary *sshDaemon) {
 	b.in.main, b.in.rules = b.sshdOptions(primary)
 	b.in.other = b.otherServer(primary)
 	b.in.foreign = b.otherBuild(primary)
+	b.in.dropbear = asDropbear(primary)
 	if b.in.primary = primary != nil; b.in.primary {
 		b.in.reason = primary.Reason
 	}
@@ -41,6 +43,9 @@ func (b *builder) sshd() {
 	_, exists := b.fs.read(main)
 	b.f.Sshd.Present = exists || b.in.primary || b.f.Wire.Seen
 	switch why := b.why(main); {
+	case b.in.dropbear != nil:
+		b.dropbear(b.in.dropbear)
+		return
 	case b.in.other != "":
 		b.blind(main, b.in.other)
 		return
@@ -96,6 +101,10 @@ func (b *builder) sshd() {
 // that answers; "" they are.
 func (b *builder) otherServer(d *sshDaemon) string {
 	switch {
+	case asDropbear(d) != nil:
+		return "the server is dropbear"
+	case d != nil && d.Kind == "dropbear":
+		return "the server is dropbear: " + cmp.Or(d.doubt, d.lost, "its command line is not known")
 	case d != nil && d.Kind != "sshd":
 		return "the server is " + d.Kind + ", which this release does not judge"
 	case d != nil && d.doubt != "":

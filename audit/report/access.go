@@ -72,11 +72,19 @@ func (p *page) logins(h *audit.HostLogins) {
 }
 
 func (p *page) loginServer(host string, s *facts.LoginServer) {
-	head := "sshd " + Inline(s.Version)
-	if s.Version == "unknown" {
-		head = "sshd of a release that is not known"
+	kind := "sshd"
+	if s.Kind != "" {
+		kind = Inline(s.Kind)
 	}
-	head += ", " + Path(s.Config)
+	head := kind + " " + Inline(s.Version)
+	if s.Version == "unknown" {
+		head = kind + " of a release that is not known"
+	}
+	if head += ", "; s.Kind == "dropbear" {
+		head += Inline(s.Config)
+	} else {
+		head += Path(s.Config)
+	}
 	if len(s.Listens) > 0 {
 		head += ", listens on " + Inline(strings.Join(s.Listens, " "))
 	}
