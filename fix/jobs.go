@@ -159,9 +159,10 @@ func (p *planner) revived(file string, e *cron.Edit) {
 // stillRunning warns of what a job left behind.
 func (p *planner) stillRunning(j *facts.Job) {
 	for _, t := range j.Targets {
-		if t.Exists == "yes" {
-			p.warn("%s stays where it is; the line that runs it goes. A process that it started goes on: look for it (postern triage) before you end it", t.Path)
+		if f, _ := seen(p.in.Snapshot, t.Path); f == nil || f.Type != 'f' || shipped(t.Path) {
+			continue
 		}
+		p.warn("%s stays where it is; the line that runs it goes. A process that it started goes on: look for it (postern triage) before you end it", t.Path)
 	}
 }
 
@@ -302,4 +303,14 @@ func (p *planner) earlierLine(want *inventory.Expectation) *keptLine {
 		return false
 	})
 	return found
+}
+
+// shipped reports whether a program is one of the system's own, by its place.
+func shipped(file string) bool {
+	for _, dir := range []string{"/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/lib/", "/usr/lib/"} {
+		if strings.HasPrefix(file, dir) {
+			return true
+		}
+	}
+	return false
 }

@@ -183,7 +183,10 @@ func (j *loginJudge) login(l *Login) {
 					break
 				}
 			}
-			r.WayOut = wayOut(l, why, r.Text)
+			if j.newCfg != nil {
+				sayLine(&r, j.newCfg.Eval(ctx[i]), why)
+			}
+			r.WayOut = wayOut(l, r.Why, r.Text)
 			p.refuse(r)
 		}
 		if j.newCfg == nil {
@@ -231,10 +234,47 @@ func opensFor(a *facts.Login, l *Login, ownKeys []string) (verdict, why string, 
 			verdict, why, ev = "unknown", w.Why, w.Evidence
 		}
 	}
+	if l.Method == "publickey" && verdict == "no" {
+		why = aboutKeys(why)
+		for i := range a.Keys { // what the key itself lacks says it best
+			if k := &a.Keys[i]; k.Opens == "no" && k.Why != "" && strings.Contains(why, k.Why) {
+				ev = []facts.Evidence{{Path: k.Path, Line: k.Line, Text: k.Type + " " + k.Fingerprint}}
+			}
+		}
+	}
 	if l.Method != "publickey" && l.Method != "" || verdict == "no" {
 		return verdict, why, ev
 	}
 	return keyOpens(a, l, ownKeys, verdict, why, ev)
+}
+
+// aboutKeys takes what is about passwords out of a reason: who comes with a key is
+// not helped by it.
+func aboutKeys(why string) string {
+	parts := strings.Split(why, "; ")
+	kept := slices.DeleteFunc(slices.Clone(parts), func(s string) bool {
+		return strings.Contains(s, "password") || strings.HasPrefix(s, "KbdInteractiveAuthentication") || strings.HasPrefix(s, "PasswordAuthentication") || strings.HasPrefix(s, "keyboard-interactive")
+	})
+	if len(kept) == 0 {
+		kept = parts
+	}
+	return strings.Join(kept, "; ")
+}
+
+// sayLine names the line of sshd's that a reason is about.
+func sayLine(r *Refusal, s *sshd.Settings, why string) {
+	for _, k := range []string{"PubkeyAuthentication", "PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "RevokedKeys", "AuthorizedKeysFile", "RequiredRSASize", "MaxAuthTries"} {
+		v := s.Get(k)
+		about := strings.Contains(why, k) || k == "AuthorizedKeysFile" && (strings.Contains(why, "no key is there") || strings.Contains(why, "cannot be read"))
+		if !about || v.Origin.Kind != sshd.FromFile {
+			continue
+		}
+		r.Path, r.Line, r.Text = v.Origin.File, v.Origin.Pos.Line, strings.TrimSpace(v.Origin.Text)
+		if !strings.Contains(r.Why, k) {
+			r.Why += " (" + k + " " + strings.Join(v.Args, " ") + ")"
+		}
+		return
+	}
 }
 
 // keyOpens looks at the keys that a login has, where they are known.
@@ -279,6 +319,16 @@ func keyOpens(a *facts.Login, l *Login, ownKeys []string, verdict, why string, e
 func wayOut(l *Login, why, line string) string {
 	low := strings.ToLower(why + " " + line)
 	switch {
+	case strings.Contains(low, "strictmodes"):
+		return "chmod go-w on what the reason names"
+	case strings.Contains(low, "cannot be read by"):
+		return "give the file to " + l.User + " (chown), or let it be read"
+	case strings.Contains(low, "pubkeyauthentication no"):
+		return "PubkeyAuthentication yes"
+	case strings.Contains(low, "pubkeyaccepted"):
+		return "let that list hold the type of this login's key"
+	case strings.Contains(low, "refuseconnection"), strings.Contains(low, "maxauthtries"):
+		return "take that line out, or out of what holds for " + l.User
 	case strings.Contains(low, "allowusers") && strings.Contains(line, ","):
 		return "AllowUsers takes blanks between names, no commas: " + strings.ReplaceAll(strings.TrimSpace(line), ",", " ")
 	case strings.Contains(low, "allowusers"), strings.Contains(low, "allowgroups"):
@@ -293,8 +343,6 @@ func wayOut(l *Login, why, line string) string {
 		return "postern fix install-key KEY.pub " + l.User
 	case strings.Contains(low, "revokedkeys"):
 		return "make that file (ssh-keygen -k -f FILE), or take the line out"
-	case strings.Contains(low, "may write"), strings.Contains(low, "strictmodes"):
-		return "chmod go-w on what the reason names"
 	case strings.Contains(low, "usepam"), strings.Contains(low, "locked"):
 		return "leave UsePAM yes, or unlock the account (usermod -p '*' " + l.User + ")"
 	}
