@@ -45,7 +45,7 @@ func (p *planner) carveOuts() {
 
 // carve makes one login possible, and nothing more.
 func (p *planner) carve(a *inventory.CarveOut) error {
-	before := p.ways()
+	before := p.ways(nil)
 	if open, _ := before.opened(a); open {
 		return nil // it is possible as it is
 	}
@@ -68,7 +68,7 @@ func (p *planner) carve(a *inventory.CarveOut) error {
 		for _, set := range carveSettings(a, p) {
 			text, err := p.carveText(a, set, first, old[main])
 			if err != nil {
-				why = err.Error()
+				why = either(why, err.Error())
 				continue
 			}
 			pend.new = text
@@ -78,9 +78,17 @@ func (p *planner) carve(a *inventory.CarveOut) error {
 				why = f.String()
 				continue
 			}
-			after := p.ways()
-			more := after.beyond(before, a)
+			after := p.ways(before.addresses())
 			open, shut := after.opened(a)
+			more := ""
+			if open {
+				// The same places on both sides, so that a new way is not a new place.
+				pend.new = old[main]
+				p.reload()
+				more = after.beyond(p.ways(after.addresses()), a)
+				pend.new = text
+				p.reload()
+			}
 			switch {
 			case more != "":
 				why = "it would open more: " + more
@@ -219,9 +227,11 @@ func (p *planner) expiredBlock() bool {
 	return false
 }
 
-// ways are the logins that the plan would leave open.
-func (p *planner) ways() wayset {
+// ways are the logins that the plan would leave open, with these addresses told
+// apart as well.
+func (p *planner) ways(apart []string) wayset {
 	opt := p.opt
+	opt.Apart = slices.Clone(apart)
 	for i := range p.in.Host.Allow {
 		opt.Apart = append(opt.Apart, strings.Join(p.in.Host.Allow[i].Addresses, ","))
 	}
@@ -274,6 +284,20 @@ func waysOf(s *facts.LoginServer) wayset {
 		}
 	}
 	return w
+}
+
+// addresses are those of all places.
+func (w wayset) addresses() []string {
+	var out []string
+	for _, list := range w.places {
+		for _, pl := range list {
+			if pl.Address != "" && !slices.Contains(out, pl.Address) {
+				out = append(out, pl.Address)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // within reports whether a place lies inside a carve-out.
