@@ -2,74 +2,11 @@ package access
 
 import (
 	"io/fs"
-	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/postern-ssh/postern/audit/account"
 	"github.com/postern-ssh/postern/audit/sshd"
 )
-
-// Input is what a judgement needs, as plain values.
-type Input struct {
-	Config   *sshd.Config
-	Accounts []account.Account // joined with groups and shadow states
-	Groups   []account.Group
-
-	// PAM returns the stack of a service; nil: PAM's files are not known.
-	PAM func(service string) *account.Stack
-	// Stat looks at a path, links followed.
-	Stat func(path string) Stat
-	// Read returns a file's content. An error that is not fs.ErrNotExist means
-	// that it could not be read here, or only its first part, which comes with it.
-	Read func(path string) ([]byte, error)
-
-	OpenAccess account.Verdict // whether access.conf holds no rule
-	SSSD       account.Verdict // whether sssd is configured
-	MoreGroups bool            // accounts may be in groups that are not known
-	Today      int64           // days since 1970-01-01
-
-	// Bug says whether the installed server has one of [Bugs]; nil, or Unsure:
-	// only its release is known.
-	Bug func(id string) Verdict
-	// Apart are further lists of addresses at whose borders places are told apart,
-	// each written as behind the "@" of AllowUsers.
-	Apart []string
-	// Detail asks for Keys and Session too, and tells places apart by them.
-	Detail bool
-}
-
-// Stat is what is known about a path.
-type Stat struct {
-	Known    bool // false: not read, nothing below counts
-	Exists   bool
-	Type     byte // 'f', 'd', ...
-	Mode     uint32
-	UID, GID int64
-	Real     string // the final path; "" is the path itself
-}
-
-// Verdict is the answer to one question.
-type Verdict = account.Verdict
-
-// Shorter names for the verdicts.
-const (
-	Yes    = account.Yes
-	No     = account.No
-	Unsure = account.Unsure
-)
-
-// Word is the verdict as facts and reports spell it: yes, no, unknown.
-func Word(v Verdict) string {
-	switch v {
-	case Yes:
-		return "yes"
-	case No:
-		return "no"
-	}
-	return "unknown"
-}
 
 // Evidence is one place that shows why an answer is as it is.
 type Evidence struct {
@@ -124,76 +61,6 @@ func (a *Answer) Open() Verdict {
 		v = or(v, m)
 	}
 	return v
-}
-
-func or(a, b Verdict) Verdict {
-	switch {
-	case a == Yes || b == Yes:
-		return Yes
-	case a == Unsure || b == Unsure:
-		return Unsure
-	}
-	return No
-}
-
-// term is a verdict with what makes it so.
-type term struct {
-	v      Verdict
-	why    string
-	ev     []Evidence
-	settle string // what would settle an Unsure
-}
-
-// What settles the usual doubts.
-const (
-	readFiles  = "look again with the rights to read it (root, or sudo)"
-	readShadow = "look again with root's rights: the states of passwords are in /etc/shadow"
-	tryPAM     = "log in as that account, or read what the module does"
-)
-
-// all joins terms that must hold together: the first no decides, else the first
-// that is not known, else all evidence stands.
-func all(ts ...term) term {
-	out := term{v: Yes}
-	for _, t := range ts {
-		switch {
-		case t.v == No:
-			return t
-		case t.v == Unsure && out.v == Yes:
-			out = term{v: Unsure, why: t.why, ev: with(out.ev, t.ev), settle: t.settle}
-		case out.v == Yes:
-			out.ev = with(out.ev, t.ev)
-		}
-	}
-	return out
-}
-
-// with joins evidence without writing into what others hold.
-func with(a, b []Evidence) []Evidence {
-	switch {
-	case len(b) == 0:
-		return a
-	case len(a) == 0:
-		return b
-	}
-	return append(a[:len(a):len(a)], b...)
-}
-
-// some joins terms of which one is enough. Where none is, all their reasons stand.
-func some(ts ...term) term {
-	out := term{v: No}
-	for _, t := range ts {
-		switch {
-		case t.v == Yes:
-			return t
-		case t.v == Unsure && out.v != Unsure:
-			out = t
-		case t.v == No && out.v == No:
-			out.why = join(out.why, t.why)
-			out.ev = with(out.ev, t.ev)
-		}
-	}
-	return out
 }
 
 // judge carries what is worked out once.
@@ -374,77 +241,6 @@ func sameKeys(a, b []Key) bool {
 }
 
 func (r Reason) equal(s Reason) bool { return r.Why == s.Why && slices.Equal(r.Evidence, s.Evidence) }
-
-// label says in words where an answer holds, and puts the witness together.
-func (w *who) label(a *Answer, total int) {
-	const most = 4
-	switch {
-	case len(a.Places) == total:
-		a.From = "anywhere"
-	case a.Places[0].Label == "anywhere":
-		a.From = "anywhere else"
-	default:
-		labels := make([]string, 0, most)
-		all := outermost(a.Places)
-		for i, l := range all {
-			if i == most {
-				labels = append(labels, strconv.Itoa(len(all)-most)+" more")
-				break
-			}
-			if i > 0 {
-				l = strings.TrimPrefix(l, "from ")
-			}
-			labels = append(labels, l)
-		}
-		a.From = strings.Join(labels, " or ")
-	}
-	for i := range a.Evidence {
-		w.witness(a, &a.Evidence[i])
-	}
-}
-
-// outermost are the labels of places without those of networks that lie inside
-// another one of them.
-func outermost(places []*sshd.Context) []string {
-	var out []string
-	nets := make([]netip.Prefix, len(places))
-	for i, p := range places {
-		if word, ok := strings.CutPrefix(p.Label, "from "); ok {
-			if nets[i], _ = netip.ParsePrefix(word); !nets[i].IsValid() {
-				if a, err := netip.ParseAddr(word); err == nil {
-					nets[i] = netip.PrefixFrom(a, a.BitLen())
-				}
-			}
-		}
-	}
-next:
-	for i, p := range places {
-		for k := range nets {
-			if n := nets[i]; k != i && n.IsValid() && nets[k].IsValid() && nets[k].Bits() < n.Bits() && nets[k].Contains(n.Addr()) {
-				continue next
-			}
-		}
-		if !slices.Contains(out, p.Label) {
-			out = append(out, p.Label)
-		}
-	}
-	return out
-}
-
-// witness completes the sentence of a piece of evidence by who and where.
-func (w *who) witness(a *Answer, e *Evidence) {
-	if e.Witness == "" {
-		return
-	}
-	where := a.From
-	switch where {
-	case "anywhere else":
-		where = "from " + a.Places[0].Addr + ", say,"
-	case "anywhere":
-		where = "from anywhere"
-	}
-	e.Witness = "user " + w.Name + " " + where + " " + e.Witness
-}
 
 // stat remembers what was asked.
 func (j *judge) stat(path string) Stat {

@@ -270,21 +270,67 @@ func FuzzPasswd(f *testing.F) {
 	})
 }
 
-// A key that is taken has a type and a fingerprint; x/crypto/ssh finds the same.
+// A key that is taken has a type and a fingerprint; x/crypto/ssh finds the same, and
+// so does a second look at the key alone. There are no more keys than lines, and
+// of none is more shown than the bound.
 func FuzzKeys(f *testing.F) {
 	f.Add([]byte(ed + " c\n"))
 	f.Add([]byte(`command="a\"b,c",restrict ` + ed + "\n"))
 	f.Add([]byte("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ== x\n\x00\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, k := range ParseKeys(data) {
+		keys := ParseKeys(data)
+		if len(keys) > bytes.Count(data, []byte("\n"))+1 {
+			t.Fatalf("%d keys of %d lines", len(keys), bytes.Count(data, []byte("\n"))+1)
+		}
+		for _, k := range keys {
+			if len(k.Text) > 200 || len(k.Options) > maxKeyLine {
+				t.Fatalf("not bounded: %d bytes of text, %d options", len(k.Text), len(k.Options))
+			}
 			if k.Bad != "" {
 				continue
+			}
+			again := ParseKeys([]byte(k.Type + " " + base64.StdEncoding.EncodeToString(k.Blob)))
+			if len(again) != 1 || again[0].Fingerprint != k.Fingerprint || again[0].Bits != k.Bits || again[0].Bad != "" {
+				t.Fatalf("the key alone: %+v, in its line %+v", again, k)
 			}
 			if k.Type == "" || !strings.HasPrefix(k.Fingerprint, "SHA256:") {
 				t.Fatalf("taken without type or fingerprint: %+v", k)
 			}
 			if pub, _, _, _, err := ssh.ParseAuthorizedKey([]byte(k.Text)); err == nil && len(k.Text) < 200 && ssh.FingerprintSHA256(pub) != k.Fingerprint && !strings.ContainsAny(k.Text, "\"\t") {
 				t.Fatalf("fingerprint %s, x/crypto has %s", k.Fingerprint, ssh.FingerprintSHA256(pub))
+			}
+		}
+	})
+}
+
+// Principals are bounded, have a name of one word each, and written anew they say
+// the same.
+func FuzzPrincipals(f *testing.F) {
+	f.Add([]byte("alice\n# c\n  bob # c\ncommand=\"a\\\"b,c\",restrict ops\n"))
+	f.Add([]byte("from=\"10.0.0.0/8\" a\tb\nx=1 y\n\x00\r\n, z\nno-pty  q\r\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list := ParsePrincipals(data)
+		if len(list) > maxPrincipals || len(list) > bytes.Count(data, []byte("\n"))+1 {
+			t.Fatalf("%d principals", len(list))
+		}
+		for _, p := range list {
+			if p.Name == "" || strings.ContainsAny(p.Name, " \t\n\x00#") || p.Line < 1 {
+				t.Fatalf("%+v", p)
+			}
+			if p.Bad != "" {
+				continue
+			}
+			var options []string
+			for _, o := range p.Options {
+				if _, known := optionNames[o.Name]; !known {
+					t.Fatalf("taken with an option that sshd does not know: %+v", p)
+				}
+				options = append(options, o.String())
+			}
+			text := strings.Join(options, ",") + " " + p.Name
+			again := ParsePrincipals([]byte(text))
+			if len(again) != 1 || again[0].Name != p.Name || again[0].Bad != "" || !slices.Equal(again[0].Options, p.Options) {
+				t.Fatalf("%q: %+v, before %+v", text, again, p)
 			}
 		}
 	})
