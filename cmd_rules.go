@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/postern-ssh/postern/audit"
+	"github.com/postern-ssh/postern/fix"
 	"github.com/postern-ssh/postern/policies"
 )
 
@@ -145,6 +146,10 @@ func explainRule(s streams, r *policies.Rule) {
 	if r.Remedy != "" {
 		fmt.Fprintln(s.out, "\nWhat to do")
 		paragraph(s, "  ", r.Remedy)
+	}
+	if does, ok := fix.About(r.ID); ok {
+		fmt.Fprintln(s.out, "\nWhat postern fix does")
+		paragraph(s, "  ", "It "+does+". What it changed it can undo.")
 	}
 	references(s.out, r)
 }

@@ -49,11 +49,11 @@ func (w *textPage) host(h *Host) {
 	name := report.Name(h.Name)
 	switch n := len(h.Changes); {
 	case n == 0 && len(h.Unfixed) == 0:
-		w.para("", w.paint("1", name)+"  nothing to fix")
+		w.para("", w.paint("1", name)+": nothing to fix")
 	case n == 0:
-		w.para("", w.paint("1", name)+"  nothing that fix can change")
+		w.para("", w.paint("1", name)+": nothing that fix can change")
 	default:
-		w.para("", w.paint("1", name)+"  "+count(n, "change")+" planned; nothing was changed")
+		w.para("", w.paint("1", name)+": "+count(n, "change")+" planned; nothing was changed")
 	}
 	for i := range h.Refused {
 		r := &h.Refused[i]

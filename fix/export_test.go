@@ -1,0 +1,9 @@
+package fix
+
+// ByHand are the rules that are left to people with a reason of their own.
+func ByHand() (out []string) {
+	for rule := range people {
+		out = append(out, rule)
+	}
+	return out
+}
