@@ -125,7 +125,8 @@ func (s *Stack) sepermit(e *Entry, q *Question) said {
 		}
 		switch {
 		case in == Yes:
-			return said{out: success | failure, why: "PAM: pam_sepermit: " + path + " names " + q.Account.Name + ", and whether SELinux enforces is not known",
+			// Debian's 1.5.2 without SELinux ignores a name that it finds.
+			return said{out: success | failure | ignore, why: "PAM: pam_sepermit: " + path + " names " + q.Account.Name + ", and whether SELinux enforces is not known",
 				settle: "on the host run getenforce: with Enforcing it lets in, else not"}
 		case in == Unsure && doubt == "":
 			doubt = q.groupsDoubt(e.Module, name[1:])
@@ -137,7 +138,7 @@ func (s *Stack) sepermit(e *Entry, q *Question) said {
 	return said{out: ignore}
 }
 
-// listfile is pam_listfile(8).
+// listfile is pam_listfile(8), as 1.5.2 answers.
 func (s *Stack) listfile(e *Entry, q *Question) said {
 	onerr := failure
 	if e.value("onerr", "fail") == "succeed" {
@@ -164,7 +165,7 @@ func (s *Stack) listfile(e *Entry, q *Question) said {
 	default:
 		return said{out: onerr}
 	}
-	if apply := e.value("apply", ""); apply != "" && (item == "shell" || item == "tty") {
+	if apply := e.value("apply", ""); apply != "" && item == "tty" { // with the others it means nothing
 		applies := when3(apply == a.Name)
 		if g, ok := strings.CutPrefix(apply, "@"); ok {
 			applies = q.In(g)
