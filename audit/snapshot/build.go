@@ -235,12 +235,13 @@ func typeOf(mode uint32) byte {
 	return 0
 }
 
+// integer reads a number; -1 is what is not known, and no other negative one is.
 func integer(b []byte) int64 {
 	n, err := strconv.ParseInt(string(b), 10, 64)
 	if err != nil {
 		return -1
 	}
-	return n
+	return max(n, -1)
 }
 
 func unsigned(b []byte) uint64 {
