@@ -51,6 +51,10 @@ type planner struct {
 	verdict map[string]policies.Outcome // on the host as it is
 	refused map[string]bool             // refusals that stand already
 	rule    string                      // that is being mended
+
+	edits    int // counts what was taken into the plan
+	judged   map[string]policies.Outcome
+	judgedAt int
 }
 
 // pending is a file that changes.
@@ -107,6 +111,9 @@ func (p *planner) wanted(rule string) bool {
 		return false
 	case o.Verdict == policies.Fail:
 		return true
+	case o.Verdict == policies.NotApplicable && len(p.order) > 0:
+		// A strict rule is silent while the common one fails, and speaks afterwards.
+		return p.judgeNow()[rule].Verdict == policies.Fail
 	default:
 		return o.Verdict == policies.Unknown && p.named(rule)
 	}
@@ -154,11 +161,14 @@ func (p *planner) done(rule string) bool {
 
 // judgeNow judges the host as the plan would leave it.
 func (p *planner) judgeNow() map[string]policies.Outcome {
-	out := map[string]policies.Outcome{}
-	for _, o := range p.in.Judge(facts.From(p.now(), p.opt)) {
-		out[o.Rule] = o
+	if p.judged != nil && p.judgedAt == p.edits {
+		return p.judged
 	}
-	return out
+	p.judged, p.judgedAt = map[string]policies.Outcome{}, p.edits
+	for _, o := range p.in.Judge(facts.From(p.now(), p.opt)) {
+		p.judged[o.Rule] = o
+	}
+	return p.judged
 }
 
 // alsoMends notes that the changes so far mend a further rule.
@@ -244,6 +254,7 @@ func outOfReach(real string) string {
 
 // keep takes a file into the plan.
 func (p *planner) keep(f *pending, rule, why string) {
+	p.edits++
 	if !slices.Contains(f.rules, rule) && rule != "" {
 		f.rules = append(f.rules, rule)
 	}

@@ -228,6 +228,7 @@ func (p *planner) reload() {
 			edits = append(edits, sshd.FileEdit{Path: f.Name, Old: c.old, New: c.new})
 		}
 	}
+	p.edits++
 	p.cfg = p.first.With(p.server.Files, edits...)
 }
 
