@@ -237,7 +237,8 @@ func opensFor(a *facts.Login, l *Login, ownKeys []string) (verdict, why string, 
 	if l.Method == "publickey" && verdict == "no" {
 		why = aboutKeys(why)
 		for i := range a.Keys { // what the key itself lacks says it best
-			if k := &a.Keys[i]; k.Opens == "no" && k.Why != "" && strings.Contains(why, k.Why) {
+			if k := &a.Keys[i]; k.Opens == "no" && k.Why != "" && (strings.Contains(why, k.Why) || a.Why == "" && len(a.Keys) == 1) {
+				why = either(aboutKeys(a.Why), k.Why)
 				ev = []facts.Evidence{{Path: k.Path, Line: k.Line, Text: k.Type + " " + k.Fingerprint}}
 			}
 		}
