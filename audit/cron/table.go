@@ -262,17 +262,8 @@ func (p *tableParser) setting(body string) (name, value string, ok, known bool) 
 	case Debian:
 		old := olderThan(debianRevision(p.o.Version), 197)
 		// get_string reads at most 998 bytes of a setting [measured]; the rest is lost.
-		if len(body) > 998 {
-			cut := body[:998]
-			if name, value, ok = parseSetting(cut, !old, true); !ok {
-				// The closing quote is beyond the cut: the daemon keeps what it has.
-				if name, value, ok = parseSetting(body, !old, true); ok && len(name)+1+len(value) > 998 {
-					value = value[:max(0, 998-len(name)-1)]
-				}
-			}
-		} else {
-			name, value, ok = parseSetting(body, !old, true)
-		}
+		// Where that is the closing quote, it is no setting, and the file goes.
+		name, value, ok = parseSetting(body[:min(len(body), 998)], !old, true)
 		value = strings.TrimRight(value, " \t\r")
 		return name, value, ok, true
 	case Cronie, SystemdCron:

@@ -83,7 +83,8 @@ var rows = []row{
 	{"52 998 bytes", "* * * * * touch x" + strings.Repeat("y", 998-7) + "\n", FateRuns, FateRuns, FateRuns, FateRuns},
 	{"52b 999 bytes", "* * * * * touch x" + strings.Repeat("y", 999-7) + "\n", FateDropped, FateRuns, FateRuns, FateRuns},
 	{"53 140000 bytes", "* * * * * touch x" + strings.Repeat("y", 140000) + "\n", FateDropped, FateOther, FateRuns, FateOther},
-	{"54 long value", "FOO='" + strings.Repeat("x", 1500) + "'\n* * * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
+	{"54 long value", "FOO='" + strings.Repeat("x", 1500) + "'\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns}, // its closing quote is behind the cut
+	{"54b long value without quotes", "FOO=" + strings.Repeat("x", 1500) + "\n* * * * * touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
 	{"55 comment flood", strings.Repeat("# flood\n", 10100) + "* * * * * touch x\n", FateDropped, FateDropped, FateRuns, FateLost},
 	{"56 export", "export FOO=bar\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
 	{"56b unclosed quote", "FOO=\"abc\n* * * * * touch x\n", FateDropped, FateRuns, FateRuns, FateRuns},
@@ -198,11 +199,15 @@ func TestSystemTables(t *testing.T) {
 func TestPercent(t *testing.T) {
 	for _, c := range []struct {
 		raw, command, stdin string
-		has                 bool
+		has, collapse       bool
 	}{
-		{"a b", "a b", "", false}, {"cat%l1%l2", "cat", "l1\nl2", true}, {`a\%b`, "a%b", "", false}, {`a\%b%c\%d`, "a%b", "c%d", true}, {"%", "", "", true},
+		{"a b", "a b", "", false, false}, {"cat%l1%l2", "cat", "l1\nl2", true, false}, {`a\%b`, "a%b", "", false, false},
+		{`a\%b%c\%d`, "a%b", "c%d", true, false}, {"%", "", "", true, false},
+		// An escaped backslash escapes no percent sign; Debian's cron makes it one.
+		{`a\\%b`, `a\\`, "b", true, false}, {`a\\%b`, `a\`, "b", true, true}, {`a\\\%b`, `a\\%b`, "", false, false}, {`a\\\%b`, `a\%b`, "", false, true},
+		{`'a\\b' 'c\d'`, `'a\\b' 'c\d'`, "", false, false}, {`'a\\b' 'c\d'`, `'a\b' 'c\d'`, "", false, true}, {`a%i\\n\%`, "a", `i\\n%`, true, true}, {`a\`, `a\`, "", false, true},
 	} {
-		command, stdin, has := splitPercent(c.raw)
+		command, stdin, has := splitPercent(c.raw, c.collapse)
 		if command != c.command || stdin != c.stdin || has != c.has {
 			t.Errorf("%q: %q %q %v", c.raw, command, stdin, has)
 		}
