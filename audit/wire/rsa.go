@@ -146,42 +146,52 @@ func fermat(n *big.Int) bool {
 	// (a+1)² - n = b2 + 2a + 1
 	step := new(big.Int).Lsh(a, 1)
 	step.Add(step, big.NewInt(1))
-	two, root, q, r := big.NewInt(2), new(big.Int), new(big.Int), new(big.Int)
-	for range fermatRounds {
-		if maybeSquare(b2, q, r) {
-			root.Sqrt(b2)
-			if root.Mul(root, root).Cmp(b2) == 0 {
+	rest, grows := remainder(b2), remainder(step)
+	at, root := new(big.Int), new(big.Int)
+	for k := range int64(fermatRounds) {
+		if maybeSquare(rest) {
+			// After k steps: b2 + k·step + k(k-1).
+			at.Mul(step, big.NewInt(k))
+			at.Add(at, big.NewInt(k*(k-1)))
+			at.Add(at, b2)
+			root.Sqrt(at)
+			if root.Mul(root, root).Cmp(at) == 0 {
 				return true
 			}
 		}
-		b2.Add(b2, step)
-		step.Add(step, two)
+		rest = (rest + grows) % residueProduct
+		grows = (grows + 2) % residueProduct
 	}
 	return false
 }
 
 // residues are the squares modulo small numbers. Together they let about one
-// number in a hundred pass that is no square, for the price of one division.
-var residues = sync.OnceValue(func() map[uint64][]bool {
-	out := map[uint64][]bool{}
-	for _, m := range []uint64{63, 64, 65, 11} {
+// number in a hundred pass that is no square.
+var residues = sync.OnceValue(func() [][]bool {
+	var out [][]bool
+	for _, m := range residueModuli {
 		squares := make([]bool, m)
 		for x := range m {
 			squares[x*x%m] = true
 		}
-		out[m] = squares
+		out = append(out, squares)
 	}
 	return out
 })
 
-var residueProduct = big.NewInt(63 * 64 * 65 * 11)
+var residueModuli = [...]uint64{64, 63, 65, 11}
 
-// maybeSquare reports whether x may be a square; q and r are scratch.
-func maybeSquare(x, q, r *big.Int) bool {
-	q.QuoRem(x, residueProduct, r)
-	rest := r.Uint64()
-	for m, squares := range residues() {
-		if !squares[rest%m] {
+const residueProduct = 64 * 63 * 65 * 11
+
+func remainder(x *big.Int) uint64 {
+	return new(big.Int).Rem(x, big.NewInt(residueProduct)).Uint64()
+}
+
+// maybeSquare reports whether a number may be a square, by its remainder modulo
+// residueProduct: so a round costs a few divisions of small numbers.
+func maybeSquare(rest uint64) bool {
+	for i, squares := range residues() {
+		if !squares[rest%residueModuli[i]] {
 			return false
 		}
 	}
