@@ -270,15 +270,11 @@ func OddTimes(files []File, clock time.Time) []OddTime {
 	var out []OddTime
 	fine := false
 	ours, whole := 0, 0
-	byTime := map[time.Time][]int{}
 	for i := range files {
 		f := &files[i]
 		fine = fine || f.MTime.Nanosecond() != 0
 		if f.Dir {
 			continue
-		}
-		if f.MTime.Nanosecond() != 0 {
-			byTime[f.MTime] = append(byTime[f.MTime], i)
 		}
 		if Unpackaged(f.Path) {
 			ours++
@@ -288,6 +284,7 @@ func OddTimes(files []File, clock time.Time) []OddTime {
 		}
 	}
 	restored := whole >= 4 && 2*whole >= ours
+	var byTime map[time.Time][]int // made where it is asked for: few hosts need it
 	for i := range files {
 		f := &files[i]
 		if f.Role == NoRole || f.Role == RoleHostKey || f.Dir || !Unpackaged(f.Path) {
@@ -299,12 +296,26 @@ func OddTimes(files []File, clock time.Time) []OddTime {
 		case fine && !restored && f.wholeSecond():
 			out = append(out, OddTime{File: *f, Kind: TimeWhole})
 		case f.MTime.Nanosecond() != 0 && f.CTime.Sub(f.MTime) > laterSpan:
+			if byTime == nil {
+				byTime = sameTimes(files)
+			}
 			if o := unrelated(files, byTime[f.MTime], i); o >= 0 {
 				out = append(out, OddTime{File: *f, Kind: TimeCopied, Other: files[o].Path})
 			}
 		}
 	}
 	slices.SortFunc(out, func(a, b OddTime) int { return cmp.Compare(a.Path, b.Path) })
+	return out
+}
+
+// sameTimes gives the files by the fraction of a second at which they changed.
+func sameTimes(files []File) map[time.Time][]int {
+	out := make(map[time.Time][]int, len(files))
+	for i := range files {
+		if f := &files[i]; !f.Dir && f.MTime.Nanosecond() != 0 {
+			out[f.MTime] = append(out[f.MTime], i)
+		}
+	}
 	return out
 }
 
