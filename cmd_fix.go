@@ -32,12 +32,11 @@ const (
 )
 
 func fixCommand(s streams) *cli.Command {
-	plan := fixPlanCommand(s)
 	return &cli.Command{
 		Name:        "fix",
 		Category:    changeHosts,
-		Usage:       "plan what mends the findings: the exact bytes, and who can still log in",
-		Subcommands: []*cli.Command{plan},
+		Usage:       "mend findings: plan the exact bytes, apply them under a guard, undo them",
+		Subcommands: append([]*cli.Command{fixPlanCommand(s), fixApplyCommand(s)}, fixHostCommands(s)...),
 	}
 }
 
@@ -175,7 +174,7 @@ func makePlan(c *cli.Context, s streams, sel *selection, how *planRequest) (*fix
 		p.Profile = ""
 	}
 	hosts, errs := make([]*fix.Host, len(sel.targets)), make([]error, len(sel.targets))
-	inFlight, done := make(chan struct{}, c.Int("parallel")), make(chan int)
+	inFlight, done := make(chan struct{}, max(c.Int("parallel"), 1)), make(chan int)
 	for i, t := range sel.targets {
 		go func() {
 			inFlight <- struct{}{}

@@ -54,6 +54,7 @@ func (p *planner) logins(after *snapshot.Snapshot) {
 		j.login(&h.Checks[i])
 	}
 	j.others()
+	j.mixtures()
 	p.expectations(j)
 }
 
@@ -360,6 +361,34 @@ func sameValues(a, b *sshd.Settings, keywords []string) bool {
 	return true
 }
 
+// mixtures looks at what lies on the disk between two changes: a host that loses
+// power there has to let its owner in as well.
+func (j *loginJudge) mixtures() {
+	h := j.p.host
+	if len(h.Checks) == 0 || !h.Checks[0].Own || len(h.Refused) > 0 {
+		return
+	}
+	files := 0
+	for i := range h.Changes {
+		if h.Changes[i].Kind != KindSshd {
+			continue
+		}
+		if files++; files == 1 {
+			continue
+		}
+		half := &loginJudge{p: j.p, to: j.to, port: j.port}
+		half.look(changed(j.p.in.Snapshot, h.Changes[:i], j.p.sshdFiles()), h.Checks)
+		logins, _ := half.contextsOf(nil, half.after, &h.Checks[0])
+		for _, a := range logins {
+			if v, why, _ := opensFor(a, &h.Checks[0], j.p.in.OwnKeys); v == "no" {
+				j.p.refuse(Refusal{Risk: "lock-out", Why: fmt.Sprintf("with %s changed and %s not yet, %s would be refused: %s", h.Changes[i-1].Before.Real, h.Changes[i].Before.Real, who(&h.Checks[0]), why),
+					Path: h.Changes[i].Before.Real, WayOut: "make the two changes apart, by --only"})
+				return
+			}
+		}
+	}
+}
+
 // others warns where no second way in is left.
 func (j *loginJudge) others() {
 	own := ""
@@ -401,14 +430,14 @@ func (p *planner) expectations(j *loginJudge) {
 			continue
 		}
 		set := j.newCfg.Eval(ctx[0])
-		eff := set.Effective()
-		for _, k := range touched {
-			if v := eff[strings.ToLower(k)]; len(v) > 0 && set.Get(k).Unknown == "" {
-				if l.Expect == nil {
-					l.Expect = map[string]string{}
-				}
-				l.Expect[k] = strings.Join(v, " ")
+		for _, d := range set.Dump() { // in the words of that release
+			if !slices.Contains(touched, d.Keyword) || d.Unknown != "" || len(d.Lines) == 0 {
+				continue
 			}
+			if l.Expect == nil {
+				l.Expect = map[string]string{}
+			}
+			l.Expect[d.Keyword] = strings.Join(d.Lines, " ")
 		}
 		if !l.Own {
 			continue
