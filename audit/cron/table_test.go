@@ -214,6 +214,17 @@ func TestPercent(t *testing.T) {
 	}
 }
 
+// busybox hands its own PATH to jobs; a table's is ignored.
+func TestBusyboxIgnoresPath(t *testing.T) {
+	table := ParseTable([]byte("PATH=/tmp\nSHELL=/bin/ash\n* * * * * x\n"), User, Busybox, Options{})
+	if e := table.Entries[0]; e.Kind != EntryIgnored {
+		t.Errorf("PATH= is %v", e.Kind)
+	}
+	if env := table.Jobs()[0].Env; env.Lookup("PATH") != nil || env.Get("SHELL") != "/bin/ash" {
+		t.Errorf("environment %v", env.Map())
+	}
+}
+
 func TestSettings(t *testing.T) {
 	const text = "A=1\nB = 'two words ' \nA=\"3\"\n1 2 3 4 5 x\nC=4\n"
 	j := ParseTable([]byte(text), User, Cronie, Options{}).Jobs()[0]
