@@ -255,7 +255,7 @@ func opensFor(a *facts.Login, l *Login, ownKeys []string) (verdict, why string, 
 func aboutKeys(why string) string {
 	parts := strings.Split(why, "; ")
 	kept := slices.DeleteFunc(slices.Clone(parts), func(s string) bool {
-		return strings.Contains(s, "password") || strings.HasPrefix(s, "KbdInteractiveAuthentication") || strings.HasPrefix(s, "PasswordAuthentication") || strings.HasPrefix(s, "keyboard-interactive")
+		return strings.Contains(s, "password") || strings.HasPrefix(s, "KbdInteractiveAuthentication") || strings.HasPrefix(s, "ChallengeResponseAuthentication") || strings.HasPrefix(s, "PasswordAuthentication") || strings.HasPrefix(s, "keyboard-interactive")
 	})
 	if len(kept) == 0 {
 		kept = parts
@@ -267,7 +267,8 @@ func aboutKeys(why string) string {
 func sayLine(r *Refusal, s *sshd.Settings, why string) {
 	for _, k := range []string{"PubkeyAuthentication", "PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "RevokedKeys", "AuthorizedKeysFile", "RequiredRSASize", "MaxAuthTries"} {
 		v := s.Get(k)
-		about := strings.Contains(why, k) || k == "AuthorizedKeysFile" && (strings.Contains(why, "no key is there") || strings.Contains(why, "cannot be read"))
+		about := strings.Contains(why, k) || k == "AuthorizedKeysFile" && (strings.Contains(why, "no key is there") || strings.Contains(why, "cannot be read")) ||
+			k == "PubkeyAcceptedKeyTypes" && strings.Contains(why, "PubkeyAcceptedAlgorithms") // its name up to 8.4
 		if !about || v.Origin.Kind != sshd.FromFile {
 			continue
 		}
