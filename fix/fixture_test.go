@@ -42,7 +42,6 @@ type world struct {
 	outs  map[string]string
 	host  inventory.Host
 	in    fix.Input
-	only  []string
 }
 
 const stock = `Include /etc/ssh/sshd_config.d/*.conf

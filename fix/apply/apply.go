@@ -360,9 +360,6 @@ func (r *run) guarded(ctx context.Context) error {
 	}
 	r.tell("arm")
 	vars := assign("DEADLINE", fmt.Sprint(int(r.deadline.Seconds())))
-	for i, p := range r.ports {
-		r.ports[i] = p
-	}
 	vars += assign("NEWPORTS", strings.Trim(fmt.Sprint(r.ports), "[]"))
 	r.armed = time.Now()
 	// From here on the end of ctx must not cut a step in two: it is looked at

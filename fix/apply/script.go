@@ -17,11 +17,8 @@ import (
 //go:embed host.sh
 var program string
 
-// programEnd is the program's last line: what does not end in it was cut and is
-// not run.
-const programEnd = "# end of postern's program\n"
-
-// body reads the whole program from stdin and runs it, unless it was cut. Its
+// body reads the whole program from stdin and runs it, unless it was cut: its
+// last line says that it ends. Its
 // argument is SSH_CONNECTION, which sudo does not hand on.
 const body = `PATH=/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C; export PATH LC_ALL; umask 077; CONN=$1; ` +
 	`S=$(cat; echo x); case $S in *"# end of postern"*"program"*x) eval "${S%x}";; *) exit 3;; esac`
