@@ -40,6 +40,9 @@ func (p *planner) logins(after *snapshot.Snapshot) {
 		h.Checks = append(h.Checks, own)
 	}
 	h.Checks = append(h.Checks, p.in.Keep...)
+	if len(h.Checks) == 0 && h.Reload.Needed {
+		p.warn("this host was read without a login, and keep: names none: no login was checked")
+	}
 	touches := h.Reload.Needed || slices.ContainsFunc(h.Changes, func(c Change) bool { return c.Kind == KindKeys || c.Kind == KindMode })
 	if !touches {
 		return
