@@ -135,7 +135,7 @@ func traceFile(t *testing.T) string {
 func TestCommandLinesOfUsers(t *testing.T) {
 	needRoot(t, "strace")
 	setup := people + `mkdir -p /srv/m; chmod 755 /srv/m; ln -s /usr/bin/sleep /srv/m/sshd
-setpriv --reuid=61000 --regid=61000 --clear-groups /srv/m/sshd 5 </dev/null >/dev/null 2>&1 & sleep 0.3` // strace waits for it
+setpriv --reuid=61000 --regid=61000 --clear-groups /srv/m/sshd 15 </dev/null >/dev/null 2>&1 & sleep 0.3` // strace waits for it
 	for _, sh := range shells {
 		t.Run(strings.TrimPrefix(sh, "/bin/"), func(t *testing.T) {
 			trace := traceFile(t)
