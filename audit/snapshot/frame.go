@@ -107,10 +107,10 @@ func (f *frames) scan() {
 		rest := f.buf[pos:]
 		if f.inHead {
 			i := bytes.IndexByte(rest, '\n')
-			if i < 0 {
-				if len(rest) <= headMax {
-					break
-				}
+			if i < 0 && len(rest) <= headMax {
+				break
+			}
+			if i < 0 || i > headMax {
 				i = headMax // no header of ours is that long: what follows is nobody's data
 			}
 			f.begin(string(rest[:i]))
