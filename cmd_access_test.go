@@ -15,6 +15,11 @@ func cmdAccessSchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.AccessSchema(), neg, args)
 }
 
+// cmdDiffSchema holds a file to the schema of postern diff.
+func cmdDiffSchema(ts *testscript.TestScript, neg bool, args []string) {
+	holdsSchema(ts, report.DiffSchema(), neg, args)
+}
+
 // cmdJobsSchema does the same for postern jobs.
 func cmdJobsSchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.JobsSchema(), neg, args)

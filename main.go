@@ -178,6 +178,7 @@ Exit codes
 			fixCommand(s),
 			factsCommand(s),
 			inventoryCommand(s),
+			diffCommand(s),
 			reportCommand(s),
 			rulesCommand(s),
 			explainCommand(s),

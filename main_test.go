@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"schema":       cmdSchema,
 			"accessschema": cmdAccessSchema,
 			"jobsschema":   cmdJobsSchema,
+			"diffschema":   cmdDiffSchema,
 			"private":      cmdPrivate,
 			"empty":        cmdEmpty,
 			"unpack":       cmdUnpack,

@@ -6,6 +6,7 @@
 package history
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,7 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,20 +132,37 @@ func (s Store) Runs() ([]string, error) {
 		return nil, err
 	}
 	var ids []string
+	ended := map[string]time.Time{}
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
 		}
 		// What holds no results is somebody else's folder.
-		if _, err := os.Lstat(filepath.Join(s.Dir, "runs", e.Name(), Results)); err == nil {
+		if info, err := os.Lstat(filepath.Join(s.Dir, "runs", e.Name(), Results)); err == nil {
 			ids = append(ids, e.Name())
+			ended[e.Name()] = info.ModTime()
 		}
 	}
 	if len(ids) == 0 {
 		return nil, ErrNone
 	}
-	sort.Strings(ids)
+	// Names sort by their second; runs of one second by when their results were written.
+	slices.SortFunc(ids, func(a, b string) int {
+		if c := strings.Compare(second(a), second(b)); c != 0 {
+			return c
+		}
+		return cmp.Or(ended[a].Compare(ended[b]), strings.Compare(a, b))
+	})
 	return ids, nil
+}
+
+// second is what names of runs of one second have in common; a name of another
+// form is itself.
+func second(id string) string {
+	if len(id) > 16 && id[16] == '-' {
+		return id[:16]
+	}
+	return id
 }
 
 // Path gives the results file of a run. "last" is the newest one.

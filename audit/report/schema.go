@@ -17,6 +17,9 @@ var accessSchema []byte
 //go:embed schema/postern-jobs-1.schema.json
 var jobsSchema []byte
 
+//go:embed schema/postern-diff-1.schema.json
+var diffSchema []byte
+
 // Schema is the JSON Schema (draft 2020-12) of what [JSON] writes.
 func Schema() []byte { return bytes.Clone(documentSchema) }
 
@@ -29,3 +32,6 @@ func AccessSchema() []byte { return bytes.Clone(accessSchema) }
 
 // JobsSchema is the JSON Schema of what [JobsJSON] writes.
 func JobsSchema() []byte { return bytes.Clone(jobsSchema) }
+
+// DiffSchema is the JSON Schema of what [DiffJSON] writes.
+func DiffSchema() []byte { return bytes.Clone(diffSchema) }
