@@ -221,7 +221,7 @@ func (p *planner) open(file string, kind Kind) (*pending, error) {
 		return f, nil
 	}
 	f := &pending{kind: kind, before: before, after: before}
-	f.after.Inode, f.after.Links = 0, 0
+	f.after.Inode, f.after.Links, f.after.Changed = 0, 0, time.Time{}
 	switch {
 	case !before.Exists:
 		f.after.Exists, f.after.Mode = true, 0o644

@@ -61,6 +61,14 @@ type State struct {
 	Mode   uint32 `json:"mode"` // 07777
 	Inode  uint64 `json:"inode,omitempty"`
 	Links  int64  `json:"links,omitempty"`
+
+	// Changed is when its content was last changed (mtime, UTC); zero: not known.
+	Changed time.Time `json:"changed,omitzero"`
+	// User is with whose rights it is looked at; "" root's.
+	User string `json:"user,omitempty"`
+	// Glob makes it a State of the names in the folder Path that fit the pattern
+	// (fnmatch(3)): SHA256 is then of these names, sorted, each as ./NAME and a newline.
+	Glob string `json:"glob,omitempty"`
 }
 
 // Kind says what a change is about; it decides by which way it is made.

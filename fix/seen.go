@@ -92,7 +92,7 @@ func stateOf(snap *snapshot.Snapshot, p string) State {
 	if f == nil {
 		return s
 	}
-	s.Exists, s.UID, s.GID, s.Mode, s.Inode = true, f.UID, f.GID, f.Mode, f.Inode
+	s.Exists, s.UID, s.GID, s.Mode, s.Inode, s.Changed = true, f.UID, f.GID, f.Mode, f.Inode, f.MTime.UTC()
 	if f.Type != 'd' {
 		s.Links = f.Links
 	}

@@ -104,32 +104,6 @@ func units(snap *snapshot.Snapshot) map[string]map[string]string {
 	return out
 }
 
-// rests names the files on which the plan stands: what sshd reads, and what opens
-// the logins that have to work.
-func (p *planner) rests() {
-	seenPath := map[string]bool{}
-	add := func(file string) {
-		if s := stateOf(p.in.Snapshot, file); !seenPath[file] {
-			seenPath[file] = true
-			p.host.Rests = append(p.host.Rests, s)
-		}
-	}
-	for i := range p.host.Changes {
-		add(p.host.Changes[i].Before.Path)
-	}
-	if !p.host.Reload.Needed {
-		return
-	}
-	for _, f := range p.sshdFiles() {
-		add(f)
-	}
-	for i := range p.before.AuthorizedKeys {
-		if k := &p.before.AuthorizedKeys[i]; k.User == p.in.Snapshot.Account || slices.ContainsFunc(p.in.Keep, func(l Login) bool { return l.User == k.User }) {
-			add(k.Path)
-		}
-	}
-}
-
 // effect says who can log in before and after.
 func (p *planner) effect(after *snapshot.Snapshot) {
 	opt := p.opt

@@ -673,6 +673,17 @@ func sound(h *fix.Host) error {
 			return bad(real, "unknown kind of change: "+clip(string(c.Kind)))
 		}
 	}
+	for i := range h.Rests {
+		s := &h.Rests[i]
+		switch {
+		case !cleanPath(s.Path) || !cleanPath(s.Real) || strings.Contains(s.Path+s.Real+s.Glob+s.User, "\x00"):
+			return bad(s.Path, "not a clean absolute path")
+		case s.SHA256 != "" && !isHash(s.SHA256):
+			return bad(s.Path, "not a hash")
+		case strings.ContainsAny(s.User, "/:\n") || strings.HasPrefix(s.User, "-"):
+			return bad(s.Path, "not the name of an account: "+clip(s.User))
+		}
+	}
 	return nil
 }
 

@@ -231,6 +231,38 @@ check_keys() {
 	! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
 }
 
+# rests: what the plan stands on is as it saw it, changed by it or not.
+rests() {
+	_r=0
+	while [ "$_r" -lt "${RESTS:-0}" ]; do
+		_r=$((_r + 1))
+		eval "P=\$QP$_r R=\$QR$_r US=\$QU$_r BX=\$QX$_r BH=\$QH$_r _glob=\$QG$_r _want=\$QS$_r"
+		rest || die changed "0 rest $_r $(stat -c %Y -- "$P" 2>/dev/null)"
+	done
+}
+
+rest() {
+	if [ "$BX" = 0 ]; then
+		[ ! -e "$P" ] && [ ! -L "$P" ]
+		return
+	fi
+	real "$P" && [ "$REAL" = "$R" ] || return 1
+	if [ -n "$_glob" ]; then
+		_got=$(cd -P -- "$R" && find . -maxdepth 1 -name "$_glob" ! -name '.*' | sort | sha256sum)
+		[ "${_got%% *}" = "$BH" ]
+		return
+	fi
+	_f='%u %g %a'
+	[ -n "$BH" ] || _f="$_f %Y"
+	if [ -n "$US" ]; then # with its user's rights: whatever stands there by now is his
+		_got=$(as "$US" /bin/sh -c '[ -f "$1" ] && stat -c "$2" -- "$1" && { [ -z "$3" ] || sha256sum <"$1" | cut -c1-64; }' sh "$R" "$_f" "$BH" </dev/null 2>/dev/null)
+		[ "$_got" = "$_want${BH:+$NL$BH}" ]
+		return
+	fi
+	[ "$(stat -c "$_f" -- "$R" 2>/dev/null)" = "$_want" ] || return 1
+	[ -z "$BH" ] || { [ -f "$R" ] && [ "$(hash "$R")" = "$BH" ]; }
+}
+
 # ---- the daemon
 
 # sockets prints "inode port" of everything that listens; ports in hex.
@@ -430,6 +462,7 @@ cmd_prepare() {
 		say socket "$SOCKET"
 		say pid "${PID:-0}"
 	fi
+	rests
 	_i=0
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))
@@ -749,6 +782,7 @@ cmd_install() {
 	myself >"$D/step"
 	[ -e "$D/state/armed" ] || die state "0 the run is not armed"
 	[ "$GUARDED" = 0 ] || lives "$D/guard" || die refused "0 guard: the guard has died"
+	rests
 	_i=0
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))

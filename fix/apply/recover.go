@@ -78,7 +78,7 @@ func busy(st *status) string {
 // asked for with a plan of the same files whose before is our after.
 func (r *run) alreadyThere(ctx context.Context) bool {
 	h := *r.host
-	h.Changes = nil
+	h.Changes, h.Rests = nil, nil
 	for _, c := range r.host.Changes {
 		if c.Kind == fix.KindMove || c.Kind == fix.KindKey {
 			return false

@@ -99,6 +99,7 @@ func manifest(run string, h *fix.Host, checks []check, unguarded bool) (string, 
 		set("BI"+n, fmt.Sprint(c.Before.Inode))
 		state("A", c.After, afterSum(&c))
 	}
+	rests(set, h)
 	set("CHECKS", fmt.Sprint(len(checks)))
 	for i, c := range checks {
 		set(fmt.Sprintf("C%d", i+1), c.spec)

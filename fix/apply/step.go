@@ -148,6 +148,9 @@ func (r *run) failure(step, f string) error {
 	if i, err := strconv.Atoi(n); err == nil && i > 0 && i <= len(r.host.Changes) {
 		e.Path = realPath(&r.host.Changes[i-1])
 	}
+	if file, why, ok := changedRest(r.host, f); ok && e.Code == "changed" {
+		e.Path, e.Why = file, why
+	}
 	switch e.Code {
 	case "changed":
 		e.Err = ErrChanged
