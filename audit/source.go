@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"unicode/utf8"
 
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/wire"
 	"github.com/postern-ssh/postern/inventory"
 	"github.com/postern-ssh/postern/inventory/connect"
 )
@@ -42,11 +44,23 @@ func (s SSH) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
 	opt.Name, opt.Account, opt.Privilege = s.Host.Name, s.Host.User, snapshot.Request(s.Host.Sudo)
 	snap, err := snapshot.Collect(ctx, conn, opt)
 	if snap != nil {
-		if data, jerr := json.Marshal(conn.Capture()); jerr == nil {
-			snap.Put(snapshot.Output{Name: snapshot.OutWire, Data: data})
+		seen := conn.Capture()
+		if data, jerr := json.Marshal(seen); jerr == nil {
+			snap.Put(snapshot.Output{Name: snapshot.OutWire, Data: data, Value: asArchived(seen)})
 		}
 	}
 	return snap, err
+}
+
+// asArchived gives what the archive will give back, or nil where that is something
+// else: JSON has no bytes that are not UTF-8.
+func asArchived(c *wire.Capture) any {
+	for _, s := range append([]string{c.Banner, c.User, c.Remote, c.Local, c.Kex, c.HostKey, c.Cipher, c.MAC}, c.Methods...) {
+		if !utf8.ValidString(s) {
+			return nil
+		}
+	}
+	return c
 }
 
 // Local reads this machine with the same script.

@@ -83,14 +83,37 @@ func apart(a, b time.Time) time.Duration {
 // Unpackaged reports places where no package manager puts files: what lies there
 // was put there by a person, a program or a configuration management.
 func Unpackaged(p string) bool {
-	for _, dir := range [...]string{"/root/", "/home/", "/usr/local/", "/opt/", "/srv/", "/tmp/", "/var/tmp/", "/dev/shm/", "/var/www/",
-		"/var/spool/cron/", "/var/spool/at/", "/var/spool/atjobs/", "/etc/crontabs/", "/mnt/", "/media/", "/run/", "/data/"} {
-		if strings.HasPrefix(p, dir) {
-			return true
-		}
+	if len(p) < len("/x/") || p[0] != '/' {
+		return false
+	}
+	// Most paths of a host begin with /etc, /usr or /var: they are asked little.
+	switch rest := p[1:]; rest[0] {
+	case 'd':
+		return below(rest, "dev/shm/") || below(rest, "data/")
+	case 'e':
+		return below(rest, "etc/crontabs/")
+	case 'h':
+		return below(rest, "home/")
+	case 'm':
+		return below(rest, "mnt/") || below(rest, "media/")
+	case 'o':
+		return below(rest, "opt/")
+	case 'r':
+		return below(rest, "root/") || below(rest, "run/")
+	case 's':
+		return below(rest, "srv/")
+	case 't':
+		return below(rest, "tmp/")
+	case 'u':
+		return below(rest, "usr/local/")
+	case 'v':
+		return below(rest, "var/tmp/") || below(rest, "var/www/") || below(rest, "var/spool/cron/") ||
+			below(rest, "var/spool/at/") || below(rest, "var/spool/atjobs/")
 	}
 	return false
 }
+
+func below(p, dir string) bool { return strings.HasPrefix(p, dir) }
 
 // unpacked reports a file as a package manager leaves it: its mtime is that of
 // the build, in whole seconds, and its ctime that of the installation.
@@ -113,38 +136,40 @@ type Burst struct {
 // is no excuse. The cost is that of sorting.
 func Bursts(files []File) []Burst {
 	calm := calmOf(files)
-	var events []Event
-	index := map[string]int{}
+	type change struct {
+		at   time.Time
+		file int
+	}
+	var events []change
 	for i := range files {
 		f := &files[i]
 		if f.Role == NoRole || f.Role == RoleHostKey || f.unpacked() {
 			continue
 		}
-		index[f.Path] = i
-		for _, at := range [...]struct {
-			t       time.Time
-			content bool
-		}{{f.MTime, true}, {f.CTime, false}} {
-			if at.t.IsZero() || calm.installed(at.t) || !Unpackaged(f.Path) && calm.packaged(at.t) {
+		for _, at := range [...]time.Time{f.MTime, f.CTime} {
+			if at.IsZero() || calm.installed(at) || !Unpackaged(f.Path) && calm.packaged(at) {
 				continue
 			}
-			events = append(events, Event{at.t, f.Path, f.Role, at.content})
+			events = append(events, change{at, i})
 		}
 	}
-	slices.SortFunc(events, func(a, b Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Path, b.Path)) })
+	slices.SortFunc(events, func(a, b change) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(files[a.file].Path, files[b.file].Path))
+	})
 	var out []Burst
 	reported := map[string]bool{}
 	// A window slides over the events, so that each enters and leaves once.
-	seen, dirs, roles := tally[string]{}, tally[string]{}, tally[Role]{}
-	count := func(e *Event, n int) {
-		seen.add(e.Path, n)
-		dirs.add(path.Dir(e.Path), n)
-		if e.Role != RoleFolder {
-			roles.add(e.Role, n)
+	seen, dirs, roles := tally[int]{}, tally[string]{}, tally[Role]{}
+	count := func(e *change, n int) {
+		f := &files[e.file]
+		seen.add(e.file, n)
+		dirs.add(path.Dir(f.Path), n)
+		if f.Role != RoleFolder {
+			roles.add(f.Role, n)
 		}
 	}
 	for i, k := 0, 0; i < len(events); {
-		for ; k < len(events) && events[k].Time.Sub(events[i].Time) <= burstSpan; k++ {
+		for ; k < len(events) && events[k].at.Sub(events[i].at) <= burstSpan; k++ {
 			count(&events[k], 1)
 		}
 		if len(seen) < 3 || len(dirs) < 2 || len(roles) < 2 {
@@ -152,11 +177,14 @@ func Bursts(files []File) []Burst {
 			i++
 			continue
 		}
-		b := Burst{Start: events[i].Time, End: events[k-1].Time}
+		b := Burst{Start: events[i].at, End: events[k-1].at}
+		for f := range seen {
+			b.Files = append(b.Files, files[f])
+		}
+		slices.SortFunc(b.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 		var key strings.Builder
-		for _, p := range sortedKeys(seen) {
-			b.Files = append(b.Files, files[index[p]])
-			key.WriteString(p + "\x00")
+		for f := range b.Files {
+			key.WriteString(b.Files[f].Path + "\x00")
 		}
 		// The same files once: their content at one time and their owners at another
 		// are one story.
@@ -179,15 +207,6 @@ func (t tally[K]) add(k K, n int) {
 	if t[k] += n; t[k] == 0 {
 		delete(t, k)
 	}
-}
-
-func sortedKeys(m map[string]int) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // calm knows the times at which changes say nothing.

@@ -20,10 +20,13 @@ func (b *builder) wire() {
 		b.unknown("wire", missing)
 		return
 	}
-	var c wire.Capture
-	if err := json.Unmarshal(data, &c); err != nil {
-		b.unknown("wire", "the record of the login cannot be read: "+err.Error())
-		return
+	c, seen := b.snap.Output(snapshot.OutWire).Value.(*wire.Capture)
+	if !seen {
+		c = new(wire.Capture)
+		if err := json.Unmarshal(data, c); err != nil {
+			b.unknown("wire", "the record of the login cannot be read: "+err.Error())
+			return
+		}
 	}
 	w := &b.f.Wire
 	w.Seen, w.NoneAccepted, w.Banner, w.Insecure = true, c.NoneAccepted, c.Banner, c.Insecure
@@ -31,7 +34,7 @@ func (b *builder) wire() {
 	if c.Methods == nil && !c.NoneAccepted {
 		b.unknown("wire.methods", "the server did not name its methods")
 	}
-	s, err := wire.Parse(c)
+	s, err := wire.Parse(*c)
 	w.Version, w.Software = s.Version, s.Software
 	if s.Version == "" {
 		b.unknown("wire.version", "the server's version line was not seen")
@@ -57,7 +60,7 @@ func (b *builder) wire() {
 	b.f.SharedWire = o.once
 	b.see("wire.terrapin", o.sum.TerrapinWhy)
 	b.see("wire.post_quantum", "key exchange offered: "+join3(names(o.sum.Kex)))
-	b.hostKeys(&c, s)
+	b.hostKeys(c, s)
 }
 
 // offers is what a server offers, judged. Most servers of a fleet offer the same.

@@ -99,6 +99,10 @@ type Output struct {
 	Data      []byte
 	Stderr    []byte // bounded
 	Truncated bool
+
+	// Value is what Data says where whoever put it there had it decoded anyhow; nil:
+	// nobody did. It is not archived.
+	Value any
 }
 
 // GapKind classes the reasons for which something was not read.
@@ -127,9 +131,18 @@ type Gap struct {
 
 // Lookup returns the file with that path, or nil. It does not follow links.
 func (s *Snapshot) Lookup(path string) *File {
-	i := sort.Search(len(s.Files), func(i int) bool { return s.Files[i].Path >= path })
-	if i < len(s.Files) && s.Files[i].Path == path {
-		return &s.Files[i]
+	// By hand: a host's facts look up hundreds of paths.
+	from, to := 0, len(s.Files)
+	for from < to {
+		i := int(uint(from+to) / 2)
+		switch c := strings.Compare(s.Files[i].Path, path); {
+		case c < 0:
+			from = i + 1
+		case c > 0:
+			to = i
+		default:
+			return &s.Files[i]
+		}
 	}
 	return nil
 }
