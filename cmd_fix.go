@@ -77,7 +77,7 @@ func fixPlan(c *cli.Context, s streams) error {
 		return err
 	}
 	var p *fix.Plan
-	failed := 0
+	var failed []unread
 	if c.IsSet("plan") {
 		var err error
 		if p, err = readPlan(c.String("plan")); err != nil {
@@ -102,7 +102,7 @@ func fixPlan(c *cli.Context, s streams) error {
 	if err := writePlan(c, s, p); err != nil {
 		return err
 	}
-	return planExit(p, c.StringSlice("accept-risk"), failed)
+	return planExit(p, c.StringSlice("accept-risk"), len(failed))
 }
 
 func checkPlanFlags(c *cli.Context) error {
@@ -167,7 +167,7 @@ func readPlanRequest(c *cli.Context) (*planRequest, error) {
 }
 
 // makePlan reads the hosts side by side and plans in their order.
-func makePlan(c *cli.Context, s streams, sel *selection, how *planRequest) (*fix.Plan, int, error) {
+func makePlan(c *cli.Context, s streams, sel *selection, how *planRequest) (*fix.Plan, []unread, error) {
 	now := time.Now().UTC()
 	p := &fix.Plan{Format: fix.Format, Tool: toolVersion(), Made: now, Profile: c.String("profile"), Only: c.StringSlice("only"), Hosts: []fix.Host{}}
 	if len(p.Only) > 0 {
@@ -182,23 +182,30 @@ func makePlan(c *cli.Context, s streams, sel *selection, how *planRequest) (*fix
 			hosts[i], errs[i] = planOf(c, t, how, now)
 		}()
 	}
-	failed := 0
 	for range sel.targets {
 		if i := <-done; errs[i] != nil {
-			failed++
 			fmt.Fprintf(s.err, "postern: %s\n", visible(errs[i].Error()))
 		}
 	}
+	var failed []unread
 	for i, h := range hosts {
 		var u *usageError
 		if errors.As(errs[i], &u) {
-			return nil, 0, errs[i]
+			return nil, nil, errs[i]
 		}
 		if h != nil {
 			p.Hosts = append(p.Hosts, *h)
+		} else {
+			failed = append(failed, unread{sel.targets[i].Host.Name, errs[i]})
 		}
 	}
 	return p, failed, nil
+}
+
+// unread is a host for which nothing could be planned.
+type unread struct {
+	name string
+	err  error
 }
 
 // planOf plans for one host. A host whose bytes bring a parser down is an error

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
@@ -59,7 +57,8 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 // run is the whole program. It is the one place that turns errors into words
 // and exit codes.
 func run(ctx context.Context, args []string, s streams) int {
-	ctx, stop := interruptible(ctx, s.err)
+	s.signals = &signals{}
+	ctx, stop := interruptible(ctx, s)
 	defer stop()
 	out := &checked{Writer: s.out}
 	s.out = out
@@ -117,34 +116,6 @@ func visible(text string) string {
 		return text
 	}
 	return report.Inline(text)
-}
-
-// interruptible ends the context at the first Ctrl-C or SIGTERM, so that the run
-// ends cleanly with what is there; the second ends the program at once.
-func interruptible(ctx context.Context, errw io.Writer) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		select {
-		case <-signals:
-			fmt.Fprintln(errw, "\npostern: interrupted: ending with what is there (again to stop at once)")
-			cancel()
-		case <-done:
-			return
-		}
-		select {
-		case <-signals:
-			os.Exit(130)
-		case <-done:
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(done)
-		cancel()
-	}
 }
 
 func newApp(s streams) *cli.App {

@@ -19,6 +19,7 @@ type streams struct {
 	out, err io.Writer
 	env      func(string) string
 	screen   *screen
+	signals  *signals // nil: nobody listens
 }
 
 // screen is held by who draws or asks on the terminal, so that a progress line

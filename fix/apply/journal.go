@@ -37,11 +37,7 @@ func openJournal(dir, host string) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	name := url.PathEscape(host)
-	if len(name) > 200 {
-		name = name[:150] + "-" + sum([]byte(host))[:16]
-	}
-	f, err := os.OpenFile(filepath.Join(dir, name+".jsonl"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, journalName(host)), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +54,15 @@ func openJournal(dir, host string) (*journal, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// journalName is the file of a host.
+func journalName(host string) string {
+	name := url.PathEscape(host)
+	if len(name) > 200 {
+		name = name[:150] + "-" + sum([]byte(host))[:16]
+	}
+	return name + ".jsonl"
 }
 
 // read finds the run that has no end. A last line that was cut by a crash was not
