@@ -168,13 +168,13 @@ func (p *planner) stillRunning(j *facts.Job) {
 
 // restore puts expected jobs back.
 func (p *planner) restore() {
-	state := "missing"
+	states := []string{"missing", "disabled"}
 	if p.rule == "expected-job-altered" {
-		state = "altered"
+		states = []string{"altered", "wrong-times"}
 	}
 	for i := range p.before.Expected {
 		e := &p.before.Expected[i]
-		if e.State != state || i >= len(p.in.Host.Expect) {
+		if !slices.Contains(states, e.State) || i >= len(p.in.Host.Expect) {
 			if e.State == "not-running" && p.rule == "expected-job-missing" || e.State == "wrong-user" && p.rule == "expected-job-altered" {
 				p.unfixed(p.rule, fmt.Sprintf("%q is %s: the evidence names its line", e.Match, e.State))
 			}
@@ -200,7 +200,7 @@ func (p *planner) bringBack(want *inventory.Expectation, e *facts.Expected) erro
 	if line == "" {
 		return errNotHere{"neither expect: holds its exact line: nor does an earlier archive of this host hold the job"}
 	}
-	if e.State == "altered" && len(e.Evidence) > 0 && e.Evidence[0].Line > 0 && (file == "" || file == e.Evidence[0].Path) {
+	if (e.State == "altered" || e.State == "wrong-times") && len(e.Evidence) > 0 && e.Evidence[0].Line > 0 && (file == "" || file == e.Evidence[0].Path) {
 		at := e.Evidence[0]
 		f, t, err := p.table(at.Path)
 		if err != nil {

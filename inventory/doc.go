@@ -46,6 +46,7 @@
 //	  jobs:
 //	    - {match: "*/monitor*", user: root}     # pattern over the command: * and ?
 //	    - {match: "*backup*", line: "0 3 * * * root /usr/local/bin/backup"}
+//	    - {line: "0 4 * * * root /usr/local/bin/check"}   # the pattern is the line's command
 //
 //	allow:                     # logins that are meant to stay possible: all keys required
 //	  - user: scanner

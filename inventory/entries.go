@@ -131,6 +131,9 @@ func (l *loader) expectation(n *yaml.Node, in string) (Expectation, bool) {
 			x.Line = l.word(p, what, &ok)
 		}
 	}
+	if got["line"] {
+		return x, ok
+	}
 	return x, l.need(n, what, got, "match") && ok
 }
 

@@ -64,7 +64,7 @@ type Waiver struct {
 
 // Expectation is a job that has to be there.
 type Expectation struct {
-	Match string // pattern over the whole command: "*" any run, "?" one character
+	Match string // pattern over the whole command: "*" any run, "?" one character; "" the command of Line
 	User  string // account that runs it; "" any
 	Line  string // the exact line, where given
 	Pos   Pos

@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"bytes"
 	"strings"
 )
 
@@ -18,7 +19,9 @@ type ExpectState string
 const (
 	ExpectPresent    ExpectState = "present"
 	ExpectMissing    ExpectState = "missing"
+	ExpectDisabled   ExpectState = "disabled"    // its line is commented out; see CommentedOut
 	ExpectAltered    ExpectState = "altered"     // not this line, but one that differs a little
+	ExpectWrongTimes ExpectState = "wrong-times" // this command, at other times than the line says
 	ExpectWrongUser  ExpectState = "wrong-user"  // there, for another account
 	ExpectNotRunning ExpectState = "not-running" // there, and never started
 	ExpectDuplicated ExpectState = "duplicated"  // there more than once
@@ -59,9 +62,13 @@ func Expect(jobs []*Job, e Expectation) (ExpectState, []int) {
 		return ExpectNotRunning, match
 	}
 	if want != nil {
-		exact := filter(running, func(i int) bool { return sameCommand(jobs[i], want) && sameTimes(jobs[i], want) })
-		if len(exact) == 0 {
+		same := filter(running, func(i int) bool { return sameCommand(jobs[i], want) })
+		if len(same) == 0 {
 			return ExpectAltered, running
+		}
+		exact := filter(same, func(i int) bool { return sameTimes(jobs[i], want) })
+		if len(exact) == 0 {
+			return ExpectWrongTimes, same
 		}
 		running = exact
 	}
@@ -69,6 +76,39 @@ func Expect(jobs []*Job, e Expectation) (ExpectState, []int) {
 		return ExpectDuplicated, running
 	}
 	return ExpectPresent, running
+}
+
+// The bounds of a search among comments.
+const (
+	maxCommentedOut = 2000
+	maxComment      = 4 << 10 // bytes
+)
+
+// CommentedOut gives the jobs that a table's comments would be without their
+// marks, each with the line where its comment stands.
+func CommentedOut(table []byte, form Form, d Daemon, o Options) []*Job {
+	var out []*Job
+	n := 0
+	for raw := range bytes.Lines(table) {
+		n++
+		text := bytes.TrimLeft(raw, " \t")
+		if len(text) == 0 || text[0] != '#' || len(text) > maxComment {
+			continue
+		}
+		text = bytes.TrimRight(bytes.TrimLeft(text, "#; \t"), "\r\n")
+		// A sentence is no job: the first field of one begins like this.
+		if len(text) == 0 || !(text[0] == '*' || text[0] == '@' || text[0] >= '0' && text[0] <= '9') {
+			continue
+		}
+		if len(out) == maxCommentedOut {
+			break
+		}
+		for _, j := range ParseTable(append(text, '\n'), form, d, o).Jobs() {
+			j.Line = n
+			out = append(out, j)
+		}
+	}
+	return out
 }
 
 func filter(list []int, keep func(int) bool) []int {

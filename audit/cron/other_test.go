@@ -162,7 +162,7 @@ func TestExpect(t *testing.T) {
 		{"exact line", monitor, Expectation{Match: "*/monitor.sh*", Line: "*/5 * * * * root /usr/local/bin/monitor.sh --all"}, ExpectPresent, []int{0}},
 		{"exact line, user's form", monitor, Expectation{Match: "*/monitor.sh*", Line: "0-55/5 * * * * /usr/local/bin/monitor.sh --all"}, ExpectPresent, []int{0}},
 		{"other arguments", "*/5 * * * * root /usr/local/bin/monitor.sh\n", Expectation{Match: "*/monitor.sh*", Line: "*/5 * * * * root /usr/local/bin/monitor.sh --all"}, ExpectAltered, []int{0}},
-		{"other times", "0 5 * * * root /usr/local/bin/monitor.sh --all\n", Expectation{Match: "*/monitor.sh*", Line: "*/5 * * * * root /usr/local/bin/monitor.sh --all"}, ExpectAltered, []int{0}},
+		{"other times", "0 5 * * * root /usr/local/bin/monitor.sh --all\n", Expectation{Match: "*/monitor.sh*", Line: "*/5 * * * * root /usr/local/bin/monitor.sh --all"}, ExpectWrongTimes, []int{0}},
 		{"a long line with another word is another job", "1 * * * * root /usr/bin/certbot renew --quiet --no-random-sleep\n", Expectation{Match: "/usr/bin/rsnapshot daily --quiet --no-random-sleep"}, ExpectMissing, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -275,9 +275,9 @@ type Table struct {
 
 // Expected is one expect: entry of the inventory.
 type Expected struct {
-	Match    string     `json:"match" cel:"match"`
+	Match    string     `json:"match" cel:"match"` // or the line, where no pattern is given
 	User     string     `json:"user" cel:"user"`
-	State    string     `json:"state" cel:"state"` // present, missing, altered, wrong-user, not-running, duplicated, unknown
+	State    string     `json:"state" cel:"state"` // present, missing, disabled, altered, wrong-times, wrong-user, not-running, duplicated, unknown
 	Evidence []Evidence `json:"evidence" cel:"evidence"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/snapshot"
 )
 
@@ -45,6 +46,7 @@ type builder struct {
 	gapsDone map[[2]string]bool
 	id       map[string]string // identity, parsed once
 	idLacks  string
+	comments []*cron.Job // what the tables' comments would run; nil: not looked at
 
 	hidden  string     // why not all processes were seen; "" they were
 	answers *sshDaemon // the server that answers; nil: none was seen

@@ -222,11 +222,16 @@ func TestExpected(t *testing.T) {
 		expect  facts.Expectation
 		state   string
 	}{
-		"there":      {"* * * * * root /opt/monitor\n", facts.Expectation{Match: "*monitor*"}, "present"},
-		"gone":       {"* * * * * root /opt/other\n", facts.Expectation{Match: "*monitor*"}, "missing"},
-		"twice":      {"* * * * * root /opt/monitor\n* * * * * root /opt/monitor\n", facts.Expectation{Match: "*monitor*"}, "duplicated"},
-		"of another": {"* * * * * alice /opt/monitor\n", facts.Expectation{Match: "*monitor*", User: "root"}, "wrong-user"},
-		"not quite":  {"* * * * * root /opt/monitor -x\n", facts.Expectation{Match: "*monitor*", Line: "* * * * * root /opt/monitor"}, "altered"},
+		"there":                      {"* * * * * root /opt/monitor\n", facts.Expectation{Match: "*monitor*"}, "present"},
+		"gone":                       {"* * * * * root /opt/other\n", facts.Expectation{Match: "*monitor*"}, "missing"},
+		"twice":                      {"* * * * * root /opt/monitor\n* * * * * root /opt/monitor\n", facts.Expectation{Match: "*monitor*"}, "duplicated"},
+		"of another":                 {"* * * * * alice /opt/monitor\n", facts.Expectation{Match: "*monitor*", User: "root"}, "wrong-user"},
+		"at other times":             {"*/9 * * * * root /opt/monitor\n", facts.Expectation{Line: "* * * * * root /opt/monitor"}, "wrong-times"},
+		"by its line alone":          {"* * * * * root /opt/monitor\n", facts.Expectation{Line: "* * * * * root /opt/monitor"}, "present"},
+		"commented out":              {"#* * * * * root /opt/monitor\n# the * * * * * root /opt/monitor of old\n", facts.Expectation{Match: "*monitor*"}, "disabled"},
+		"a sentence about it":        {"# 5 minutes after the hour root ran /opt/monitor\n# see /opt/monitor\n", facts.Expectation{Match: "/opt/monitor*"}, "missing"},
+		"commented out, and altered": {"#* * * * * root /opt/monitor --now\n* * * * * root /opt/monit0r --now\n", facts.Expectation{Line: "* * * * * root /opt/monitor --now"}, "altered"},
+		"not quite":                  {"* * * * * root /opt/monitor -x\n", facts.Expectation{Match: "*monitor*", Line: "* * * * * root /opt/monitor"}, "altered"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := plainHost().text("/etc/crontab", c.crontab).facts(c.expect)

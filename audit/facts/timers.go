@@ -185,13 +185,31 @@ func (b *builder) expected() {
 	for _, e := range b.opt.Expect {
 		state, which := cron.Expect(b.cronJobs, cron.Expectation{Match: e.Match, User: e.User, Line: e.Line})
 		out := Expected{Match: e.Match, User: e.User, State: string(state)}
+		if out.Match == "" {
+			out.Match = e.Line
+		}
 		witness := "expected by " + e.Written
+		if e.Line != "" && e.Line != out.Match {
+			witness += " as " + e.Line
+		}
 		for _, i := range which {
 			j := b.cronJobs[i]
-			out.Evidence = append(out.Evidence, Evidence{Path: j.Path, Line: j.Line, Text: shown(j), Witness: witness})
+			text := shown(j)
+			if state == cron.ExpectNotRunning && j.Reason != "" {
+				text += "; never: " + j.Reason
+			}
+			out.Evidence = append(out.Evidence, Evidence{Path: j.Path, Line: j.Line, Text: text, Witness: witness})
 		}
-		if len(which) == 0 {
-			out.Evidence = []Evidence{{Text: "no job matches " + e.Match, Witness: witness}}
+		if state == cron.ExpectMissing {
+			if off := b.commentedOut(e); len(off) > 0 {
+				out.State = string(cron.ExpectDisabled)
+				for _, j := range off {
+					out.Evidence = append(out.Evidence, Evidence{Path: j.Path, Line: j.Line, Text: "# " + shown(j), Witness: witness})
+				}
+			}
+		}
+		if len(out.Evidence) == 0 {
+			out.Evidence = []Evidence{{Text: "no job matches " + out.Match, Witness: witness}}
 		}
 		// What was not read may hold it.
 		if state != cron.ExpectPresent && state != cron.ExpectDuplicated && len(b.f.Gaps["jobs"]) > 0 {
@@ -201,4 +219,35 @@ func (b *builder) expected() {
 		}
 		b.f.Expected = append(b.f.Expected, out)
 	}
+}
+
+// maxExpectedOff bounds the commented lines that are shown for one expected job.
+const maxExpectedOff = 5
+
+// commentedOut finds an expected job among the comments of the tables.
+func (b *builder) commentedOut(e Expectation) []*cron.Job {
+	if b.comments == nil {
+		b.comments = []*cron.Job{}
+		for i := range b.f.Tables {
+			t := &b.f.Tables[i]
+			data, ok := b.fs.read(t.Path)
+			if !ok {
+				continue
+			}
+			form := cron.System
+			if t.Kind == "spool" {
+				form = cron.User
+			}
+			b.comments = append(b.comments, cron.CommentedOut(data, form, b.in.daemon, cron.Options{Path: t.Path, User: t.User})...)
+		}
+	}
+	state, which := cron.Expect(b.comments, cron.Expectation{Match: e.Match, User: e.User, Line: e.Line})
+	if state == cron.ExpectMissing || state == cron.ExpectWrongUser {
+		return nil
+	}
+	var out []*cron.Job
+	for _, i := range which[:min(len(which), maxExpectedOff)] {
+		out = append(out, b.comments[i])
+	}
+	return out
 }

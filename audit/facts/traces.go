@@ -139,6 +139,14 @@ func (b *builder) timedFiles() timedFiles {
 				ask = append(ask, t.Path)
 			}
 		}
+		if i < len(b.analyses) && b.analyses[i] != nil {
+			// What two words of a line spell, and is there, came with the line.
+			for _, x := range b.analyses[i].Joined {
+				if b.look(x.Path).Exists {
+					targets = append(targets, x.Path)
+				}
+			}
+		}
 		for _, p := range targets {
 			if roles[p] == compare.NoRole {
 				roles[p] = compare.RoleTarget
@@ -148,7 +156,7 @@ func (b *builder) timedFiles() timedFiles {
 				roles[dir] = compare.RoleFolder
 			}
 			if why != "" {
-				odd[p] = "an odd job runs it, " + cron.Quote(j.Path) + fmt.Sprintf(":%d", j.Line)
+				odd[p] = "an odd job runs or spells it, " + cron.Quote(j.Path) + fmt.Sprintf(":%d", j.Line)
 			}
 		}
 	}
