@@ -156,6 +156,16 @@ func HostPoints(n int) []string {
 	return append(all, "loaded", "hup", "confirmed", "unhooked")
 }
 
+// RollPoints are further values of Options.HostFail, inside the taking back of a
+// plan of n changes.
+func RollPoints(n int) []string {
+	all := []string{"rolling"}
+	for i := n; i > 0; i-- {
+		all = append(all, fmt.Sprintf("restored%d", i))
+	}
+	return append(all, "read")
+}
+
 // run is one host's way through the steps.
 type run struct {
 	connect Connect

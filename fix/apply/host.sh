@@ -148,7 +148,9 @@ same_before() {
 	_s=$(stat -c '%u %g %a %i' -- "$R" 2>/dev/null) || return 1
 	set -- $_s
 	[ "$1 $2 $3" = "$BU $BG $BM" ] || return 1
-	[ "$BI" = 0 ] || [ "$BI" = "$4" ] || return 1
+	# another inode: somebody replaced the file, if only by the same bytes; but for a
+	# rollback of ours
+	[ "$BI" = 0 ] || [ "$BI" = "$4" ] || grep -qsx "$4 $BI" "$ROOT"/records/*/restored || return 1
 	[ -z "$BH" ] || { [ -f "$R" ] && [ "$(hash "$R")" = "$BH" ]; }
 }
 
@@ -574,18 +576,31 @@ cmd_staged() {
 	ask
 }
 
-# ask has sshd read its files and say what it makes of them.
-ask() {
+# sshd_says runs sshd with arguments of its own and these; E is what it says.
+# Where systemd holds the socket, it removes /run/sshd at the end of each session,
+# so that may go between our look and sshd's.
+sshd_says() {
 	_x=$(cat "$D/sshd" 2>/dev/null)
 	[ -n "$_x" ] || _x=/usr/sbin/sshd
-	_e=$(with_test_args "$_x" -t 2>&1 </dev/null) || die sshd "0 sshd refuses the files: $(printf '%s' "$_e" | tr '\n' ' ' | tail -c 600)"
+	for _k in 1 2 3; do
+		privsep_for_test
+		E=$(with_test_args "$_x" "$@" 2>&1 </dev/null) && return 0
+		case $E in *[Pp]"rivilege separation directory"*) ;; *) return 1 ;; esac
+	done
+	return 1
+}
+
+# ask has sshd read its files and say what it makes of them.
+ask() {
+	sshd_says -t || die sshd "0 sshd refuses the files: $(printf '%s' "$E" | tr '\n' ' ' | tail -c 600)"
 	_j=0
 	while [ "$_j" -lt "$CHECKS" ]; do
 		_j=$((_j + 1))
 		eval "_spec=\$C$_j"
 		eval "_user=\$W$_j"
 		say begin "$_j"
-		with_test_args "$_x" -T -C "$_spec" 2>&1 </dev/null || { say end "$_j"; die sshd "0 sshd cannot say what holds for login $_j"; }
+		sshd_says -T -C "$_spec" || die sshd "0 sshd cannot say what holds for login $_j: $(printf '%s' "$E" | tr '\n' ' ' | tail -c 600)"
+		printf '%s\n' "$E"
 		say end "$_j"
 		say groups "$_j $(id -Gn -- "$_user" 2>/dev/null | tr '\n' ' ')"
 	done
@@ -694,7 +709,8 @@ start_guard() {
 	rm -f -- "$D/guard"
 	if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
 		_g=postern-fix-guard-$ID
-		systemd-run --quiet --collect --unit="$_g" -p OOMScoreAdjust=-900 /bin/sh "$D/program" guard </dev/null >/dev/null 2>&1 ||
+		# a guard that is killed is started again: its deadline is on the disk
+		systemd-run --quiet --collect --unit="$_g" -p OOMScoreAdjust=-900 -p Restart=on-failure -p RestartSec=1 /bin/sh "$D/program" guard </dev/null >/dev/null 2>&1 ||
 			systemd-run --quiet --unit="$_g" /bin/sh "$D/program" guard </dev/null >/dev/null 2>&1 || return 1
 	elif command -v setsid >/dev/null; then
 		setsid /bin/sh "$D/program" guard </dev/null >/dev/null 2>&1 &
@@ -949,9 +965,7 @@ cmd_reload() {
 	[ -e "$D/state/armed" ] || die state "0 the run is not armed"
 	came_by
 	find_daemon || die dead "0 sshd does not listen any more"
-	_x=$(cat "$D/sshd")
-	privsep_for_test
-	_e=$(with_test_args "$_x" -t 2>&1 </dev/null) || die sshd "0 sshd refuses the installed files: $(printf '%s' "$_e" | tr '\n' ' ' | tail -c 600)"
+	sshd_says -t || die sshd "0 sshd refuses the installed files: $(printf '%s' "$E" | tr '\n' ' ' | tail -c 600)"
 	_before=
 	[ -z "$PID" ] || _before=$(owned "$PID" | cut -d' ' -f1)
 	# before the signal: whoever takes the files back must know that they may be in force
@@ -998,7 +1012,6 @@ cmd_verify() {
 			read -r _p _b <"$D/stopped"
 			! { born "$_p" && [ "$BORN" = "$_b" ]; } || die proof "0 the old sshd still runs"
 		fi
-		privsep_for_test
 		ask
 	fi
 	_i=0
@@ -1101,6 +1114,7 @@ roll() {
 		_i=$((_i - 1))
 	done
 	[ "$RELOAD" = 0 ] || again
+	at read
 	drop_temps
 	mv -- "$D/state/rolling" "$D/state/rolledback" 2>/dev/null
 	fsync "$D/state"
@@ -1126,12 +1140,10 @@ fence() {
 # again brings the daemon to the files as they are now.
 again() {
 	came_by
-	privsep_for_test
-	_x=$(cat "$D/sshd" 2>/dev/null)
 	if [ -n "${AFTER_BOOT-}" ]; then
 		# before sshd: it will read the old files. After it (cron): it has read ours.
 		find_daemon && [ -n "$PID" ] && [ -n "$RESTORED" ] || return 0
-		with_test_args "$_x" -t </dev/null >/dev/null 2>&1 && kill -HUP "$PID"
+		sshd_says -t && kill -HUP "$PID"
 		return
 	fi
 	if ! find_daemon || ! listening; then
@@ -1140,7 +1152,7 @@ again() {
 	fi
 	# Not sent: the daemon never saw our files, and others' edits are not ours to load.
 	[ -e "$D/loaded" ] || return 0
-	with_test_args "$_x" -t </dev/null >/dev/null 2>&1 || { : >"$D/left/sshd"; return; }
+	sshd_says -t || { : >"$D/left/sshd"; return; }
 	renew "$PID"
 	_k=0
 	while ! listening; do
@@ -1178,6 +1190,7 @@ undo_file() {
 			cp -a -- "$D/old/$1" "$OLD" && [ "$(hash "$OLD")" = "$BH" ] || return 1
 			fsync "$OLD"
 		fi
+		[ "$BI" = 0 ] || printf '%s %s\n' "$(stat -c %i -- "$OLD")" "$BI" >>"$D/restored"
 		mv -f -- "$OLD" "$R" || return 1
 	fi
 	fsync "$DIR"
