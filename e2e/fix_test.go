@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,9 +37,10 @@ type fixJob struct {
 	Known    string // known_hosts
 	Plan     fix.Host
 	Options  fixOptions
-	Answer   string // where the result goes
-	FailAt   string // kill yourself at this point
-	Announce string // at FailAt: make this file and wait instead
+	Answer   string        // where the result goes
+	FailAt   string        // kill yourself at this point
+	Announce string        // at FailAt: make this file, and wait until it is gone again
+	Clock    time.Duration // by which this process's clock is wrong
 }
 
 type fixOptions struct {
@@ -54,7 +54,8 @@ type fixAnswer struct {
 	Result apply.Result
 	Error  string
 	Busy   bool
-	Points []string // fail points that were passed
+	Points []string  // fail points that were passed
+	Now    time.Time // by the laptop's clock
 }
 
 func init() { roles["__fix_apply"] = fixChild }
@@ -69,6 +70,11 @@ func fixChild(args []string) error {
 	if err := json.Unmarshal(raw, &job); err != nil {
 		return err
 	}
+	if job.Clock != 0 {
+		if err := wrongClock(job.Clock); err != nil {
+			return err
+		}
+	}
 	var answer fixAnswer
 	opt := apply.Options{
 		Journal: job.Options.Journal, Deadline: job.Options.Deadline, HostFail: job.Options.HostFail, Unguarded: job.Options.Unguarded,
@@ -82,7 +88,12 @@ func fixChild(args []string) error {
 				select {}
 			}
 			os.WriteFile(job.Announce, nil, 0o600)
-			select {}
+			for { // until the test has done its worst and lets us go on
+				if _, err := os.Stat(job.Announce); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 		},
 	}
 	answer.Result, err = apply.Apply(context.Background(), job.connect(), job.Plan, opt)
@@ -90,6 +101,7 @@ func fixChild(args []string) error {
 		answer.Error = err.Error()
 		answer.Busy = errors.Is(err, apply.ErrBusy)
 	}
+	answer.Now = time.Now()
 	raw, err = json.Marshal(answer)
 	if err != nil {
 		return err
@@ -284,14 +296,22 @@ func TestFixApplies(t *testing.T) {
 		if got := strings.Join(a.Points, " "); got != strings.Join(apply.FailPoints(), " ") {
 			t.Errorf("fail points: %s", got)
 		}
+		first := a
 		// Again: nothing to do.
 		if a, _ = j.run(t); a.Result.Outcome != apply.Already {
 			t.Errorf("second run: %+v", a)
 		}
 		// And back.
-		run := a.Result.Run
-		_ = run
+		back, err := apply.Undo(t.Context(), j.connect(), h.Name(), first.Result.Run, apply.Options{})
+		if err != nil || back.Outcome != apply.Done {
+			t.Fatalf("undo: %+v, %v", back, err)
+		}
+		if _, now := fileState(t, h, mainConfig); string(now) != string(j.Plan.Changes[0].Old) {
+			t.Error("undo did not give the first bytes back")
+		}
+		if !offersPasswords(t, h, "typist") {
+			t.Error("undo: passwords are not offered again")
+		}
+		h.Login(admin)
 	})
 }
-
-var _ = io.EOF

@@ -78,6 +78,10 @@ type Spec struct {
 
 	// Port is where sshd will listen; 0 means 22.
 	Port int
+
+	// OwnDisk puts all that the host writes on a file system of its own, whose
+	// power can be cut: see PowerCut.
+	OwnDisk bool
 }
 
 // defaultDaemons are a tiny host's: as Debian's units start them.
@@ -181,6 +185,11 @@ func Start(t testing.TB, spec Spec) *Host {
 		t.Fatalf("e2e: %s: %v", m.name, err)
 	}
 	h.Boot()
+	if spec.OwnDisk { // what makes the host is no part of what a cut may lose
+		if err := m.syncDisk(); err != nil {
+			t.Fatalf("e2e: %s: %v", m.name, err)
+		}
+	}
 	return h
 }
 
@@ -204,7 +213,7 @@ func (h *Host) HostKeys() []ssh.PublicKey { return h.hostKeys }
 
 // UpperDir is the directory that receives every change to the host's disk: a
 // file that is not below it is as the root's builder left it.
-func (h *Host) UpperDir() string { return filepath.Join(h.dir, "upper") }
+func (h *Host) UpperDir() string { return filepath.Join(h.store(), "upper") }
 
 // Root is the host's disk as the test process can read it, alive and after
 // Kill: the merged view, as a mounted image would be, without /proc, /dev and
@@ -223,12 +232,20 @@ func (m *machine) merged() string { return filepath.Join(m.dir, "root") }
 // build makes the host's disk: an empty upper directory over the image, and in
 // it what makes this host itself.
 func (m *machine) build() error {
-	for _, d := range []string{"", "upper", "work", "root"} {
-		if err := os.Mkdir(filepath.Join(m.dir, d), 0o755); err != nil {
+	if err := os.Mkdir(m.dir, 0o755); err != nil {
+		return err
+	}
+	if m.spec.OwnDisk {
+		if err := m.makeDisk(); err != nil {
 			return err
 		}
 	}
-	if err := mountOverlay(m.image.lower, filepath.Join(m.dir, "upper"), filepath.Join(m.dir, "work"), m.merged()); err != nil {
+	for _, d := range []string{filepath.Join(m.store(), "upper"), filepath.Join(m.store(), "work"), m.merged()} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := m.mountRoot(); err != nil {
 		return err
 	}
 	if err := m.writeIdentity(); err != nil {
@@ -639,6 +656,11 @@ func (m *machine) remove() error {
 	// Not there if build failed early.
 	if err := unix.Unmount(m.merged(), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return errors.Join(problem, err)
+	}
+	if m.spec.OwnDisk {
+		if err := m.unmountDisk(); err != nil {
+			return errors.Join(problem, err)
+		}
 	}
 	return errors.Join(problem, os.RemoveAll(m.dir))
 }

@@ -25,6 +25,9 @@ var Prerequisites = []Prerequisite{
 	{"ip", "iproute2", "connects the hosts"},
 	{"nsenter", "util-linux", "runs commands in the hosts"},
 	{"chroot", "coreutils", "installs the packages of a layer"},
+	{"mkfs.ext4", "e2fsprogs", "makes the disks of hosts whose power is cut"},
+	{"mount", "mount", "mounts them"},
+	{"losetup", "mount", "tells when they are free again"},
 }
 
 // Packages lists the Debian packages that bring all Prerequisites, sorted.
