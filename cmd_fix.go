@@ -36,7 +36,7 @@ func fixCommand(s streams) *cli.Command {
 		Name:        "fix",
 		Category:    changeHosts,
 		Usage:       "mend findings: plan the exact bytes, apply them under a guard, undo them",
-		Subcommands: append([]*cli.Command{fixPlanCommand(s), fixApplyCommand(s)}, fixHostCommands(s)...),
+		Subcommands: append([]*cli.Command{fixPlanCommand(s), fixApplyCommand(s), fixKeyCommand(s)}, fixHostCommands(s)...),
 	}
 }
 
@@ -234,8 +234,12 @@ func planOf(c *cli.Context, t audit.Target, how *planRequest, now time.Time) (h 
 	case !snap.Complete:
 		return nil, fmt.Errorf("%s: the host's answer ended before it was whole: nothing is planned on a part", t.Host.Name)
 	}
+	var own []string
+	if s, ok := t.Source.(audit.SSH); ok {
+		own = s.Dialer.Keys(ctx, t.Host)
+	}
 	host := fix.Make(fix.Input{
-		Host: t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, Earlier: how.earlier(t.Host.Name, snap.Start),
+		Host: t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, OwnKeys: own, Earlier: how.earlier(t.Host.Name, snap.Start),
 		Judge: func(f *facts.Facts) []policies.Outcome {
 			out, _ := how.chosen.Judge(f, policies.JudgeOptions{Host: t.Host.Name, Now: now, Waivers: waivers(t.Host), Allow: carveOuts(t.Host)})
 			return out

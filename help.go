@@ -42,7 +42,10 @@ func printHelp(s streams, w io.Writer, app *cli.App, path []*cli.Command) {
 
 // printCommands lists commands below their categories, in the order of the list.
 func printCommands(w io.Writer, width int, before string, cmds []*cli.Command) {
-	last := "-"
+	last, column := "-", 14
+	for _, c := range cmds {
+		column = max(column, len(c.Name)+4)
+	}
 	for _, c := range cmds {
 		if c.Hidden {
 			continue
@@ -51,7 +54,7 @@ func printCommands(w io.Writer, width int, before string, cmds []*cli.Command) {
 			last = c.Category
 			fmt.Fprintf(w, "\n%s\n", either(c.Category, "Commands"))
 		}
-		row(w, width, 14, c.Name, c.Usage)
+		row(w, width, column, c.Name, c.Usage)
 	}
 	if len(cmds) > 0 {
 		fmt.Fprintf(w, "\n%s\n", wrapped("postern help "+before+"COMMAND says more.", width, ""))

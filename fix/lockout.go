@@ -170,9 +170,11 @@ func (j *loginJudge) login(l *Login) {
 	oldLogins, _ := j.contextsOf(j.oldCfg, j.before, l)
 	for i, a := range logins {
 		verdict, why, ev := opensFor(a, l, p.in.OwnKeys)
-		if verdict == "unknown" && j.sure && i < len(oldLogins) {
-			if v, w, _ := opensFor(oldLogins[i], l, p.in.OwnKeys); v == verdict && w == why && l.Own {
-				p.warn("%s works now, and whether it will is not certain for the same reason as before: %s", who(l), why)
+		unseen := verdict == "unknown" || strings.HasSuffix(why, opensNothing)
+		if unseen && l.Own && j.sure && i < len(oldLogins) {
+			// It has just been made: its key is somewhere that was not read.
+			if v, w, _ := opensFor(oldLogins[i], l, p.in.OwnKeys); v == verdict && w == why {
+				p.warn("%s works now, and nothing of this plan bears on it; by what was read that is not certain: %s", who(l), why)
 				verdict = "yes"
 			}
 		}
@@ -253,6 +255,8 @@ func opensFor(a *facts.Login, l *Login, ownKeys []string) (verdict, why string, 
 	return keyOpens(a, l, ownKeys, verdict, why, ev)
 }
 
+const opensNothing = " opens nothing there"
+
 // aboutKeys takes what is about passwords out of a reason: who comes with a key is
 // not helped by it.
 func aboutKeys(why string) string {
@@ -315,10 +319,12 @@ func keyOpens(a *facts.Login, l *Login, ownKeys []string, verdict, why string, e
 	switch {
 	case reason != "":
 		return best, reason, at
-	case ca, l.Own && len(ownKeys) != 1 && l.Key == "":
-		return "unknown", "which key it uses is not known to open this account", nil
+	case ca:
+		return "unknown", "an authority over certificates opens this account, and whether one of its certificates is used is not known", nil
+	case len(keys) > 1:
+		return "no", fmt.Sprintf("each of its %d keys", len(keys)) + opensNothing, ev
 	}
-	return "no", "its key " + keys[0] + " opens nothing there", ev
+	return "no", "its key " + keys[0] + opensNothing, ev
 }
 
 // wayOut says what to do about a login that would be refused.

@@ -27,7 +27,7 @@ type Input struct {
 	Named []string
 	// Keep are the inventory's keep: logins, key files read.
 	Keep []Login
-	// OwnKeys are the fingerprints of the keys that postern logs in with; empty: not known.
+	// OwnKeys are the fingerprints of all the keys that postern may log in with; empty: not known.
 	OwnKeys []string
 	// Earlier gives archives of this host that were made before, newest first;
 	// nil where none are kept.
@@ -73,6 +73,17 @@ type pending struct {
 // Make makes the plan for one host. It never fails: what cannot be planned is in
 // Unfixed with its reason, and what must not be applied in Refused.
 func Make(in Input) Host {
+	p := newPlanner(in)
+	for _, o := range in.Judge(p.before) {
+		p.verdict[o.Rule] = o
+	}
+	p.mend()
+	p.carveOuts()
+	p.settle()
+	return *p.host
+}
+
+func newPlanner(in Input) *planner {
 	h := &Host{Name: in.Host.Name, Snapshot: string(in.Snapshot.Source), Taken: in.Snapshot.Start.UTC(),
 		Rests: []State{}, Changes: []Change{}, Refused: []Refusal{}, Warnings: []string{}, Unfixed: []Unfixed{}, Checks: []Login{},
 		Effect: Effect{Closed: []string{}, Opened: []string{}, Stay: []string{}, Lately: []Lately{}}}
@@ -81,15 +92,9 @@ func Make(in Input) Host {
 	if p.before = in.Facts; p.before == nil {
 		p.before = facts.From(in.Snapshot, p.opt)
 	}
-	for _, o := range in.Judge(p.before) {
-		p.verdict[o.Rule] = o
-	}
 	p.server = facts.ConfigOf(in.Snapshot, p.opt, func(*sshd.Options) {})
 	p.cfg, p.first = p.server.Config, p.server.Config
-	p.mend()
-	p.carveOuts()
-	p.settle()
-	return *h
+	return p
 }
 
 func options(in *Input) facts.Options {

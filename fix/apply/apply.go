@@ -52,6 +52,10 @@ type Options struct {
 	// Progress is told each step; nil: nobody is.
 	Progress func(step string)
 
+	// Prove is asked over and above what the plan promises, before the change is
+	// confirmed; its error takes the change back. nil: nothing more is asked.
+	Prove func(ctx context.Context) error
+
 	// FailPoint is called between the steps with their names (see FailPoints), and
 	// HostFail names a point inside a step at which the host stops and FailPoint is
 	// called with "host:" before the name. For tests.
@@ -478,6 +482,16 @@ func (r *run) verify(ctx context.Context) error {
 	if err := r.judge("verify", out); err != nil {
 		return err
 	}
+	if err := r.shut(); err != nil || r.opt.Prove == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.left())
+	defer cancel()
+	return r.opt.Prove(ctx)
+}
+
+// shut proves that the methods which have to be gone are.
+func (r *run) shut() error {
 	if len(r.host.Shut) == 0 {
 		return nil
 	}

@@ -19,6 +19,7 @@ type candidate struct {
 	label string        // where it is from
 	file  *keyFile      // signs; nil: the agent does
 	held  ssh.PublicKey // what the agent calls the key
+	query bool          // nobody signs: only the question is put
 }
 
 // candidates lists the keys for a host in the order in which they are offered,
@@ -131,6 +132,9 @@ func (s *signer) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string
 }
 
 func (s *signer) sign(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	if s.c.query {
+		return nil, errQuery
+	}
 	if s.c.file == nil {
 		// A person may have to confirm or to touch a token.
 		defer s.a.person()()
