@@ -95,7 +95,7 @@ func installKey(c *cli.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	targets, err := fixTargets(c, s, words[2:])
+	targets, err := fixHosts(c, s, words[2:])
 	if err != nil {
 		return err
 	}
@@ -172,38 +172,6 @@ func accountName(s string) bool {
 	return true
 }
 
-// fixTargets are the hosts of the arguments, each with its way there.
-func fixTargets(c *cli.Context, s streams, words []string) ([]*fixTarget, error) {
-	if err := checkSourceOfOne(c); err != nil {
-		return nil, err
-	}
-	inv, err := loadInventory(c, s)
-	if err != nil {
-		return nil, err
-	}
-	hosts, _, err := inv.Select(words)
-	if err != nil {
-		return nil, &usageError{text: err.Error()}
-	}
-	dialer, err := newDialer(c, s)
-	if err != nil {
-		return nil, err
-	}
-	var out []*fixTarget
-	for _, h := range hosts {
-		sel := &selection{}
-		sel.add(h, audit.SSH{Dialer: dialer, Host: h, Learnt: s.learnt})
-		out = append(out, &fixTarget{name: h.Name, target: sel.targets[0], s: s, connect: func(ctx context.Context) (apply.Conn, error) {
-			conn, err := dialer.Dial(ctx, h)
-			if err != nil {
-				return nil, err
-			}
-			return conn, nil
-		}})
-	}
-	return out, nil
-}
-
 // host installs the key on one host.
 func (j *keyJob) host(c *cli.Context, t *fixTarget, quiet bool) keyResult {
 	r := keyResult{Host: t.name, User: j.user, Key: j.key.Fingerprint, Refused: []fix.Refusal{}, Notes: []string{}, target: t, host: t.target.Host}
@@ -255,9 +223,11 @@ func (j *keyJob) host(c *cli.Context, t *fixTarget, quiet bool) keyResult {
 		return r
 	}
 	if !c.Bool("yes") {
-		yes, err := agreed(t.s, t.name)
-		if err != nil || !yes {
-			r.Outcome, r.err = "not done", err
+		if err := agreed(c.Context, t.s, fmt.Sprintf("Let this key open %s on %s?", visible(j.user), visible(t.name))); err != nil {
+			var u *usageError
+			if r = fail(exitPlanned, nil); errors.As(err, &u) {
+				r.code, r.err = 2, err
+			}
 			return r
 		}
 	}
