@@ -223,7 +223,10 @@ func answerOf(res apply.Result, err error) fleet.Answer {
 	if err == nil {
 		return a
 	}
-	a.Why = err.Error()
+	a.Why = strings.TrimPrefix(err.Error(), string(apply.RolledBack)+": ") // the outcome says it
+	if errors.Is(err, context.Canceled) {
+		a.Why = "interrupted"
+	}
 	var step *apply.StepError
 	if res.Outcome == apply.Refused && errors.As(err, &step) && step.Step == "connect" && step.Code == "" {
 		a.Outcome = fleet.Unreached
@@ -480,7 +483,7 @@ func (p *fleetProgress) interrupted() string {
 	if len(names) == 0 {
 		return "interrupted: no further host is begun"
 	}
-	return "interrupted: no further host is begun; " + strings.Join(names, ", ") + " is brought to an end first (again to leave at once)"
+	return "interrupted: no further host is begun; what is being done to " + strings.Join(names, ", ") + " is brought to an end first (again to leave at once)"
 }
 
 func (p *fleetProgress) left() string {
