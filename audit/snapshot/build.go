@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -24,6 +25,7 @@ type builder struct {
 	out      int      // the output that the next x ends; -1: none
 	cut      bool     // the stream ended inside the frame that comes next
 	full     bool     // the cap on files was hit
+	piece    []byte   // that keep fills
 }
 
 func newBuilder(l Limits) *builder {
@@ -451,7 +453,7 @@ func (b *builder) content(f *File, c []byte, max int64, exact, part bool, who st
 			b.gap(path, GapCap, fmt.Sprintf("more than %d bytes", max))
 		}
 	}
-	f.Content = append(make([]byte, 0, len(c)), c...)
+	f.Content = b.keep(c)
 	switch {
 	case b.cut:
 		f.Truncated = true
@@ -459,6 +461,20 @@ func (b *builder) content(f *File, c []byte, max int64, exact, part bool, who st
 	case !exact && !f.Truncated:
 		b.gap(path, GapChanged, fmt.Sprintf("it changed while it was read: %d bytes came", len(c))+who)
 	}
+}
+
+// keep copies c. Small contents share one piece of memory: a host has hundreds.
+func (b *builder) keep(c []byte) []byte {
+	const piece = 16 << 10
+	if len(c) > piece/4 {
+		return append(make([]byte, 0, len(c)), c...)
+	}
+	if cap(b.piece)-len(b.piece) < len(c) || b.piece == nil {
+		b.piece = make([]byte, 0, piece)
+	}
+	at := len(b.piece)
+	b.piece = append(b.piece, c...)
+	return b.piece[at:len(b.piece):len(b.piece)]
 }
 
 func (b *builder) unread(path, who string) {
@@ -563,8 +579,15 @@ func splitNUL(d []byte, max int) []string {
 	if len(d) == 0 {
 		return nil
 	}
-	v := strings.SplitN(strings.TrimSuffix(string(d), "\x00"), "\x00", max+1)
-	return v[:min(len(v), max)]
+	d = bytes.TrimSuffix(d, []byte{0})
+	// SplitN would make room for max of them.
+	n := min(bytes.Count(d, []byte{0})+1, max)
+	v := make([]string, 0, n)
+	for rest := string(d); len(v) < n; {
+		one, more, _ := strings.Cut(rest, "\x00")
+		v, rest = append(v, one), more
+	}
+	return v
 }
 
 // finish sorts what came and reads the collector's own words about itself.
@@ -618,17 +641,10 @@ func (b *builder) links() {
 
 // sort puts files, outputs and gaps into their order.
 func (s *Snapshot) sort() {
-	sort.Slice(s.Files, func(i, j int) bool { return s.Files[i].Path < s.Files[j].Path })
-	sort.Slice(s.Outputs, func(i, j int) bool { return s.Outputs[i].Name < s.Outputs[j].Name })
-	sort.Slice(s.Gaps, func(i, j int) bool {
-		a, b := s.Gaps[i], s.Gaps[j]
-		if a.Path != b.Path {
-			return a.Path < b.Path
-		}
-		if a.Reason != b.Reason {
-			return a.Reason < b.Reason
-		}
-		return a.Kind < b.Kind
+	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(s.Outputs, func(a, b Output) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Gaps, func(a, b Gap) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Reason, b.Reason), cmp.Compare(a.Kind, b.Kind))
 	})
 }
 

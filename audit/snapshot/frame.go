@@ -124,8 +124,13 @@ func (f *frames) scan() {
 			pos += len(rest) - keep
 			break
 		}
-		f.take(rest[:i])
-		f.flush()
+		if len(f.data) == 0 && f.head != "" && int64(i) <= f.dataMax() {
+			f.to.frame(f.head, rest[:i], false) // all of it is here: no copy
+			f.head = ""
+		} else {
+			f.take(rest[:i])
+			f.flush()
+		}
 		pos += i + len(f.delim)
 		f.inHead = true
 	}
