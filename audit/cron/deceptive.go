@@ -77,7 +77,10 @@ func Deceptive(path string) []Deception {
 		if known := reads(c); known != "" {
 			add(ClassHomoglyph, High, "reads like "+Quote(known)+": "+Spell(c))
 		}
-		if end >= len(last) {
+		if i := strings.IndexByte(c, '['); i >= 0 && i <= 1 && kernelThread(c[i+1:]) != "" {
+			// "[kworker/0:1]" as a file needs a directory "[kworker" above it.
+			add(ClassKernel, High, "the name of a kernel thread ("+kernelThread(c[i+1:])+")")
+		} else if end >= len(last) {
 			if k := kernelThread(c); k != "" {
 				add(ClassKernel, High, "the name of a kernel thread ("+k+")")
 			} else if where := daemonElsewhere(before, c); where != "" {

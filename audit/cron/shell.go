@@ -166,6 +166,11 @@ func (r *resolver) part(b *strings.Builder, part syntax.WordPart, out *Word, quo
 	case *syntax.ParamExp:
 		r.param(b, p, out, quoted)
 	case *syntax.CmdSubst:
+		if r.depth > 0 && placeholder(p.Stmts) {
+			out.Literal = false
+			b.WriteString("$(...)")
+			return
+		}
 		outs := r.stmts(p.Stmts, nil)
 		out.From = append(out.From, outs...)
 		if len(outs) == 1 {
@@ -178,17 +183,32 @@ func (r *resolver) part(b *strings.Builder, part syntax.WordPart, out *Word, quo
 		out.Literal = false
 		b.WriteString("$(...)")
 	case *syntax.ProcSubst:
+		if r.depth > 0 && placeholder(p.Stmts) {
+			out.Literal, out.Proc = false, true
+			b.WriteString("<(...)")
+			return
+		}
 		outs := r.stmts(p.Stmts, nil)
 		out.From = append(out.From, outs...)
 		out.Literal, out.Proc = false, true
 		b.WriteString("<(...)")
 	case *syntax.ArithmExp:
 		out.Literal = false
-		b.WriteString("$((...))")
+		b.WriteString("$((_))")
 	default:
 		out.Literal, out.Glob = false, true
 		b.WriteString("?")
 	}
+}
+
+// placeholder reports what [resolver.part] left of a substitution whose output is
+// not known, in a text that is now read as shell again: its commands were read.
+func placeholder(list []*syntax.Stmt) bool {
+	if len(list) != 1 {
+		return false
+	}
+	c, ok := list[0].Cmd.(*syntax.CallExpr)
+	return ok && len(c.Args) == 1 && c.Args[0].Lit() == "..."
 }
 
 // unescape removes backslashes as the shell does: any outside quotes, those before

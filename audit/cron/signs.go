@@ -211,12 +211,21 @@ func (s *signer) names() {
 			s.add("dot-segment", Low, "%s has a needless /./ in it", q(t.Word))
 		}
 	}
+	var holds [maxParsed]bool // commands whose words hold shell text, which was read for itself
+	for i := range s.a.Commands {
+		if p := s.a.Commands[i].Parent; p >= 0 && p < len(holds) {
+			holds[p] = true
+		}
+	}
 	for i := range s.a.Commands {
 		c := &s.a.Commands[i]
 		if prose[c.Name] {
 			continue
 		}
 		for k := range c.Args {
+			if i < len(holds) && holds[i] && strings.ContainsAny(c.Args[k].Text, " \t\n") {
+				continue
+			}
 			s.wordName(&c.Args[k])
 		}
 		for k := range c.Redirects {
@@ -258,6 +267,9 @@ func (s *signer) wordName(w *Word) {
 func (s *signer) deception(p string, d Deception, how How) {
 	switch d.Class {
 	case ClassHidden, ClassHiddenHome:
+		if how == HowSourced && s.settings(p) {
+			d.Severity = Low
+		}
 		s.add("hidden-exec", d.Severity, "it runs %s, which lies behind the hidden name %s", q(p), Quote(d.Component))
 	case ClassKernel:
 		s.add("kernel-name", d.Severity, "%s has %s", q(p), d.Words)
@@ -266,6 +278,21 @@ func (s *signer) deception(p string, d Deception, how How) {
 	default:
 		s.add("deceptive-name", d.Severity, "it runs %s, in which %s is %s", q(p), Quote(d.Component), d.Words)
 	}
+}
+
+// settings reports a hidden file that lies in a home itself and is read before
+// something else is run: people keep a program's variables so.
+func (s *signer) settings(p string) bool {
+	dir := p[:strings.LastIndexByte(p, '/')+1]
+	if dir != "$HOME/" && dir != "/root/" && !(strings.HasPrefix(dir, "/home/") && strings.Count(dir, "/") == 3) {
+		return false
+	}
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; c.Name != "." && c.Name != "source" && !builtins[c.Name] && c.Name != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // places judges where the things lie that a job runs.

@@ -177,8 +177,11 @@ func (s *signer) readsCode(i int, c *Command) {
 	if !c.ReadsCode && !commandIsOutput && !evalOutput && !codeOutput {
 		return
 	}
-	fetch, decode, any := "", "", ""
+	fetch, decode, any, remote := "", "", "", ""
 	s.upstream(i, true, func(u *Command) {
+		if u.Remote == "ssh" && c.Remote == "" && remote == "" {
+			remote = joinWords(u.Full)
+		}
 		if w, ok := brings(u); ok && fetch == "" && u.Name != c.Name {
 			fetch = w
 		}
@@ -202,6 +205,8 @@ func (s *signer) readsCode(i int, c *Command) {
 		} else {
 			s.add("decode-and-run", Critical, "it decodes text with %s and hands it to %s", q(decode), q(who))
 		}
+	case remote != "":
+		s.add("fetch-and-run", High, "what another host answers is run by %s: %s", q(who), q(remote))
 	case c.ReadsCode && any != "" && shells[c.Name]:
 		s.add("pipe-to-shell", Low, "what %s prints is run by %s", q(any), q(who))
 	}

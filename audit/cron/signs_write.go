@@ -75,10 +75,28 @@ func written(c *Command, f func(path, how string)) {
 	}
 }
 
+// opensDoor reports text that would let in more than before, as sshd's files have it.
+func opensDoor(text string) bool {
+	low := strings.ToLower(text)
+	for _, w := range [...]string{"permitrootlogin yes", "passwordauthentication yes", "permitemptypasswords yes", "permituserenvironment yes", "nopasswd:", "nopasswd :"} {
+		if strings.Contains(low, w) {
+			return true
+		}
+	}
+	return false
+}
+
 // writes judges what a command writes to.
 func (s *signer) writes(c *Command) {
 	if c.Remote != "" {
 		return
+	}
+	if edits := c.Name == "sed" && (hasFlag(c, 'i') || hasArg(c, "--in-place")); edits || (c.Name == "echo" || c.Name == "printf") && (c.Piped || stores(c)) {
+		for k := 1; k < len(c.Args); k++ {
+			if opensDoor(c.Args[k].Text) {
+				s.add("startup-edit", Medium, "it writes a setting that lets more people in: %s", q(c.Args[k].Text))
+			}
+		}
 	}
 	written(c, func(p, how string) {
 		base := baseName(p)
@@ -132,6 +150,46 @@ func securityLog(p string) bool {
 // guards are services whose end blinds the host's owner.
 var guards = set("auditd rsyslog rsyslogd syslog syslog-ng syslogd fail2ban ufw firewalld iptables nftables apparmor falco falcon-sensor crowdstrike wazuh-agent wazuh ossec osqueryd clamav-daemon clamd aide samhain sysmon aliyun aegis yunjing qcloud cloudmonitor bcm-agent mdatp cbagentd sentinelone")
 
+// guardIn reports the name of a guard, or a pattern one of whose alternatives is one.
+func guardIn(pattern string) bool {
+	for _, p := range strings.FieldsFunc(pattern, func(r rune) bool { return r == '|' || r == '(' || r == ')' || r == '\\' }) {
+		if p = strings.ToLower(baseName(strings.Trim(p, "^$[].*"))); guards[p] || guards[strings.TrimSuffix(p, "d")] || guards[strings.TrimSuffix(p, "-agentd")] {
+			return true
+		}
+	}
+	return false
+}
+
+// gentle reports a signal that asks a daemon to read its files again or to say
+// something, and does not end it.
+func gentle(c *Command) bool {
+	for k := 1; k < len(c.Args); k++ {
+		t := strings.TrimPrefix(strings.TrimPrefix(strings.ToUpper(c.Args[k].Text), "-"), "SIG")
+		t = strings.TrimPrefix(t, "-SIGNAL=")
+		if k > 1 && hasWord("-s -n --signal", c.Args[k-1].Text) || strings.HasPrefix(c.Args[k].Text, "-") {
+			if hasWord("HUP 1 USR1 10 USR2 12 WINCH CONT 0", t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// installed reports the places where programs are installed as folders or files.
+func installed(p string) bool {
+	dir := p[:strings.LastIndexByte(p, '/')+1]
+	return hasWord("/opt/ /usr/local/ /usr/bin/ /usr/sbin/ /usr/local/bin/ /usr/local/sbin/ /usr/lib/ /usr/share/ /var/ /etc/ /etc/init.d/ /sbin/ /bin/ /usr/libexec/ /etc/systemd/system/ /lib/systemd/system/ /usr/lib/systemd/system/ /var/lib/", dir)
+}
+
+func indexOf(a *Analysis, c *Command) int {
+	for i := range a.Commands {
+		if &a.Commands[i] == c {
+			return i
+		}
+	}
+	return -1
+}
+
 // tamper judges commands that weaken the host or hide a trace.
 func (s *signer) tamper(c *Command) {
 	line := func() string { return q(joinWords(c.Args)) }
@@ -164,6 +222,40 @@ func (s *signer) tamper(c *Command) {
 				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[name] && !s.restarts(name) {
 					s.add("tamper", High, "it stops a guard of the host: %s", line())
 				}
+			}
+		}
+	case "pkill", "killall", "skill", "killall5":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; t != "" && t[0] != '-' && !gentle(c) && guardIn(t) && !s.restarts(t) {
+				s.add("tamper", High, "it ends a guard of the host: %s", line())
+			}
+		}
+	case "kill":
+		if gentle(c) {
+			break
+		}
+		s.upstream(indexOf(s.a, c), true, func(u *Command) {
+			if u.Name != "pgrep" && u.Name != "pidof" && u.Name != "grep" && u.Name != "cat" {
+				return
+			}
+			for k := 1; k < len(u.Args); k++ {
+				if guardIn(strings.TrimSuffix(baseName(u.Args[k].Text), ".pid")) {
+					s.add("tamper", High, "it ends a guard of the host: %s", line())
+				}
+			}
+		})
+	case "rm", "mv", "apt-get", "apt", "yum", "dnf", "dpkg", "rpm", "zypper", "apk":
+		removes := c.Name == "rm" || c.Name == "mv" || hasArg(c, "remove", "purge", "autoremove", "erase", "del", "-r", "-e", "-P", "--purge", "--remove", "--erase")
+		for k := 1; removes && k < len(c.Args); k++ {
+			t := strings.TrimRight(c.Args[k].Text, "/*")
+			if c.Name == "rm" || c.Name == "mv" {
+				if !installed(t) {
+					continue
+				}
+				t = baseName(t)
+			}
+			if guards[t] || guards[strings.TrimSuffix(t, "-agent")] {
+				s.add("tamper", High, "it takes a guard of the host away: %s", line())
 			}
 		}
 	case "history":
@@ -344,11 +436,25 @@ func (s *signer) tunnel(i int, c *Command) {
 	}
 	s.wrappedTunnel(c, full)
 	switch {
-	case tunnels[name]:
+	case tunnels[name], reverseForward(c):
 		s.add("tunnel", Medium, "%s opens a way in from outside: %s", q(name), line())
 	case name == "nc" || name == "ncat" || name == "netcat":
 		if len(c.Input) > 0 && !hasFlag(c, 'l') && !hasFlag(c, 'z') && !localHost(c) {
-			s.add("exfiltrate", Low, "it sends data through %s: %s", q(name), line())
+			sev := Info
+			s.upstream(i, false, func(u *Command) {
+				if readsFiles(u) {
+					sev = Low // more than a line of figures
+				}
+			})
+			s.add("exfiltrate", sev, "it sends data through %s: %s", q(name), line())
+		}
+	case name == "dig" || name == "nslookup" || name == "host" || name == "drill" || name == "ping":
+		for k := 1; k < len(c.Args); k++ {
+			t := c.Args[k].Text
+			if c.Args[k].Literal || t == "" || t[0] != '$' || strings.IndexByte(t, '.') < 0 || !s.encodes() {
+				continue
+			}
+			s.add("exfiltrate", High, "it asks for names that are made of encoded data: %s", line())
 		}
 	case fetchers[name]:
 		for k := 1; k < len(c.Args); k++ {
@@ -366,6 +472,49 @@ func (s *signer) tunnel(i int, c *Command) {
 			})
 		}
 	}
+}
+
+// readsFiles reports a command that prints what lies in files, the kernel's own aside.
+func readsFiles(c *Command) bool {
+	if hasWord("tar cpio zip dd find mysqldump pg_dump pg_dumpall env ps netstat ss history last tcpdump", c.Name) {
+		return true
+	}
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if strings.HasPrefix(t, "/") && !strings.HasPrefix(t, "/proc/") && !strings.HasPrefix(t, "/sys/") || strings.HasPrefix(t, "$HOME/") {
+			return true
+		}
+	}
+	return false
+}
+
+// reverseForward reports the words of a tunnel whatever the program is called: a
+// server with its port, and R: with what is to be reached through it.
+func reverseForward(c *Command) bool {
+	server, back := false, false
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if rest, ok := strings.CutPrefix(t, "R:"); ok && (rest == "socks" || rest != "" && rest[0] >= '0' && rest[0] <= '9') {
+			back = true
+		}
+		if i := strings.LastIndexByte(t, ':'); i > 0 && digits(t[i+1:]) && hostShape(strings.TrimPrefix(strings.TrimPrefix(t, "http://"), "https://")) {
+			server = true
+		}
+	}
+	return server && back
+}
+
+// encodes reports a job in which bytes are turned into letters.
+func (s *signer) encodes() bool {
+	for i := range s.a.Commands {
+		switch c := &s.a.Commands[i]; c.Name {
+		case "xxd", "od", "hexdump", "base32", "basenc", "base64", "uuencode":
+			if !decodes(c) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // wrappedTunnel judges what stands before the command that a wrapper starts, or
