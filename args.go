@@ -101,7 +101,7 @@ func (r *reader) word(w string) error {
 }
 
 // unsaid is the subcommand that is meant where none is named.
-var unsaid = map[string]string{"fix": "plan"}
+var unsaid = map[string]string{"fix": "plan", "history": "list"}
 
 // otherwise takes the unsaid subcommand, where a command has one.
 func (r *reader) otherwise() bool {

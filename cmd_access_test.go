@@ -20,6 +20,11 @@ func cmdDiffSchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.DiffSchema(), neg, args)
 }
 
+// cmdHistorySchema holds a file to the schema of postern history.
+func cmdHistorySchema(ts *testscript.TestScript, neg bool, args []string) {
+	holdsSchema(ts, report.HistorySchema(), neg, args)
+}
+
 // cmdJobsSchema does the same for postern jobs.
 func cmdJobsSchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.JobsSchema(), neg, args)

@@ -146,7 +146,7 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 	var handlers []audit.Handler
 	var kept *history.Recorder
 	if how.keep != "" {
-		kept, err = history.Store{Dir: how.keep}.Create(run, func(w io.Writer) audit.Handler { return &report.Lines{W: w} })
+		kept, err = storeIn(how.keep).Create(run, func(w io.Writer) audit.Handler { return &report.Lines{W: w} })
 		switch {
 		case err == nil:
 			handlers = append(handlers, kept)
@@ -174,6 +174,8 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 	}
 	if kept != nil && kept.Err() != nil {
 		fmt.Fprintf(s.err, "postern: warning: %s\n", visible(kept.Err().Error()))
+	} else if kept != nil && kept.IndexErr() != nil {
+		fmt.Fprintf(s.err, "postern: warning: this run is kept, and is not in the index yet: %s\nhint: postern history adds it\n", visible(kept.IndexErr().Error()))
 	}
 	if fleet.Summary.Exit != 0 {
 		return exitCode(fleet.Summary.Exit)

@@ -12,7 +12,7 @@ func schemaCommand(s streams) *cli.Command {
 		Category: aboutPostern,
 		Usage:    "print the JSON Schema of --format json or jsonl",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs or diff (what these commands write with --format json)"},
+			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs, diff or history (what these commands write with --format json)"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -29,8 +29,10 @@ func schemaCommand(s streams) *cli.Command {
 				schema = report.JobsSchema()
 			case "diff":
 				schema = report.DiffSchema()
+			case "history":
+				schema = report.HistorySchema()
 			default:
-				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff")
+				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff, history")
 			}
 			_, err := s.out.Write(schema)
 			return err

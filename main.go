@@ -41,6 +41,7 @@ func tuneMemory() {
 // The categories of commands in the help.
 const (
 	lookAtHosts  = "Look at hosts"
+	overTime     = "Over time"
 	theRules     = "The rules"
 	changeHosts  = "Change hosts"
 	aboutPostern = "postern itself"
@@ -151,6 +152,7 @@ Exit codes
 			inventoryCommand(s),
 			diffCommand(s),
 			reportCommand(s),
+			historyCommand(s),
 			rulesCommand(s),
 			explainCommand(s),
 			demoCommand(s),

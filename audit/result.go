@@ -71,6 +71,7 @@ type Host struct {
 	Start, End  time.Time
 	Snapshot    *snapshot.Snapshot // only during Handler.Host; not part of the JSON form
 	Facts       *facts.Facts       // only during Handler.Host; not part of the JSON form
+	Asked       facts.Options      // by which Facts were made of Snapshot; only during Handler.Host
 
 	expired int // waivers that have run out
 }

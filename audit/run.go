@@ -103,7 +103,7 @@ func Hosts(ctx context.Context, run *Run, targets []Target, opt Options, h Handl
 			}
 		}
 		// Ten thousand snapshots do not fit into a laptop: they live for the call.
-		r.Snapshot, r.Facts = nil, nil
+		r.Snapshot, r.Facts, r.Asked = nil, nil, facts.Options{}
 	}
 	run.End = opt.Now().UTC()
 	fleet := sums.fleet()
@@ -224,7 +224,7 @@ func (r *Host) judge(ctx context.Context, t Target, opt Options, setups *facts.S
 				r.Hint = firstFrame(j.stack)
 				return fmt.Sprintf("postern failed on what this host sent (%v); please report it with the archive of this host", j.panicked)
 			}
-			r.Facts, r.Outcomes, r.expired = j.facts, j.outcomes, j.expired
+			r.Facts, r.Outcomes, r.expired, r.Asked = j.facts, j.outcomes, j.expired, fopt
 			return ""
 		case <-interrupted:
 			interrupted = nil

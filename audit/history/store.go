@@ -2,22 +2,32 @@
 // folder a run, for the operator's eyes only (0700, files 0600).
 //
 //	STATE/runs/20261123T194800Z-1a2b/run.jsonl       the results, as report.Lines writes them
+//	STATE/runs/20261123T194800Z-1a2b/asked.jsonl     by what the facts were made
 //	STATE/runs/20261123T194800Z-1a2b/hosts/NAME.pst  the host's snapshot
+//	STATE/index.db                                   what they hold, for quick answers
+//
+// The folders are the truth. The index is written after a run's files are whole
+// and on the disk, and is made anew from them where it is missing, damaged or of
+// another version ([Store.Open]).
 package history
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/postern-ssh/postern/audit"
@@ -42,15 +52,25 @@ func NewID(start time.Time) string {
 // Store is a folder of runs.
 type Store struct {
 	Dir string // holds runs/
+
+	// Replay reads a saved run (report.Replay): the index is made by it.
+	Replay func(io.Reader, audit.Handler) error
+	// Progress is told how many runs were read of those that the index lacks; may be nil.
+	Progress func(done, total int)
 }
 
 // Recorder writes one run while it happens. It is an audit.Handler that never
 // fails: an audit must not end because a disk is full. What went wrong is in Err.
 type Recorder struct {
+	store   Store
 	dir     string
 	file    *os.File
+	asked   *os.File
+	lines   *json.Encoder
 	results audit.Handler
+	gather  *gather
 	err     error
+	indexed error
 }
 
 // Create makes the folder of a run. The results handler is made over the file
@@ -67,14 +87,26 @@ func (s Store) Create(run *audit.Run, jsonl func(io.Writer) audit.Handler) (*Rec
 	if err != nil {
 		return nil, fmt.Errorf("keeping the run: %w", err)
 	}
-	return &Recorder{dir: dir, file: f, results: jsonl(f)}, nil
+	r := &Recorder{store: s, dir: dir, file: f, results: jsonl(f)}
+	if r.asked, err = os.OpenFile(filepath.Join(dir, Asked), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("keeping the run: %w", err)
+	}
+	r.lines = json.NewEncoder(r.asked)
+	r.lines.SetEscapeHTML(false)
+	r.gather, r.indexed = newGather(run.ID, dir)
+	return r, nil
 }
 
 // Dir is the folder of the run.
 func (r *Recorder) Dir() string { return r.dir }
 
-// Err is the first thing that went wrong, or nil.
+// Err is the first thing that went wrong with the run's files, or nil.
 func (r *Recorder) Err() error { return r.err }
+
+// IndexErr is why the run is not in the index, or nil. Nothing is lost by it: the
+// next question adds the run from its files.
+func (r *Recorder) IndexErr() error { return r.indexed }
 
 func (r *Recorder) note(err error) {
 	if r.err == nil && err != nil {
@@ -85,16 +117,32 @@ func (r *Recorder) note(err error) {
 // Begin implements audit.Handler.
 func (r *Recorder) Begin(run *audit.Run) error {
 	r.note(r.results.Begin(run))
+	if r.gather != nil {
+		r.gather.begin(run)
+	}
+	at("begun")
 	return nil
 }
 
 // Host implements audit.Handler.
 func (r *Recorder) Host(h *audit.Host) error {
-	r.note(r.results.Host(h))
+	// The archive first: a result of which the run's file tells has its archive.
 	if h.Snapshot != nil {
 		r.note(r.archive(h))
+		r.note(r.askedOf(h))
 	}
+	at("archived")
+	r.note(r.results.Host(h))
+	if r.indexed == nil && r.gather != nil {
+		r.indexed = r.gather.host(h, h.Facts)
+	}
+	at("told")
 	return nil
+}
+
+// askedOf keeps by what the host's facts were made.
+func (r *Recorder) askedOf(h *audit.Host) error {
+	return r.lines.Encode(asked{Host: h.Name, Now: h.Asked.Now, Labels: h.Asked.Labels, Expect: h.Asked.Expect, Allow: h.Asked.Allow})
 }
 
 func (r *Recorder) archive(h *audit.Host) error {
@@ -116,9 +164,38 @@ func (r *Recorder) archive(h *audit.Host) error {
 
 // End implements audit.Handler.
 func (r *Recorder) End(run *audit.Run, fleet *audit.Fleet) error {
+	r.note(errors.Join(r.asked.Sync(), r.asked.Close()))
+	r.note(syncDir(filepath.Join(r.dir, "hosts")))
+	at("hosts-synced")
 	r.note(r.results.End(run, fleet))
+	at("results-written")
 	r.note(r.file.Sync())
 	r.note(r.file.Close())
+	r.note(syncDir(r.dir))
+	r.note(syncDir(filepath.Dir(r.dir)))
+	at("files-synced")
+	defer r.gather.close()
+	if r.err != nil || r.gather == nil || r.indexed != nil {
+		return nil // what is not whole waits for who asks
+	}
+	r.indexed = errors.Join(r.gather.end(run, fleet), r.gather.stamp(filepath.Join(r.dir, Results)))
+	if r.indexed == nil {
+		r.indexed = r.store.indexed(context.Background(), r.gather)
+	}
+	return nil
+}
+
+// syncDir puts the names in a folder on the disk. Systems that cannot do it for
+// folders say so, and order their writes by themselves.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) && runtime.GOOS != "windows" {
+		return err
+	}
 	return nil
 }
 
@@ -134,7 +211,7 @@ func (s Store) Runs() ([]string, error) {
 	var ids []string
 	ended := map[string]time.Time{}
 	for _, e := range entries {
-		if !e.IsDir() {
+		if !e.IsDir() || e.Name()[0] == '.' { // one that is about to go
 			continue
 		}
 		// What holds no results is somebody else's folder.

@@ -20,6 +20,9 @@ var jobsSchema []byte
 //go:embed schema/postern-diff-1.schema.json
 var diffSchema []byte
 
+//go:embed schema/postern-history-1.schema.json
+var historySchema []byte
+
 // Schema is the JSON Schema (draft 2020-12) of what [JSON] writes.
 func Schema() []byte { return bytes.Clone(documentSchema) }
 
@@ -35,3 +38,6 @@ func JobsSchema() []byte { return bytes.Clone(jobsSchema) }
 
 // DiffSchema is the JSON Schema of what [DiffJSON] writes.
 func DiffSchema() []byte { return bytes.Clone(diffSchema) }
+
+// HistorySchema is the JSON Schema of what [HistoryJSON] writes.
+func HistorySchema() []byte { return bytes.Clone(historySchema) }
