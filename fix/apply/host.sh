@@ -204,7 +204,9 @@ check() {
 			;;
 		esac
 		! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
-		if [ "$HOW" != move ] && ! (: >>"$R") 2>/dev/null; then
+		# not >>: what is append-only could be opened so, and hosts without e2fsprogs
+		# have no lsattr to tell
+		if [ "$HOW" != move ] && [ ! -d "$R" ] && ! (: <>"$R") 2>/dev/null; then
 			die refused "$1 read-only: root cannot open it for writing (read-only file system, or an attribute)"
 		fi
 	fi
@@ -213,7 +215,7 @@ check() {
 	file)
 		[ "$(stat -c %d -- "$DIR")" = "$(stat -c %d -- "$T")" ] || die refused "$1 device: the folder is a file system of its own, and a file that is being written must not lie in it"
 		(set -C; : >"$NEW") 2>/dev/null || die refused "$1 read-only: no file can be made beside it (read-only file system, full disk, or an attribute)"
-		rm -f -- "$NEW"
+		rm -f -- "$NEW" || die refused "$1 attribute: the folder is append-only: nothing in it can be replaced"
 		;;
 	esac
 }
@@ -436,7 +438,12 @@ cmd_prepare() {
 	chmod 700 "$ROOT"
 	no_link_race "$ROOT/x" || die refused "0 state: somebody other than root can write above $ROOT"
 	! lies_in_memory "$ROOT" || die refused "0 state: $ROOT lies in memory and would not survive a reboot"
-	mkdir -- "$D" 2>/dev/null || die busy "0 another run holds the host"
+	# now: a disk that fills up meanwhile must not keep a run from being put away
+	mkdir -p -- "$ROOT/records" 2>/dev/null || die refused "0 state: $ROOT cannot be written (read-only file system, or a full disk)"
+	if ! mkdir -- "$D" 2>/dev/null; then
+		[ ! -e "$D" ] || die busy "0 another run holds the host"
+		die refused "0 state: $ROOT cannot be written (read-only file system, or a full disk)"
+	fi
 	OURS=1
 	boot_id
 	uptime_s
