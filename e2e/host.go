@@ -79,9 +79,10 @@ type Spec struct {
 	// Port is where sshd will listen; 0 means 22.
 	Port int
 
-	// OwnDisk puts all that the host writes on a file system of its own, whose
-	// power can be cut: see PowerCut.
-	OwnDisk bool
+	// DiskMB puts all that the host writes on an ext4 file system of its own, of
+	// that size, which can fill up and whose power can be cut: see PowerCut. 0: the
+	// test machine's.
+	DiskMB int
 }
 
 // defaultDaemons are a tiny host's: as Debian's units start them.
@@ -185,7 +186,7 @@ func Start(t testing.TB, spec Spec) *Host {
 		t.Fatalf("e2e: %s: %v", m.name, err)
 	}
 	h.Boot()
-	if spec.OwnDisk { // what makes the host is no part of what a cut may lose
+	if spec.DiskMB > 0 { // what makes the host is no part of what a cut may lose
 		if err := m.syncDisk(); err != nil {
 			t.Fatalf("e2e: %s: %v", m.name, err)
 		}
@@ -235,7 +236,7 @@ func (m *machine) build() error {
 	if err := os.Mkdir(m.dir, 0o755); err != nil {
 		return err
 	}
-	if m.spec.OwnDisk {
+	if m.spec.DiskMB > 0 {
 		if err := m.makeDisk(); err != nil {
 			return err
 		}
@@ -657,7 +658,7 @@ func (m *machine) remove() error {
 	if err := unix.Unmount(m.merged(), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return errors.Join(problem, err)
 	}
-	if m.spec.OwnDisk {
+	if m.spec.DiskMB > 0 {
 		if err := m.unmountDisk(); err != nil {
 			return errors.Join(problem, err)
 		}

@@ -16,7 +16,7 @@ import (
 
 // store is the folder that holds the host's upper and work directories.
 func (m *machine) store() string {
-	if m.spec.OwnDisk {
+	if m.spec.DiskMB > 0 {
 		return filepath.Join(m.dir, "disk")
 	}
 	return m.dir
@@ -30,7 +30,7 @@ func (m *machine) makeDisk() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Truncate(256<<20), f.Close()); err != nil {
+	if err := errors.Join(f.Truncate(int64(m.spec.DiskMB)<<20), f.Close()); err != nil {
 		return err
 	}
 	if out, err := exec.Command("mkfs.ext4", "-q", "-F", m.diskImage()).CombinedOutput(); err != nil {
@@ -80,11 +80,11 @@ func (m *machine) unmountDisk() error {
 
 // PowerCut takes the host's power: nothing that was not synced is on its disk
 // afterwards. Boot starts it again, over the replayed journal. The host must have
-// Spec.OwnDisk.
+// Spec.DiskMB.
 func (h *Host) PowerCut() {
 	h.t.Helper()
-	if !h.spec.OwnDisk {
-		h.t.Fatalf("e2e: %s: PowerCut needs Spec.OwnDisk", h.name)
+	if h.spec.DiskMB == 0 {
+		h.t.Fatalf("e2e: %s: PowerCut needs Spec.DiskMB", h.name)
 	}
 	if err := h.powerCut(); err != nil {
 		h.t.Fatalf("e2e: %s: power cut: %v", h.name, err)
