@@ -28,6 +28,8 @@ func (s *signer) commands() {
 		s.fetch(c)
 		s.writes(c)
 		s.tamper(c)
+		s.weaken(c)
+		s.sends(i, c)
 		s.privilege(c)
 		s.miner(c)
 		s.tunnel(i, c)
@@ -117,6 +119,9 @@ var prosePlain = set("echo printf logger mail mailx sendmail git gh hub svn pip 
 
 // decodes reports whether a command decodes what it reads.
 func decodes(c *Command) bool {
+	if c.Name == "printf" || c.Name == "echo" {
+		return spelledOut(c)
+	}
 	if !decoders[c.Name] {
 		return false
 	}
@@ -141,6 +146,23 @@ func decodes(c *Command) bool {
 		return len(c.Args) > 2 && strings.Contains(strings.ToLower(c.Args[1].Text), "a-z") && len(c.Args[2].Text) > 3 && !strings.Contains(strings.ToLower(c.Args[2].Text), "a-z")
 	}
 	return true
+}
+
+// spelledOut reports letters that are written as their numbers: \x63 or \143.
+func spelledOut(c *Command) bool {
+	n := 0
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		for i := 0; i+3 < len(t); i++ {
+			if t[i] != '\\' {
+				continue
+			}
+			if t[i+1] == 'x' && hexDigit(t[i+2]) >= 2 && hexDigit(t[i+3]) >= 0 || (t[i+1] == '0' || t[i+1] == '1') && t[i+2] >= '0' && t[i+2] <= '7' && t[i+3] >= '0' && t[i+3] <= '7' {
+				n++
+			}
+		}
+	}
+	return n >= 4
 }
 
 func hasFlag(c *Command, flag byte) bool {
@@ -207,9 +229,25 @@ func (s *signer) readsCode(i int, c *Command) {
 		}
 	case remote != "":
 		s.add("fetch-and-run", High, "what another host answers is run by %s: %s", q(who), q(remote))
+	case c.ReadsCode && any != "" && shells[c.Name] && s.dataFile(i):
+		s.add("pipe-to-shell", Medium, "what %s makes of a file that is called like data is run by %s", q(any), q(who))
 	case c.ReadsCode && any != "" && shells[c.Name]:
 		s.add("pipe-to-shell", Low, "what %s prints is run by %s", q(any), q(who))
 	}
+}
+
+// dataFile reports a shell that is fed from a text, picture or page.
+func (s *signer) dataFile(i int) bool {
+	found := false
+	s.upstream(i, false, func(u *Command) {
+		for k := 1; k < len(u.Args); k++ {
+			t := u.Args[k].Text
+			if dot := strings.LastIndexByte(t, '.'); strings.HasPrefix(t, "/") && dot > 0 && (notPrograms[t[dot+1:]] && t[dot+1:] != "gz" || hasWord("txt html htm xml csv json", t[dot+1:])) {
+				found = true
+			}
+		}
+	})
+	return found
 }
 
 // Words of program text, lower case.

@@ -78,7 +78,7 @@ func written(c *Command, f func(path, how string)) {
 // opensDoor reports text that would let in more than before, as sshd's files have it.
 func opensDoor(text string) bool {
 	low := strings.ToLower(text)
-	for _, w := range [...]string{"permitrootlogin yes", "passwordauthentication yes", "permitemptypasswords yes", "permituserenvironment yes", "nopasswd:", "nopasswd :"} {
+	for _, w := range [...]string{"permitrootlogin yes", "passwordauthentication yes", "permitemptypasswords yes", "permituserenvironment yes", "authorizedkeysfile /", "authorizedkeyscommand /", "!authenticate", "nopasswd:", "nopasswd :"} {
 		if strings.Contains(low, w) {
 			return true
 		}
@@ -88,8 +88,8 @@ func opensDoor(text string) bool {
 
 // writes judges what a command writes to.
 func (s *signer) writes(c *Command) {
-	if c.Remote != "" {
-		return
+	if c.Remote != "" && c.Remote != "chroot" {
+		return // another host's files; another root's are this host's
 	}
 	if edits := c.Name == "sed" && (hasFlag(c, 'i') || hasArg(c, "--in-place")); edits || (c.Name == "echo" || c.Name == "printf") && (c.Piped || stores(c)) {
 		for k := 1; k < len(c.Args); k++ {
@@ -112,7 +112,7 @@ func (s *signer) writes(c *Command) {
 			s.add("crontab-edit", High, "it %s %s: a job that plants jobs", how, q(p))
 		case !removes && startupFile(p):
 			s.add("startup-edit", Medium, "it %s %s, which is run at login or boot", how, q(p))
-		case p == "/etc/ssh/sshd_config" && !removes:
+		case (p == "/etc/ssh/sshd_config" || strings.HasPrefix(p, "/etc/ssh/sshd_config.d/")) && !removes:
 			s.add("startup-edit", Medium, "it %s %s", how, q(p))
 		case how != "writes" && securityLog(p):
 			s.add("log-wipe", High, "it %s %s", how, q(p))
@@ -295,6 +295,8 @@ func (s *signer) tamper(c *Command) {
 			s.add("crontab-edit", High, "it removes a whole crontab: %s", line())
 		case hasArg(c, "-") && len(c.Args) > 1, len(c.Args) == 1 && len(c.Input) > 0:
 			s.add("crontab-edit", High, "it installs a crontab from what another command prints")
+		case anyArg(c, oddSource):
+			s.add("crontab-edit", High, "it installs a crontab from a place that hides it or that everybody may write: %s", line())
 		case !hasFlag(c, 'l') && len(c.Args) > 1 && !hasFlag(c, 'V'):
 			s.add("crontab-edit", Low, "it installs a crontab: %s", line())
 		}
@@ -304,6 +306,22 @@ func (s *signer) tamper(c *Command) {
 			s.add("log-wipe", High, "it keeps the shell from writing a history")
 		}
 	}
+}
+
+// oddSource reports a file in a place of everybody's, or a hidden one.
+func oddSource(p string) bool {
+	if !strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "$HOME/") {
+		return false
+	}
+	if isTemp(p) {
+		return true
+	}
+	for _, d := range Deceptive(p) {
+		if d.Class == ClassHidden || d.Class == ClassDots {
+			return true
+		}
+	}
+	return false
 }
 
 // restarts reports whether the same job starts a service again.
@@ -401,12 +419,25 @@ func (s *signer) miner(c *Command) {
 			s.add("miner", Critical, "%s is an address of the coin Monero", q(t))
 		}
 	}
-	for k := 1; k+1 < len(c.Args); k++ {
-		pair := strings.ToLower(c.Args[k].Text + " " + c.Args[k+1].Text)
-		if pair == "-a rx/0" || pair == "-a cryptonight" || pair == "--coin monero" || pair == "--algo randomx" {
-			s.add("miner", Critical, "%s belongs to mining coins", q(pair))
+	for k := 1; k < len(c.Args); k++ {
+		name, value, _ := strings.Cut(strings.ToLower(c.Args[k].Text), "=")
+		if value == "" && k+1 < len(c.Args) {
+			value = strings.ToLower(c.Args[k+1].Text)
+		}
+		if hasWord("-a --algo --algorithm", name) && coinAlgorithm(value) || name == "--coin" && hasWord("monero xmr wownero ravencoin rvn etc ethash", value) {
+			s.add("miner", Critical, "%s belongs to mining coins", q(name+" "+value))
 		}
 	}
+}
+
+// coinAlgorithm reports the name of a proof of work that programs on a host mine.
+func coinAlgorithm(v string) bool {
+	for _, p := range [...]string{"cryptonight", "cn/", "cn-", "randomx", "rx/", "kawpow", "ethash", "etchash", "argon2/", "autolykos", "octopus", "verushash", "yespower", "ghostrider", "equihash"} {
+		if strings.HasPrefix(v, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // moneroAddress reports the form of a main or sub address: 95 characters of base
@@ -436,7 +467,7 @@ func (s *signer) tunnel(i int, c *Command) {
 	}
 	s.wrappedTunnel(c, full)
 	switch {
-	case tunnels[name], reverseForward(c):
+	case tunnels[name], reverseForward(c), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"):
 		s.add("tunnel", Medium, "%s opens a way in from outside: %s", q(name), line())
 	case name == "nc" || name == "ncat" || name == "netcat":
 		if len(c.Input) > 0 && !hasFlag(c, 'l') && !hasFlag(c, 'z') && !localHost(c) {

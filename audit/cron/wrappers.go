@@ -35,7 +35,8 @@ var wrappers = map[string]wrapper{
 	"proxychains": {short: "f"}, "proxychains4": {short: "f"}, "torsocks": {}, "torify": {}, "dbus-run-session": {}, "dbus-launch": {optional: true},
 	"xvfb-run": {short: "enfsp", long: "--server-num --auth-file --error-file --server-args"}, "run-one": {}, "run-this-one": {}, "withlock": {operands: 1}, "setlock": {operands: 1}, "lckdo": {short: "W", operands: 1},
 	"softlimit": {short: "amdsflcroptmn"}, "envdir": {operands: 1}, "chpst": {short: "uUebmdopfcrtC/"}, "s6-setuidgid": {operands: 1}, "setuidgid": {operands: 1}, "gosu": {operands: 1}, "su-exec": {operands: 1},
-	"tini": {short: "e"}, "dumb-init": {short: "r"}, "faketime": {short: "f", operands: 1}, "caffeinate": {short: "tw"}, "cgexec": {short: "g"}, "firejail": {}, "bwrap": {remote: true, optional: true}, "strace": {short: "oepPsE"}, "ts": {optional: true},
+	"script": {short: "IOBTEom", long: "--log-in --log-out --log-io --log-timing --echo --output-limit --logging-format", code: "c", optional: true},
+	"tini":   {short: "e"}, "dumb-init": {short: "r"}, "faketime": {short: "f", operands: 1}, "caffeinate": {short: "tw"}, "cgexec": {short: "g"}, "firejail": {}, "bwrap": {remote: true, optional: true}, "strace": {short: "oepPsE"}, "ts": {optional: true},
 	"ssh": {short: "bcDEeFIiJLlmOopQRSWw", operands: 1, remote: true, optional: true, code: ""},
 	"rsh": {short: "l", operands: 1, remote: true, optional: true}, "mosh": {operands: 1, remote: true, optional: true}, "sshpass": {short: "pfdP"}, "start-stop-daemon": {short: "xpnucgkNPIdR", long: "--exec --pidfile --name --user --chuid --group --chdir --nicelevel --startas", optional: true},
 }

@@ -1,0 +1,208 @@
+package cron
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// weaken judges commands that switch the kernel's protections off, put code into
+// it or into a process, or rewrite what a host remembers of itself.
+func (s *signer) weaken(c *Command) {
+	line := func() string { return q(joinWords(c.Args)) }
+	switch c.Name {
+	case "sysctl":
+		for k := 1; k < len(c.Args); k++ {
+			if name, value, ok := strings.Cut(c.Args[k].Text, "="); ok && protection(name, value) {
+				s.add("tamper", High, "it switches a protection of the kernel off: %s", line())
+			}
+		}
+	case "modprobe":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; strings.HasSuffix(t, ".ko") || strings.IndexByte(t, '/') >= 0 && !strings.HasPrefix(c.Args[k-1].Text, "-") || t == "-f" || t == "--force" {
+				s.add("tamper", High, "it loads a kernel module that no index holds: %s", line())
+			}
+		}
+	case "mount":
+		if n := len(c.Args); n > 2 && overProc(c.Args[n-1].Text) {
+			s.add("tamper", High, "it mounts something over a process's folder, which hides the process: %s", line())
+		}
+	case "gdb":
+		if hasArg(c, "-p", "--pid", "-pid") && hasArg(c, "-ex", "--eval-command", "-x", "--command", "-eval-command") {
+			s.add("tamper", High, "it runs code inside of another process: %s", line())
+		}
+	case "touch":
+		s.setTimes(c, line)
+	case "utmpdump":
+		if hasFlag(c, 'r') || hasArg(c, "--reverse") {
+			s.add("log-wipe", High, "it writes records of logins from text: %s", line())
+		}
+	case "echo", "printf":
+		for k := range c.Redirects {
+			s.kernelFile(c, c.Redirects[k].File.Text)
+		}
+	case "tee":
+		for k := 1; k < len(c.Args); k++ {
+			s.kernelFile(c, c.Args[k].Text)
+		}
+	}
+	for k := range c.Redirects {
+		if r := &c.Redirects[k]; (r.Op == ">" || r.Op == ">|") && securityLog(r.File.Text) && (strings.HasPrefix(r.File.Text, "/var/") || strings.HasPrefix(r.File.Text, "/run/")) {
+			s.add("log-wipe", High, "it replaces the records in %s", q(r.File.Text))
+		}
+	}
+	if c.Full != nil && baseName(c.Full[0].Text) == "find" {
+		s.foundLogs(c)
+	}
+}
+
+// protections of the kernel, with the values that switch them off (Documentation/
+// admin-guide/sysctl; yama, randomize_va_space, kptr_restrict ...).
+var protections = map[string]string{
+	"kernel.randomize_va_space": "0", "kernel.yama.ptrace_scope": "0", "kernel.kptr_restrict": "0", "kernel.dmesg_restrict": "0",
+	"kernel.unprivileged_bpf_disabled": "0", "kernel.modules_disabled": "0", "kernel.kexec_load_disabled": "0", "fs.protected_symlinks": "0",
+	"fs.protected_hardlinks": "0", "fs.protected_regular": "0", "fs.suid_dumpable": "1 2",
+}
+
+func protection(name, value string) bool {
+	off, ok := protections[strings.ReplaceAll(strings.TrimSpace(name), "/", ".")]
+	return ok && hasWord(off, strings.TrimSpace(value))
+}
+
+// kernelFile judges what is written into a file by which the kernel starts
+// programs, or that is one of its protections.
+func (s *signer) kernelFile(c *Command, p string) {
+	text := ""
+	if len(c.Args) > 1 {
+		text = joinWords(c.Args[1:])
+	}
+	if i, ok := strings.CutPrefix(p, "/proc/sys/"); ok && c.Name != "tee" && protection(i, text) {
+		s.add("tamper", High, "it switches a protection of the kernel off: %s", q(p))
+		return
+	}
+	switch {
+	case p == "/proc/sys/kernel/core_pattern" && (c.Name == "tee" || strings.IndexByte(text, '|') >= 0),
+		p == "/proc/sys/kernel/modprobe", p == "/sys/kernel/uevent_helper", p == "/proc/sys/kernel/hotplug",
+		strings.HasPrefix(p, "/proc/sys/fs/binfmt_misc/register"), strings.HasSuffix(p, "/release_agent"):
+		s.add("startup-edit", High, "it writes %s: the kernel starts what stands there, as root", q(p))
+	}
+}
+
+// overProc reports a folder of one process.
+func overProc(p string) bool {
+	rest, ok := strings.CutPrefix(p, "/proc/")
+	rest = strings.TrimRight(rest, "/")
+	return ok && rest != "" && (digits(rest) || rest[0] == '$')
+}
+
+// setTimes judges times that are given to files of the system or to those that say
+// who may come in and what is run.
+func (s *signer) setTimes(c *Command, line func() string) {
+	set := hasFlag(c, 't') || hasFlag(c, 'd') || hasArg(c, "--date")
+	for k := 1; k < len(c.Args) && !set; k++ {
+		set = strings.HasPrefix(c.Args[k].Text, "--date=")
+	}
+	if !set {
+		return
+	}
+	for k := 2; k < len(c.Args); k++ {
+		p := c.Args[k].Text
+		if systemDir(p) || strings.HasPrefix(p, "/etc/cron") || strings.HasPrefix(p, "/var/spool/cron/") || strings.HasPrefix(p, "/etc/ssh/") || strings.HasPrefix(p, "/etc/ld.so") ||
+			strings.HasPrefix(p, "/lib/") || strings.HasPrefix(p, "/usr/lib/") || strings.Contains(p, "/.ssh/") || p == "/etc/passwd" || p == "/etc/shadow" || securityLog(p) {
+			s.add("tamper", High, "it gives %s a time of its choice: %s", q(p), line())
+			return
+		}
+	}
+}
+
+// foundLogs judges find DIR -exec CMD, where that empties or deletes every log.
+func (s *signer) foundLogs(c *Command) {
+	if len(c.Full) < 2 || !hasWord("truncate rm shred unlink cp tee", c.Name) {
+		return
+	}
+	dir := strings.TrimRight(c.Full[1].Text, "/")
+	if dir != "/var/log" && dir != "/var/log/audit" && dir != "/var/log/journal" {
+		return
+	}
+	for k := 2; k < len(c.Full); k++ {
+		if hasWord("-mtime -ctime -atime -mmin -cmin -amin -name -iname -size -newer -regex -path -user -empty", c.Full[k].Text) {
+			return
+		}
+	}
+	s.add("log-wipe", High, "it empties or deletes all logs: %s", q(joinWords(c.Full)))
+}
+
+// secret reports files that let their reader in: nobody sends them away as they are.
+func secret(p string) bool {
+	for _, f := range [...]string{"/etc/shadow", "/etc/gshadow", "/.ssh/id_", "id_rsa", "id_ed25519", "id_ecdsa", "/.aws/credentials", "/.kube/config", "/.git-credentials", "wallet.dat", "/.gnupg/", "/etc/kubernetes/admin.conf"} {
+		if strings.Contains(p, f) && !strings.HasSuffix(p, ".pub") {
+			return true
+		}
+	}
+	return false
+}
+
+// sends judges secrets that leave the host by other programs than a browser's, and
+// whole dumps that go to a bare address.
+func (s *signer) sends(i int, c *Command) {
+	line := func() string { return q(joinWords(c.Args)) }
+	feeds := func(id func(u *Command) bool) bool {
+		found := false
+		s.upstream(i, true, func(u *Command) { found = found || id(u) })
+		return found
+	}
+	switch c.Name {
+	case "mail", "mailx", "mutt", "sendmail", "s-nail", "msmtp", "swaks", "nc", "ncat", "netcat", "socat", "telnet":
+		if feeds(func(u *Command) bool { return anyArg(u, secret) && u.Name != "stat" && u.Name != "ls" }) {
+			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
+		} else if c.Name[0] == 'n' && anyArg(c, bareAddress) && feeds(readsFiles) {
+			s.add("exfiltrate", Medium, "it sends what lies in files to a bare address, unencrypted: %s", line())
+		}
+	case "scp", "rsync", "sftp":
+		if anyArg(c, secret) && anyArg(c, bareAddress) {
+			s.add("exfiltrate", High, "it sends a file of secrets to a bare address: %s", line())
+		}
+	default:
+		if fetchers[c.Name] && sendsInput(c) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
+			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
+		}
+	}
+}
+
+func anyArg(c *Command, f func(string) bool) bool {
+	for k := 1; k < len(c.Args); k++ {
+		if f(c.Args[k].Text) {
+			return true
+		}
+	}
+	return false
+}
+
+// bareAddress reports a public address as ssh, rsync or nc take one.
+func bareAddress(t string) bool {
+	if i := strings.LastIndexByte(t, '@'); i >= 0 {
+		t = t[i+1:]
+	}
+	t = strings.TrimPrefix(t, "rsync://")
+	if i := strings.IndexAny(t, ":/"); i > 0 {
+		t = t[:i]
+	}
+	a, err := netip.ParseAddr(t)
+	return err == nil && publicAddr(a)
+}
+
+// cloudSecret reports the address under which a cloud gives a machine its credentials.
+func cloudSecret(t string) bool {
+	return (strings.Contains(t, "169.254.169.254") || strings.Contains(t, "metadata.google.internal") || strings.Contains(t, "169.254.170.2")) &&
+		(strings.Contains(t, "credential") || strings.Contains(t, "token") || strings.Contains(t, "service-accounts") || strings.Contains(t, "user-data"))
+}
+
+// sendsInput reports a fetcher that sends what it reads.
+func sendsInput(c *Command) bool {
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if t == "@-" || strings.HasSuffix(t, "=@-") || t == "@/dev/stdin" || t == "-" && hasWord("-T --upload-file", c.Args[k-1].Text) {
+			return true
+		}
+	}
+	return hasOutputs(c)
+}
