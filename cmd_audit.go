@@ -59,7 +59,7 @@ found, but hosts or rules that matter could not be judged.`,
 
 func ruleFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Category: "Rules", Name: "profile", Value: policies.DefaultProfile, Usage: "judge by the rules of `NAME`, baseline or all"},
+		&cli.StringFlag{Category: "Rules", Name: "profile", Value: policies.DefaultProfile, Usage: "judge by the rules of `NAME`, baseline, breach or all"},
 		&cli.StringSliceFlag{Category: "Rules", Name: "only", Usage: "judge by `RULE` alone, or a glob; may be repeated"},
 		&cli.StringSliceFlag{Category: "Rules", Name: "skip", Usage: "leave out `RULE`, or a glob; may be repeated"},
 		&cli.StringFlag{Category: "Rules", Name: "fail-on", Value: string(policies.Medium),

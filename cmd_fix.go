@@ -59,7 +59,7 @@ not be read, 4 a plan is refused.`,
 			&cli.StringFlag{Category: "Plan", Name: "save-plan", Usage: "write the plan to `FILE`, as fix apply --plan reads it"},
 			&cli.StringFlag{Category: "Plan", Name: "plan", Usage: "show the plan that was saved in `FILE`; no host is read"},
 			&cli.StringFlag{Category: "Plan", Name: "archive", Usage: "look for earlier states of the hosts in the kept runs below `DIR`, not in the XDG state folder"},
-		}, fixOutputFlags()),
+		}, breachFlags(), fixOutputFlags()),
 		Action: func(c *cli.Context) error { return fixPlan(c, s) },
 	}
 }
@@ -120,7 +120,7 @@ func checkPlanFlags(c *cli.Context) error {
 		if c.Args().Present() {
 			return usagef("--plan and the host %q are two sources", c.Args().First()).hint("a saved plan holds its hosts")
 		}
-		for _, name := range []string{"local", "root", "snapshot", "inventory", "only", "skip", "profile", "save-plan"} {
+		for _, name := range []string{"local", "root", "snapshot", "inventory", "only", "skip", "profile", "save-plan", "quarantine", "revoke-key", "lock-account"} {
 			if c.IsSet(name) {
 				return usagef("--plan and --%s do not go together", name).hint("a saved plan is shown as it is")
 			}
@@ -134,6 +134,7 @@ type planRequest struct {
 	chosen *policies.Catalogue
 	named  []string
 	store  history.Store
+	breach *breachRequest // nil: nothing is said of a break-in
 }
 
 func readPlanRequest(c *cli.Context) (*planRequest, error) {
@@ -162,6 +163,9 @@ func readPlanRequest(c *cli.Context) (*planRequest, error) {
 	}
 	if c.IsSet("archive") {
 		r.store.Dir = c.String("archive")
+	}
+	if r.breach, err = readBreach(c); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
@@ -198,6 +202,9 @@ func makePlan(c *cli.Context, s streams, sel *selection, how *planRequest) (*fix
 		} else {
 			failed = append(failed, unread{sel.targets[i].Host.Name, errs[i]})
 		}
+	}
+	if err := how.breach.settle(p, len(failed) == 0); err != nil {
+		return nil, nil, err
 	}
 	return p, failed, nil
 }
@@ -238,9 +245,15 @@ func planOf(c *cli.Context, t audit.Target, how *planRequest, now time.Time) (h 
 	if s, ok := t.Source.(audit.SSH); ok {
 		own = s.Dialer.Keys(ctx, t.Host)
 	}
+	first := true
 	host := fix.Make(fix.Input{
-		Host: t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, OwnKeys: own, Earlier: how.earlier(t.Host.Name, snap.Start),
+		Breach: how.breach.of(),
+		Host:   t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, OwnKeys: own, Earlier: how.earlier(t.Host.Name, snap.Start),
 		Judge: func(f *facts.Facts) []policies.Outcome {
+			if first { // as it was read
+				how.breach.saw(t.Host.Name, f)
+				first = false
+			}
 			out, _ := how.chosen.Judge(f, policies.JudgeOptions{Host: t.Host.Name, Now: now, Waivers: waivers(t.Host), Allow: carveOuts(t.Host)})
 			return out
 		},

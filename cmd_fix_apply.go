@@ -63,7 +63,7 @@ Exit codes: 0 done, or nothing to do; 1 there is a plan and no host was begun;
 			&cli.StringFlag{Category: "Plan", Name: "archive", Usage: "look for earlier states of the hosts in the kept runs below `DIR`, not in the XDG state folder"},
 			&cli.BoolFlag{Category: "Plan", Name: "yes", Usage: "do not ask; accepts no risk"},
 			&cli.DurationFlag{Category: "Plan", Name: "deadline", Usage: "the host takes the change back when it is not confirmed after `TIME` (default: a minute, or more where the way is slow)"},
-		}, fleetFlags(), []cli.Flag{
+		}, breachFlags(), fleetFlags(), []cli.Flag{
 			&cli.BoolFlag{Category: "Several hosts", Name: "resume", Usage: "go on with the last run that has hosts left, by its plan"},
 			&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text or json (then --yes)"},
 			&cli.StringFlag{Category: "Report", Name: "color", Value: "auto", Usage: "auto, always or never"},
@@ -147,7 +147,7 @@ func fixApply(c *cli.Context, s streams) error {
 	var p *fix.Plan
 	var request *planRequest
 	if c.IsSet("plan") {
-		for _, name := range []string{"only", "skip", "profile"} {
+		for _, name := range []string{"only", "skip", "profile", "quarantine", "revoke-key", "lock-account"} {
 			if c.IsSet(name) {
 				return usagef("--plan and --%s do not go together", name).hint("a saved plan is applied as it is")
 			}

@@ -21,7 +21,7 @@ func rulesCommand(s streams) *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "list", Usage: "list the rules",
-				Flags: []cli.Flag{&cli.StringFlag{Name: "profile", Value: policies.ProfileAll, Usage: "list the rules of `NAME`, baseline or all"}},
+				Flags: []cli.Flag{&cli.StringFlag{Name: "profile", Value: policies.ProfileAll, Usage: "list the rules of `NAME`, baseline, breach or all"}},
 				Action: func(c *cli.Context) error {
 					if err := noArguments(c); err != nil {
 						return err

@@ -21,6 +21,10 @@ func (c *Change) Diff() []string {
 	switch {
 	case c.Kind == KindKey:
 		return append(out, fmt.Sprintf("new host key %s (ssh-keygen -t ed25519), mode %04o, owner 0:0", name, a.Mode))
+	case c.Kind == KindAccount && c.Record != "":
+		return []string{"account " + report.Name(c.User) + " as it was before: password and expiry"}
+	case c.Kind == KindAccount:
+		return []string{"account " + report.Name(c.User) + ": password locked, over since 1970-01-02"}
 	case c.Kind == KindMove && !a.Exists:
 		return append(out, "moved into the record: "+name)
 	case !a.Exists:
@@ -75,6 +79,10 @@ func (h *Host) Commands() []string {
 		switch {
 		case c.Kind == KindKey:
 			out = append(out, "ssh-keygen -q -t ed25519 -N '' -f "+report.Path(c.After.Path))
+		case c.Kind == KindAccount && c.Record != "":
+			out = append(out, "usermod -U, chage -E "+report.Name(c.User))
+		case c.Kind == KindAccount:
+			out = append(out, "usermod -L -e 1 "+report.Name(c.User))
 		case c.Kind == KindTable && c.User != "":
 			out = append(out, "crontab -u "+report.Name(c.User)+" (its new table)")
 		}

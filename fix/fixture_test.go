@@ -42,6 +42,7 @@ type world struct {
 	outs  map[string]string
 	host  inventory.Host
 	in    fix.Input
+	tree  bool // it was read as a folder
 }
 
 const stock = `Include /etc/ssh/sshd_config.d/*.conf
@@ -142,6 +143,9 @@ func (w *world) process(pid int, exe, cmdline, inode string) {
 
 func (w *world) snapshot() *snapshot.Snapshot {
 	s := &snapshot.Snapshot{Source: snapshot.SourceSSH, Privilege: snapshot.PrivilegeSudo, Name: "h", Account: "alice", Start: now, End: now, HostClock: now, Complete: true}
+	if w.tree {
+		s.Source, s.Account = snapshot.SourceRoot, ""
+	}
 	for _, f := range w.files {
 		s.Files = append(s.Files, f)
 	}

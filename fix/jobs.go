@@ -159,7 +159,7 @@ func (p *planner) revived(file string, e *cron.Edit) {
 // stillRunning warns of what a job left behind.
 func (p *planner) stillRunning(j *facts.Job) {
 	for _, t := range j.Targets {
-		if f, _ := seen(p.in.Snapshot, t.Path); f == nil || f.Type != 'f' || shipped(t.Path) {
+		if f, _ := seen(p.in.Snapshot, t.Path); f == nil || f.Type != 'f' || shipped(t.Path) || p.away[t.Path] {
 			continue
 		}
 		p.warn("%s stays where it is; the line that runs it goes. A process that it started goes on: look for it (postern triage) before you end it", t.Path)

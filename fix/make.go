@@ -32,6 +32,8 @@ type Input struct {
 	// Earlier gives archives of this host that were made before, newest first;
 	// nil where none are kept.
 	Earlier func(yield func(name string, s *snapshot.Snapshot) bool)
+	// Breach is what to do after a break-in beside the rules; nil: nothing.
+	Breach *Breach
 	// Facts are those of Snapshot, where they are made already.
 	Facts *facts.Facts
 }
@@ -51,6 +53,9 @@ type planner struct {
 	verdict map[string]policies.Outcome // on the host as it is
 	refused map[string]bool             // refusals that stand already
 	rule    string                      // that is being mended
+
+	locked []Change        // accounts that end
+	away   map[string]bool // files that go into the record as evidence
 
 	edits    int // counts what was taken into the plan
 	judged   map[string]policies.Outcome
@@ -77,8 +82,11 @@ func Make(in Input) Host {
 	for _, o := range in.Judge(p.before) {
 		p.verdict[o.Rule] = o
 	}
-	p.mend()
-	p.carveOuts()
+	if in.Breach == nil || !in.Breach.Alone {
+		p.mend()
+		p.carveOuts()
+	}
+	p.breach()
 	p.settle()
 	return *p.host
 }
@@ -306,7 +314,7 @@ func (p *planner) changes() []Change {
 		}
 		out = append(out, c)
 	}
-	return out
+	return append(out, p.locked...)
 }
 
 func (p *planner) unfixed(rule, why string) {

@@ -42,6 +42,8 @@ type Host struct {
 	Warnings []string  `json:"warnings"` // what the owner should know
 	Unfixed  []Unfixed `json:"unfixed"`  // findings that this plan leaves, with the reason
 	Effect   Effect    `json:"effect"`
+	// Elsewhere is what has to be changed in other places after a break-in.
+	Elsewhere []Elsewhere `json:"elsewhere,omitempty"`
 	// Checks are the logins that have to work on the staged files and afterwards:
 	// our own first, then keep: of the inventory.
 	Checks []Login `json:"checks"`
@@ -82,6 +84,9 @@ const (
 	KindKeys  Kind = "keys"  // an authorized_keys file: written with its user's rights
 	KindMove  Kind = "move"  // out of the way, into the record (quarantine)
 	KindKey   Kind = "key"   // a host key is made (ssh-keygen)
+	// KindAccount ends an account: password locked, expiry in the past (usermod). Its
+	// Before and After name /etc/shadow and, as owner, the account's own numbers.
+	KindAccount Kind = "account"
 )
 
 // Change is one file that becomes another.
@@ -95,7 +100,7 @@ type Change struct {
 	Rules  []string `json:"rules"`            // that it mends
 	Why    string   `json:"why"`              // in a sentence
 	Source string   `json:"source,omitempty"` // who else manages this file, and where to change it there
-	Record string   `json:"record,omitempty"` // of a KindMove that brings a file back: where it lies below the records, RUN/moved/N
+	Record string   `json:"record,omitempty"` // of a change that brings back what an earlier run took: where it lies below the records, RUN/moved/N (a file), RUN/old/N (an account's line)
 }
 
 // Reload says how sshd gets to read its files anew.

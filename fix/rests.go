@@ -24,6 +24,9 @@ func (p *planner) rests() {
 		p.host.Rests = append(p.host.Rests, s)
 	}
 	for i := range p.host.Changes {
+		if p.host.Changes[i].Kind == KindAccount {
+			continue // its own line counts, and the host looks at that
+		}
 		user := p.host.Changes[i].User
 		if p.host.Changes[i].Kind == KindTable {
 			user = "" // he may not enter the folder of the tables

@@ -110,7 +110,7 @@ func (c *Change) check() error {
 		if c.After.Exists && c.After.SHA256 != sumOf(c.New) {
 			return errors.New("its new content is not what was planned")
 		}
-	case KindMode, KindMove, KindKey:
+	case KindMode, KindMove, KindKey, KindAccount:
 		if len(c.New) > 0 {
 			return fmt.Errorf("content in a change of kind %s", c.Kind)
 		}

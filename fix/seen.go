@@ -118,6 +118,13 @@ func changed(snap *snapshot.Snapshot, changes []Change, rested []string) *snapsh
 	}
 	for i := range changes {
 		c := &changes[i]
+		if c.Kind == KindAccount {
+			after.Outputs = slices.Clone(after.Outputs)
+			if o := after.Output(snapshot.OutShadow); o != nil {
+				o.Data = lockedShadow(o.Data, c.User)
+			}
+			continue
+		}
 		at, have := find(c.Before.Real)
 		if !c.After.Exists {
 			if have {
@@ -151,7 +158,7 @@ func changed(snap *snapshot.Snapshot, changes []Change, rested []string) *snapsh
 			}
 		}
 	}
-	after.Outputs = slices.DeleteFunc(slices.Clone(snap.Outputs), func(o snapshot.Output) bool {
+	after.Outputs = slices.DeleteFunc(slices.Clone(after.Outputs), func(o snapshot.Output) bool {
 		return o.Name == snapshot.OutWire || strings.HasPrefix(o.Name, snapshot.OutSshdT)
 	})
 	return &after

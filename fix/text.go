@@ -81,6 +81,7 @@ func (w *textPage) host(h *Host) {
 	w.list("commands that would run", h.Commands(), false)
 	w.effect(&h.Effect, len(h.Changes) > 0)
 	w.list("to know", h.Warnings, true)
+	w.elsewhere(h.Elsewhere)
 	if len(h.Unfixed) > 0 {
 		w.section("left to you")
 		for _, u := range h.Unfixed {
@@ -238,4 +239,19 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// elsewhere lists what a plan for this host cannot change.
+func (w *textPage) elsewhere(list []Elsewhere) {
+	if len(list) == 0 {
+		return
+	}
+	w.section("to be changed elsewhere: whoever was root here may have it")
+	for i := range list {
+		e := &list[i]
+		w.labelled("    ", "- ", 2, report.Inline(e.What))
+		if len(e.Opens) > 0 {
+			w.labelled("      ", "", 0, "it opens "+report.Inline(strings.Join(e.Opens, ", ")))
+		}
+	}
 }

@@ -71,6 +71,7 @@ type Profile struct {
 // The profiles.
 const (
 	ProfileBaseline = "baseline"
+	ProfileBreach   = "breach"
 	ProfileAll      = "all"
 
 	// DefaultProfile is judged where nothing else is asked for.
@@ -81,6 +82,7 @@ const (
 func Profiles() []Profile {
 	return []Profile{
 		{ProfileBaseline, "what a good colleague would point out on any host"},
+		{ProfileBreach, "after a break-in: doors, then what comes back by itself, then keys"},
 		{ProfileAll, "every rule, with what only strict baselines ask for"},
 	}
 }

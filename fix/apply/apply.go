@@ -663,10 +663,14 @@ func sound(h *fix.Host) error {
 				return bad(p, "not a clean absolute path")
 			}
 		}
-		if seen[real] {
+		what := real
+		if c.Kind == fix.KindAccount { // which share a file
+			what += "\x00" + c.User
+		}
+		if seen[what] {
 			return bad(real, "two changes of one file")
 		}
-		seen[real] = true
+		seen[what] = true
 		if strings.ContainsAny(c.User, "/:\n") || strings.HasPrefix(c.User, "-") {
 			return bad(real, "not the name of an account: "+clip(c.User))
 		}
@@ -692,6 +696,10 @@ func sound(h *fix.Host) error {
 		case fix.KindKey:
 			if c.Before.Exists || !c.After.Exists {
 				return bad(real, "a host key is made only where none is")
+			}
+		case fix.KindAccount:
+			if c.User == "" || c.User == "root" || real != "/etc/shadow" || !c.Before.Exists || !c.After.Exists {
+				return bad(real, "not an account that can be ended: "+clip(c.User))
 			}
 		default:
 			return bad(real, "unknown kind of change: "+clip(string(c.Kind)))

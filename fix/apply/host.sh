@@ -155,6 +155,10 @@ same_before() {
 }
 
 same_after() {
+	if [ "$HOW" = account ]; then
+		account_done
+		return
+	fi
 	if [ "$AX" = 0 ]; then
 		[ ! -e "$R" ] && [ ! -L "$R" ]
 		return
@@ -177,10 +181,16 @@ check() {
 	case $R in
 	/nix/* | /gnu/* | /usr/*) die refused "$1 link: it lies where the system's packages do, and an update would undo the change" ;;
 	esac
-	if [ "$HOW" = keys ]; then
+	case $HOW in
+	keys)
 		check_keys "$1"
 		return
-	fi
+		;;
+	account)
+		check_account "$1"
+		return
+		;;
+	esac
 	parent "$R"
 	real "$DIR" || die changed "$1 its folder is not there"
 	[ "$REAL" = "$DIR" ] || die changed "$1 the folder is reached by a link now"
@@ -218,6 +228,23 @@ check() {
 		rm -f -- "$NEW" || die refused "$1 attribute: the folder is append-only: nothing in it can be replaced"
 		;;
 	esac
+}
+
+# shadow_line prints the line of the account US.
+shadow_line() { WHO=$US awk -F: '$1 == ENVIRON["WHO"] { print; exit }' /etc/shadow; }
+
+check_account() {
+	[ "$(id -u -- "$US" 2>/dev/null)" = "$BU" ] || die changed "$1 the account $BU is not there, or another by now"
+	[ "$BU" != 0 ] || die refused "$1 account: it is root's"
+	[ -n "$(shadow_line)" ] || die refused "$1 account: it has no line in /etc/shadow"
+	for _t in usermod chage passwd; do
+		command -v "$_t" >/dev/null || die refused "$1 tools: the host has no $_t"
+	done
+	! is_mounted /etc/shadow || die refused "$1 mount: it is a mount of its own; its source has to be changed"
+	! has_flag /etc/shadow || die refused "$1 attribute: chattr made it immutable or append-only"
+	! has_flag /etc || die refused "$1 attribute: chattr made the folder immutable"
+	(: >>/etc/shadow) 2>/dev/null || die refused "$1 read-only: root cannot open it for writing (read-only file system, or an attribute)"
+	[ -z "$RC" ] || [ -s "$ROOT/records/$RC" ] || die refused "$1 account: the record does not hold its line"
 }
 
 # A file below a folder that its user can write is looked at with that user's rights.
@@ -482,7 +509,7 @@ cmd_prepare() {
 		_i=$((_i + 1))
 		load "$_i"
 		keep "$_i"
-		if [ "$AX" = 1 ] && [ "$HOW" != mode ] && [ "$HOW" != key ] && [ "$HOW" != move ]; then
+		if [ "$AX" = 1 ] && [ "$HOW" != mode ] && [ "$HOW" != key ] && [ "$HOW" != move ] && [ "$HOW" != account ]; then
 			"new_$_i" >"$D/new/$_i" 2>/dev/null || die refused "$_i state: its new content could not be written to $ROOT (a full disk?)"
 			[ "$(hash "$D/new/$_i")" = "$AH" ] || die refused "$_i state: its new content did not arrive whole (a full disk?)"
 		fi
@@ -501,6 +528,10 @@ cmd_prepare() {
 # keep copies what is there, with all that belongs to it, before anything changes.
 keep() {
 	[ "$BX" = 1 ] || return 0
+	if [ "$HOW" = account ]; then
+		shadow_line >"$D/old/$1" && [ -s "$D/old/$1" ] || die refused "$1 state: its line could not be copied to $ROOT (a full disk?)"
+		return
+	fi
 	if [ "$HOW" = keys ]; then
 		as "$US" /bin/sh -c 'exec cat -- "$1"' sh "$R" </dev/null 2>/dev/null | head -c 16777216 >"$D/old/$1"
 		as "$US" /bin/sh -c 'exec stat -c "%a %u %g %s %i %h %X %Y %Z" -- "$1"' sh "$R" </dev/null >"$D/meta/$1" 2>/dev/null
@@ -1201,6 +1232,53 @@ undo_file() {
 		mv -f -- "$OLD" "$R" || return 1
 	fi
 	fsync "$DIR"
+}
+
+# account_ended: the line says that its password is locked and its time is over.
+account_ended() { case $(shadow_line) in *:'!'*:*:*:*:*:*:1:*) return 0 ;; esac; return 1; }
+
+account_done() {
+	if [ -n "$RC" ]; then
+		[ "$(shadow_line)" = "$(cat "$ROOT/records/$RC")" ]
+	else
+		account_ended
+	fi
+}
+
+# Both the password and the date: a locked password leaves keys open.
+do_account() {
+	if [ -n "$RC" ]; then
+		account_ended || return 1
+		account_back "$ROOT/records/$RC"
+	else
+		usermod -L -e 1 "$US" </dev/null >/dev/null 2>&1
+	fi && account_done && fsync /etc/shadow /etc
+}
+
+# account_back gives back the password's state and the date that a line has.
+account_back() {
+	_pw=$(cut -d: -f2 <"$1")
+	_end=$(cut -d: -f8 <"$1")
+	case $_pw in
+	'!'*) ;;
+	'') passwd -d "$US" </dev/null >/dev/null 2>&1 || return 1 ;;
+	*) usermod -U "$US" </dev/null >/dev/null 2>&1 || return 1 ;;
+	esac
+	chage -E "${_end:--1}" "$US" </dev/null >/dev/null 2>&1
+}
+
+undo_account() {
+	_line=$(shadow_line)
+	[ "$_line" != "$(cat "$D/old/$1")" ] || return 0
+	if [ -n "$RC" ]; then
+		[ "$_line" = "$(cat "$ROOT/records/$RC")" ] || return 1
+		usermod -L -e 1 "$US" </dev/null >/dev/null 2>&1 || return 1
+	else
+		# one half done is ours too
+		case $_line in *:'!'*:*:*:*:*:*:*) ;; *) return 1 ;; esac
+		account_back "$D/old/$1" || return 1
+	fi
+	fsync /etc/shadow /etc
 }
 
 undo_mode() {

@@ -80,7 +80,7 @@ func (r *run) alreadyThere(ctx context.Context) bool {
 	h := *r.host
 	h.Changes, h.Rests = nil, nil
 	for _, c := range r.host.Changes {
-		if c.Kind == fix.KindMove || c.Kind == fix.KindKey {
+		if c.Kind == fix.KindMove || c.Kind == fix.KindKey || c.Kind == fix.KindAccount {
 			return false
 		}
 		c.Before.Exists, c.Before.Inode = c.After.Exists, 0

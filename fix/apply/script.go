@@ -133,7 +133,7 @@ func realPath(c *fix.Change) string {
 // where it brings no content.
 func afterSum(c *fix.Change) string {
 	switch c.Kind {
-	case fix.KindKey:
+	case fix.KindKey, fix.KindAccount:
 		return ""
 	case fix.KindMode:
 		return c.Before.SHA256

@@ -168,7 +168,7 @@ func (r *run) preparation(stored []byte) string {
 	var b strings.Builder
 	b.WriteString(r.manifest)
 	for i := range r.host.Changes {
-		if c := &r.host.Changes[i]; c.After.Exists && c.Kind != fix.KindMode && c.Kind != fix.KindKey && c.Kind != fix.KindMove {
+		if c := &r.host.Changes[i]; c.After.Exists && c.Kind != fix.KindMode && c.Kind != fix.KindKey && c.Kind != fix.KindMove && c.Kind != fix.KindAccount {
 			b.WriteString(printer(fmt.Sprintf("new_%d", i+1), c.New))
 		}
 	}

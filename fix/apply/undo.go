@@ -50,6 +50,8 @@ func Reverse(h fix.Host, run string) fix.Host {
 		after.Inode = 0
 		r := fix.Change{Kind: c.Kind, Before: before, After: after, Old: c.New, New: c.Old, User: c.User, Rules: c.Rules, Why: "undo: " + c.Why}
 		switch {
+		case c.Kind == fix.KindAccount && c.Record == "":
+			r.Record = fmt.Sprintf("%s/old/%d", run, i+1)
 		case c.Kind == fix.KindMove && c.Record == "":
 			r.Record = fmt.Sprintf("%s/moved/%d", run, i+1)
 		case c.Kind == fix.KindMove:
