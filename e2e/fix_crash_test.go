@@ -348,6 +348,14 @@ func (h *crashHost) another(t *testing.T, j *fixJob, c crash, fault func(string,
 	}
 	j.Options.Deadline = 2 * time.Minute
 	a, _ := j.run(t)
+	for range 3 {
+		// Debian 11's ssh@.service removes /run/sshd with each session that ends; the
+		// one that begins just then is turned away by sshd, whoever it is.
+		if !h.kind.socket || !strings.Contains(a.Error, "before its first word") || len(a.Points) != 1 {
+			break
+		}
+		a, _ = j.run(t)
+	}
 	if a.Result.Outcome != apply.Done && a.Result.Outcome != apply.Already {
 		fault("again: %+v", a)
 	}

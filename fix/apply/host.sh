@@ -357,6 +357,15 @@ find_daemon() {
 	[ -n "$PID" ] || [ "$SOCKET" = 1 ]
 }
 
+# daemon_state names the daemon and what it has read: it changes when sshd is
+# started anew, and when it reads its files anew, since that opens new sockets.
+daemon_state() {
+	BORN=
+	[ -z "$PID" ] || born "$PID"
+	printf '%s %s\n' "${PID:-0}" "$BORN"
+	[ -z "$PID" ] || owned "$PID" | sort
+}
+
 # came_by sets PORT (hex) to the local port of our own connection.
 came_by() {
 	set -- ${CONN-}
@@ -490,6 +499,7 @@ cmd_prepare() {
 		[ -x "$_x" ] && no_link_race "$_x" || die refused "0 daemon: sshd's program is not root's alone"
 		printf '%s' "$_x" >"$D/sshd"
 		printf '%s\n' "$SOCKET" >"$D/socket"
+		daemon_state >"$D/daemon"
 		active_units >"$D/units"
 		{
 			[ -z "$PORT" ] || echo "$PORT"
@@ -1188,8 +1198,9 @@ again() {
 		start_daemon
 		return
 	fi
-	# Not sent: the daemon never saw our files, and others' edits are not ours to load.
-	[ -e "$D/loaded" ] || return 0
+	# The daemon that never saw our files is left alone: others' edits are not ours to
+	# load. It may have died meanwhile, and whoever started it gave it ours.
+	[ -e "$D/loaded" ] || [ "$(daemon_state)" != "$(cat "$D/daemon" 2>/dev/null)" ] || return 0
 	sshd_says -t || { : >"$D/left/sshd"; return; }
 	renew "$PID"
 	_k=0
