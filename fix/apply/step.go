@@ -180,6 +180,9 @@ func (r *run) preparation(stored []byte) string {
 	return b.String()
 }
 
+// states are the names that a run's state can have: see host.sh.
+var states = []string{"prepared", "armed", "confirmed", "rolling", "rolledback"}
+
 // status is how a host stands, by its own word.
 type status struct {
 	uid        int
@@ -200,17 +203,27 @@ func (r *run) status(ctx context.Context, c Conn) (*status, error) {
 	}
 	st := &status{uid: -1, connection: out.one("connection"), current: out.one("current") == "1", run: out.one("run"),
 		state: out.one("state"), guard: out.one("guard") == "1", records: map[string]string{}}
+	odd := func(what string) error { return &StepError{Step: "status", Why: "the host says " + clip(what)} }
 	for value, to := range map[string]*int{"uid": &st.uid, "age": &st.age, "left_s": &st.left} {
 		if v := out.one(value); v != "" {
-			n, err := strconv.Atoi(v)
+			n, err := strconv.ParseInt(v, 10, 33) // seconds of a century, and uids up to 2^32-1
 			if err != nil {
-				return nil, &StepError{Step: "status", Why: "the host says " + clip(value+" "+v)}
+				return nil, odd(value + " " + v)
 			}
-			*to = n
+			*to = int(n)
 		}
+	}
+	if st.run != "" && !isID(st.run) {
+		return nil, odd("run " + st.run)
+	}
+	if st.state != "" && !slices.Contains(states, st.state) {
+		return nil, odd("state " + st.state)
 	}
 	for _, v := range out.all("record") {
 		id, state, _ := strings.Cut(v, " ")
+		if !isID(id) || !slices.Contains(states, state) {
+			continue // a folder that is none of ours
+		}
 		st.records[id] = state
 	}
 	return st, nil
