@@ -157,15 +157,15 @@ func (w *world) snapshot() *snapshot.Snapshot {
 }
 
 // plan makes the plan for the rules.
-func (w *world) plan(t testing.TB, only ...string) fix.Host {
+func (w *world) plan(t teller, only ...string) fix.Host {
 	t.Helper()
 	cat, err := policies.Embedded()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	cat, err = cat.Choose(policies.Choice{Only: only})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	in := w.in
 	in.Host, in.Snapshot, in.Now = w.host, w.snapshot(), now

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/postern-ssh/postern/audit/sshd"
 	"github.com/postern-ssh/postern/fix"
+	"github.com/postern-ssh/postern/fix/apply"
 )
 
 const dropIn = "/etc/ssh/sshd_config.d/50-x.conf"
@@ -32,9 +34,9 @@ var wantedValues = []struct {
 	{"permit-tunnel", "PermitTunnel", func(s string) bool { return s == "no" }},
 	{"tcp-forwarding", "AllowTcpForwarding", func(s string) bool { return s == "no" }},
 	{"hostbased-authentication", "HostbasedAuthentication", func(s string) bool { return s == "no" }},
-	{"max-auth-tries-strict", "MaxAuthTries", func(s string) bool { return s == "1" || s == "2" || s == "3" || s == "4" }},
+	{"max-auth-tries-strict", "MaxAuthTries", func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n <= 4 }},
 	{"log-level-verbose", "LogLevel", func(s string) bool { return strings.EqualFold(s, "VERBOSE") }},
-	{"login-grace-time-strict", "LoginGraceTime", func(s string) bool { return s == "30" || s == "60" }},
+	{"login-grace-time-strict", "LoginGraceTime", func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n >= 1 && n <= 60 }},
 	{"permit-user-environment", "PermitUserEnvironment", func(s string) bool { return s == "no" }},
 	{"strict-modes", "StrictModes", func(s string) bool { return s == "yes" }},
 }
@@ -151,7 +153,6 @@ func TestFixesHold(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		files := someConfig().Draw(rt, "files")
 		var rules []string
-		touched := map[string]bool{}
 		for _, r := range wantedValues {
 			if rapid.IntRange(0, 3).Draw(rt, r.rule) == 0 {
 				rules = append(rules, r.rule)
@@ -160,55 +161,16 @@ func TestFixesHold(t *testing.T) {
 				} else if common, strict := strings.CutSuffix(r.rule, "-verbose"); strict {
 					rules = append(rules, common)
 				}
-				touched[r.keyword] = true
 			}
 		}
 		if rapid.Bool().Draw(rt, "passwords") {
 			rules = append(rules, "no-password-login")
-			touched["PasswordAuthentication"], touched["KbdInteractiveAuthentication"] = true, true
 		}
 		if len(rules) == 0 {
 			return
 		}
 		h := worldOf(files).plan(t, rules...)
-		unfixed := map[string]bool{}
-		for _, u := range h.Unfixed {
-			unfixed[u.Rule] = true
-			left[u.Why]++
-		}
-		after := applied(files, h)
-		opt := sshd.Options{Version: sshd.V(9, 2), Distro: "debian"}
-		was, is := sshd.Load(mainFile, memory(files), opt), sshd.Load(mainFile, after, opt)
-		contexts, _ := is.Contexts(worldUsers)
-		more, _ := was.Contexts(worldUsers)
-		contexts = append(contexts, more...)
-		for i := range contexts {
-			s, old := is.Eval(contexts[i]), was.Eval(contexts[i])
-			for _, r := range wantedValues {
-				if !slices.Contains(rules, r.rule) || unfixed[r.rule] || r.rule == "no-root-login" && old.Get("PermitRootLogin").First() != "yes" {
-					continue
-				}
-				if got := strings.Join(s.Get(r.keyword).Args, " "); !r.ok(got) {
-					rt.Fatalf("%s is %q for %+v\n%s%s", r.keyword, got, contexts[i], after[mainFile], tell(h))
-				}
-			}
-			for _, k := range sshd.Keywords() {
-				if touched[k] || strings.Contains(k, "ChallengeResponse") || strings.Contains(k, "KbdInteractive") || strings.EqualFold(k, "SkeyAuthentication") {
-					continue
-				}
-				if a, b := old.Get(k), s.Get(k); !slices.Equal(a.Args, b.Args) {
-					rt.Fatalf("%s was %v and is %v\n%s", k, a.Args, b.Args, tell(h))
-				}
-			}
-		}
-		for _, c := range h.Changes {
-			if string(c.Old) != files[c.Before.Real] {
-				rt.Fatalf("%s: the plan does not hold its first bytes", c.Before.Real)
-			}
-		}
-		if again := worldOf(after).plan(t, rules...); len(again.Changes) > 0 {
-			rt.Fatalf("the second fix changes\n%s\nafter\n%s", tell(again), tell(h))
-		}
+		after, is, contexts := holds(rt, files, "9.2", rules, h, left)
 		mended += len(h.Changes)
 		judge.compare(rt, after, is, contexts)
 	})
@@ -216,6 +178,79 @@ func TestFixesHold(t *testing.T) {
 		t.Error("nothing was mended")
 	}
 	t.Logf("%d files mended, sshd asked %d times, left: %v", mended, judge.asked, left)
+}
+
+// teller is a test of either kind.
+type teller interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// holds checks what a plan promises, by the evaluator, for every context that the
+// files tell apart before or after: the wanted values, everything else as it was, no
+// further change, and the first bytes back by undo. Rules that the plan left are
+// counted with their reasons.
+func holds(t teller, files map[string]string, release string, rules []string, h fix.Host, left map[string]int) (after memory, is *sshd.Config, contexts []sshd.Context) {
+	t.Helper()
+	unfixed := map[string]bool{}
+	for _, u := range h.Unfixed {
+		unfixed[u.Rule] = true
+		left[u.Why]++
+	}
+	touched := map[string]bool{}
+	for _, r := range wantedValues {
+		touched[r.keyword] = touched[r.keyword] || slices.Contains(rules, r.rule)
+	}
+	for _, k := range []string{"PasswordAuthentication", "KbdInteractiveAuthentication", "ChallengeResponseAuthentication", "SkeyAuthentication"} {
+		touched[k] = touched[k] || slices.Contains(rules, "no-password-login") // one switch under several names
+	}
+	after = applied(files, h)
+	opt := sshd.Options{Distro: "debian"}
+	opt.Version, _ = sshd.ParseVersion(release + "p1")
+	was, is := sshd.Load(mainFile, memory(files), opt), sshd.Load(mainFile, after, opt)
+	contexts, _ = is.Contexts(worldUsers)
+	more, _ := was.Contexts(worldUsers)
+	contexts = append(contexts, more...)
+	for i := range contexts {
+		s, old := is.Eval(contexts[i]), was.Eval(contexts[i])
+		for _, r := range wantedValues {
+			if !slices.Contains(rules, r.rule) || unfixed[r.rule] || r.rule == "no-root-login" && old.Get("PermitRootLogin").First() != "yes" {
+				continue
+			}
+			if r.rule == "tcp-forwarding" && s.Get("DisableForwarding").Is("yes") {
+				continue
+			}
+			if got := strings.Join(s.Get(r.keyword).Args, " "); !r.ok(got) {
+				t.Fatalf("%s is %q for %+v\n%s%s", r.keyword, got, contexts[i], after[mainFile], tell(h))
+			}
+		}
+		if slices.Contains(rules, "no-password-login") && !unfixed["no-password-login"] && s.Get("PasswordAuthentication").Is("yes") && !s.Get("PermitEmptyPasswords").Is("no") {
+			t.Fatalf("passwords for %+v\n%s%s", contexts[i], after[mainFile], tell(h))
+		}
+		for _, k := range sshd.Keywords() {
+			if touched[k] {
+				continue
+			}
+			if a, b := old.Get(k), s.Get(k); !slices.Equal(a.Args, b.Args) {
+				t.Fatalf("%s was %v and is %v\n%s", k, a.Args, b.Args, tell(h))
+			}
+		}
+	}
+	for _, c := range h.Changes {
+		if string(c.Old) != files[c.Before.Real] {
+			t.Fatalf("%s: the plan does not hold its first bytes", c.Before.Real)
+		}
+	}
+	back := applied(after, apply.Reverse(h, "0123456789abcdef"))
+	for p, text := range files {
+		if back[p] != text {
+			t.Fatalf("%s: undo does not give the first bytes back\n%s", p, tell(h))
+		}
+	}
+	if again := worldOf(after).release(release).plan(t, rules...); len(again.Changes) > 0 {
+		t.Fatalf("the second fix changes\n%s\nafter\n%s", tell(again), tell(h))
+	}
+	return after, is, contexts
 }
 
 // daemon is this machine's sshd as a judge of what a plan has made.
@@ -250,7 +285,7 @@ func newDaemon(t *testing.T) *daemon {
 
 // compare asks it about the contexts of which it can be told: accounts by name, no
 // groups but those of this machine.
-func (d *daemon) compare(t *rapid.T, files memory, is *sshd.Config, contexts []sshd.Context) {
+func (d *daemon) compare(t teller, files memory, is *sshd.Config, contexts []sshd.Context) {
 	if d.asked >= d.most {
 		return
 	}
@@ -263,7 +298,7 @@ func (d *daemon) compare(t *rapid.T, files memory, is *sshd.Config, contexts []s
 			os.MkdirAll(filepath.Dir(to), 0o755)
 		}
 		if err := os.WriteFile(to, []byte(s), 0o600); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		}
 	}
 	defer os.RemoveAll(filepath.Join(d.dir, "d"))
@@ -286,5 +321,19 @@ func (d *daemon) compare(t *rapid.T, files memory, is *sshd.Config, contexts []s
 				t.Fatalf("%s: sshd says %v, the plan %v\n%s", w.keyword, got, want, files[mainFile])
 			}
 		}
+	}
+}
+
+// refuses sees that this machine's sshd refuses a file that the evaluator refuses.
+func (d *daemon) refuses(t *testing.T, c corpusFile) {
+	if d.most == 0 || len(c.files) > 1 {
+		return
+	}
+	main := filepath.Join(d.dir, "refused")
+	if err := os.WriteFile(main, []byte(c.files[mainFile]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(d.path, "-t", "-f", main, "-h", d.key).CombinedOutput(); err == nil {
+		t.Errorf("%s: sshd takes it: %s", c.name, out)
 	}
 }
