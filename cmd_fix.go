@@ -388,7 +388,7 @@ func planExit(p *fix.Plan, accepted []string, failed int) error {
 	planned := false
 	for i := range p.Hosts {
 		h := &p.Hosts[i]
-		planned = planned || len(h.Changes) > 0
+		planned = planned || !h.Empty()
 		for _, r := range h.Refused {
 			if r.Risk == "" || !slices.Contains(accepted, r.Risk) {
 				return exitCode(exitPlanRefused)

@@ -196,6 +196,14 @@ func fixApply(c *cli.Context, s streams) error {
 	return applyOne(c, s, &p.Hosts[0], targets[0])
 }
 
+// whatToDo names in a question what a plan would do.
+func whatToDo(h *fix.Host) string {
+	if len(h.Changes) == 0 {
+		return "reload sshd"
+	}
+	return "make " + count(len(h.Changes), "change")
+}
+
 // named takes the hosts that were named out of a saved plan, in its order.
 func named(c *cli.Context, p *fix.Plan, targets []*fixTarget) (*fix.Plan, []*fixTarget, error) {
 	at := map[string]int{}
@@ -230,7 +238,7 @@ func refusal(h *fix.Host, accepted []string) *fix.Refusal {
 
 // applyOne applies the plan of one host.
 func applyOne(c *cli.Context, s streams, h *fix.Host, t *fixTarget) error {
-	if len(h.Changes) == 0 {
+	if h.Empty() {
 		return nil
 	}
 	if r := refusal(h, c.StringSlice("accept-risk")); r != nil {
@@ -238,7 +246,7 @@ func applyOne(c *cli.Context, s streams, h *fix.Host, t *fixTarget) error {
 		return exitCode(exitPlanRefused)
 	}
 	if !c.Bool("yes") {
-		if err := agreed(c.Context, s, fmt.Sprintf("make %s on %s?", count(len(h.Changes), "change"), visible(t.name))); err != nil {
+		if err := agreed(c.Context, s, fmt.Sprintf("%s on %s?", whatToDo(h), visible(t.name))); err != nil {
 			return err
 		}
 	}

@@ -126,7 +126,7 @@ func applyFleet(c *cli.Context, s streams, how *fleetRequest, p *fix.Plan, targe
 		h := &p.Hosts[i]
 		r.plans[h.Name] = h
 		switch refused := refusal(h, c.StringSlice("accept-risk")); {
-		case len(h.Changes) == 0:
+		case h.Empty():
 			r.results = append(r.results, fleet.Result{Name: h.Name, Answer: fleet.Answer{Outcome: apply.Already, Notes: []string{"nothing to change"}}})
 		case refused != nil:
 			r.results = append(r.results, fleet.Result{Name: h.Name, Answer: fleet.Answer{Outcome: apply.Refused, Why: "plan: " + refused.Why}})

@@ -128,7 +128,8 @@ func lockOuts(h *e2e.Host) []lockOut {
 		{name: "26 the other family", edit: head("AddressFamily inet6"), want: "IPv4"},
 		{name: "27 a home that all may write", edit: head("MaxAuthTries 5"), setup: "chmod 777 /home/plain", undo: "chmod 755 /home/plain", keep: &fix.Login{User: "plain", Method: "publickey"}, as: ssh.PublicKeys(a.Plain.Signer), want: "writable by everyone", settled: true},
 		{name: "27 keys of somebody else's", edit: head("MaxAuthTries 5"), setup: "chown typist /home/plain/.ssh/authorized_keys", undo: "chown plain /home/plain/.ssh/authorized_keys", keep: &fix.Login{User: "plain", Method: "publickey"}, as: ssh.PublicKeys(a.Plain.Signer), want: "plain", settled: true},
-		{name: "28 the known host key is gone", edit: head("HostKey /etc/ssh/ssh_host_rsa_key", "HostKey /etc/ssh/ssh_host_ed25519_key"), setup: "mv /etc/ssh/ssh_host_ed25519_key /root/k", undo: "mv /root/k /etc/ssh/ssh_host_ed25519_key", knows: "ssh-ed25519", want: "your client knows this host"},
+		// Up to 9.7 each connection reads the host keys anew: there it is too late for a plan.
+		{name: "28 the known host key is gone", edit: head("HostKey /etc/ssh/ssh_host_rsa_key", "HostKey /etc/ssh/ssh_host_ed25519_key"), setup: "mv /etc/ssh/ssh_host_ed25519_key /root/k", undo: "mv /root/k /etc/ssh/ssh_host_ed25519_key", knows: "ssh-ed25519", want: "your client knows this host", only: []e2e.Release{e2e.Trixie}},
 	}
 }
 
@@ -383,4 +384,3 @@ func (b *blind) run(t *testing.T, c *lockOut) {
 	}
 	t.Logf("bare: %v", err)
 }
-

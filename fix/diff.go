@@ -63,7 +63,7 @@ func (c *Change) Diff() []string {
 
 // Commands are what applying would run on the host, beside writing the files.
 func (h *Host) Commands() []string {
-	if len(h.Changes) == 0 {
+	if h.Empty() {
 		return nil
 	}
 	var out []string
@@ -72,7 +72,11 @@ func (h *Host) Commands() []string {
 		if len(h.Reload.Args) > 0 {
 			args = report.Inline(strings.Join(h.Reload.Args, " "))
 		}
-		out = append(out, "sshd -t and sshd -T -C on the new files, in a mount namespace of their own (as "+args+")")
+		what := "the new files"
+		if len(h.Changes) == 0 {
+			what = "its files"
+		}
+		out = append(out, "sshd -t and sshd -T -C on "+what+", in a mount namespace of their own (as "+args+")")
 	}
 	for i := range h.Changes {
 		c := &h.Changes[i]

@@ -183,6 +183,22 @@ func (w *world) plan(t teller, only ...string) fix.Host {
 	return fix.Make(in)
 }
 
+// planAll makes the plan for every rule, none of them named.
+func (w *world) planAll(t teller) fix.Host {
+	t.Helper()
+	cat, err := policies.Embedded()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	in := w.in
+	in.Host, in.Snapshot, in.Now = w.host, w.snapshot(), now
+	in.Judge = func(f *facts.Facts) []policies.Outcome {
+		out, _ := cat.Judge(f, policies.JudgeOptions{Host: "h", Now: now})
+		return out
+	}
+	return fix.Make(in)
+}
+
 // change finds the change of a file.
 func change(t testing.TB, h fix.Host, file string) fix.Change {
 	t.Helper()

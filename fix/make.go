@@ -57,6 +57,8 @@ type planner struct {
 	locked []Change        // accounts that end
 	away   map[string]bool // files that go into the record as evidence
 
+	load bool // a reload is wanted, also without an edit
+
 	edits    int // counts what was taken into the plan
 	judged   map[string]policies.Outcome
 	judgedAt int

@@ -37,6 +37,8 @@ type Host struct {
 	// so that each mixture of old and new files still lets the owner in.
 	Changes []Change `json:"changes"`
 	Reload  Reload   `json:"reload"`
+	// Pending are edits by others that the reload brings into force as well.
+	Pending []Pending `json:"pending,omitempty"`
 
 	Refused  []Refusal `json:"refused"`  // why it must not be applied, each with its risk
 	Warnings []string  `json:"warnings"` // what the owner should know

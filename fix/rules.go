@@ -106,6 +106,8 @@ func table() []fixer {
 		{"moduli", moduliDo, false, (*planner).groupExchange},
 		{"small-moduli", moduliDo, false, (*planner).groupExchange},
 
+		{"sshd-stale-config", "has sshd read its files anew; only where --only names this rule, since the edit is somebody else's: it is shown apart and needs --accept-risk=pending-edits", false, (*planner).loadFiles},
+
 		{"fetch-and-run-jobs", quarantineDo, true, (*planner).quarantine},
 		{"job-signs-critical", quarantineDo, true, (*planner).quarantine},
 		{"deceptive-job-names", quarantineDo, true, (*planner).quarantine},
@@ -189,7 +191,6 @@ func byHand(rule string) string {
 
 // people are rules that a machine should not mend, each with the reason.
 var people = map[string]string{
-	"sshd-stale-config":          "somebody changed the files and did not reload: look at the change first (postern config), then reload",
 	"sshd-refuses-config":        "sshd would not start with its files: mend the line that it names first",
 	"sshd-second-daemon":         "whether that server is meant to run is for you to say",
 	"sshd-foreign-daemon":        "a server that is not root's: look at it before you stop it",

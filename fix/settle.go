@@ -15,15 +15,18 @@ func (p *planner) settle() {
 	h := p.host
 	h.Changes = ordered(p.changes())
 	sshdChanges := slices.ContainsFunc(h.Changes, func(c Change) bool { return c.Kind == KindSshd || c.Kind == KindKey })
+	sshdChanges = sshdChanges || p.load && p.cfg != nil
 	h.Reload = p.reloadOf(sshdChanges)
 	p.rests()
-	if len(h.Changes) == 0 {
+	if h.Empty() {
 		return
 	}
 	after := changed(p.in.Snapshot, h.Changes, p.sshdFiles())
-	p.effect(after)
 	if sshdChanges {
 		p.pendingEdits()
+	}
+	p.effect(after)
+	if sshdChanges {
 		p.disagreements()
 		if f := p.cfg.Refused(); f != nil {
 			p.refuse(Refusal{Why: "sshd would refuse the files: " + f.Message, Path: f.File, Line: f.Pos.Line, WayOut: either(f.Hint, "mend that line first")})
@@ -110,7 +113,11 @@ func (p *planner) effect(after *snapshot.Snapshot) {
 	for i := range p.in.Host.Allow {
 		opt.Apart = append(opt.Apart, strings.Join(p.in.Host.Allow[i].Addresses, ","))
 	}
-	before, now := primary(facts.WhoCanLogIn(p.in.Snapshot, opt)), primary(facts.WhoCanLogIn(after, opt))
+	running, known := p.inForce()
+	if !known {
+		p.warn("what sshd runs with now is not known for files that others have changed: the ways in are compared with what its files say")
+	}
+	before, now := primary(facts.WhoCanLogIn(running, opt)), primary(facts.WhoCanLogIn(after, opt))
 	was, is := waysWords(before), waysWords(now)
 	e := &p.host.Effect
 	closing := map[string]bool{}
@@ -138,6 +145,9 @@ func (p *planner) effect(after *snapshot.Snapshot) {
 		if closing[l.User] {
 			e.Lately = append(e.Lately, Lately{User: l.User, Last: l.Last, From: l.From})
 		}
+	}
+	if whole && len(lately) == 0 {
+		p.warn("nobody logged in with a password, as far back as the host's log goes")
 	}
 	if !whole {
 		p.warn("the log was not read to its end: whoever logged in with a password lately may be missing here")
@@ -180,28 +190,6 @@ func waysWords(s *facts.LoginServer) waywords {
 		}
 	}
 	return w
-}
-
-// pendingEdits refuses to bring into force what somebody else has written since the
-// daemon last read its files.
-func (p *planner) pendingEdits() {
-	if p.in.Snapshot.Source == snapshot.SourceRoot {
-		return // nothing runs
-	}
-	edits := p.before.Origin["sshd.stale"]
-	why, unknown := p.before.Unknown["sshd.stale"]
-	switch {
-	case p.before.Sshd.Stale && !unknown:
-		for _, e := range edits {
-			p.refuse(Refusal{Risk: "pending-edits", Why: fmt.Sprintf("%s has changed since the daemon read it, and this reload would bring that into force too (%s)", e.Path, e.Text),
-				Path: e.Path, WayOut: "look at that change; reload it by itself, or take it back"})
-		}
-	case unknown && len(edits) > 0 && edits[0].Path != "":
-		p.refuse(Refusal{Risk: "pending-edits", Why: "whether the daemon has read its files is not known: " + why,
-			Path: edits[0].Path, WayOut: "reload sshd by itself and see that you can still log in, then plan again"})
-	case unknown:
-		p.warn("whether the daemon has read its files is not known: %s", why)
-	}
 }
 
 // disagreements stop a plan whose parser and whose sshd read the files differently.

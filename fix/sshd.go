@@ -250,15 +250,19 @@ func either(a, b string) string {
 // sshdFixer makes settings hold, one after the other until the rule is content.
 func sshdFixer(list ...setting) func(*planner) {
 	return func(p *planner) {
-		rule := p.rule
+		rule, edits := p.rule, p.edits
 		for i, s := range list {
 			if err := p.set(s); err != nil {
 				p.unfixed(rule, err.Error())
 				return
 			}
 			if i+1 < len(list) && p.done(rule) {
+				p.onlyLoad(edits)
 				return
 			}
+		}
+		if p.onlyLoad(edits) {
+			return
 		}
 		if o := p.judgeNow()[rule]; o.Verdict == "fail" {
 			p.unfixed(rule, "it would still fail after the change: "+o.Message)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/postern-ssh/postern/audit/report"
 )
@@ -31,7 +32,7 @@ func (t *Text) Write(p *Plan) error {
 			fmt.Fprintln(w)
 		}
 		w.host(&p.Hosts[i])
-		if len(p.Hosts[i].Changes) > 0 {
+		if !p.Hosts[i].Empty() {
 			changes++
 		}
 		if len(p.Hosts[i].Refused) > 0 {
@@ -46,17 +47,44 @@ func (t *Text) Write(p *Plan) error {
 }
 
 func (w *textPage) host(h *Host) {
-	name := report.Name(h.Name)
-	switch n := len(h.Changes); {
-	case n == 0 && len(h.Unfixed) == 0:
-		w.para("", w.paint("1", name)+": nothing to fix")
-	case n == 0:
-		w.para("", w.paint("1", name)+": nothing that fix can change")
-	default:
-		w.para("", w.paint("1", name)+": "+count(n, "change")+" planned; nothing was changed")
+	name := w.paint("1", report.Name(h.Name))
+	end := "; nothing was changed"
+	if n := len(h.Refused); n > 0 {
+		end = ", and refused for " + count(n, "reason") + " (below)" + end
 	}
-	for i := range h.Refused {
-		r := &h.Refused[i]
+	switch n := len(h.Changes); {
+	case n == 0 && h.Reload.Needed:
+		w.para("", name+": a reload of sshd planned, without a change"+end)
+	case n == 0 && len(h.Refused) > 0:
+		w.para("", name+": nothing planned"+end)
+	case n == 0 && len(h.Unfixed) == 0:
+		w.para("", name+": nothing to fix")
+	case n == 0:
+		w.para("", name+": nothing that fix can change")
+	default:
+		w.para("", name+": "+count(n, "change")+" planned"+end)
+	}
+	for i := range h.Changes {
+		w.change(&h.Changes[i])
+	}
+	w.list("commands that would run", h.Commands(), false)
+	w.pending(h.Pending)
+	w.effect(&h.Effect, !h.Empty())
+	w.list("to know", h.Warnings, true)
+	w.elsewhere(h.Elsewhere)
+	if len(h.Unfixed) > 0 {
+		w.section("left to you")
+		for _, u := range h.Unfixed {
+			w.labelled("    ", u.Rule+": ", len(u.Rule)+2, report.Inline(u.Why))
+		}
+	}
+	w.refusals(h.Refused)
+}
+
+// refusals stand last, where the eye is when the screen has stopped.
+func (w *textPage) refusals(list []Refusal) {
+	for i := range list {
+		r := &list[i]
 		fmt.Fprintln(w)
 		label := "refused: "
 		if r.Risk != "" {
@@ -75,20 +103,34 @@ func (w *textPage) host(h *Host) {
 			w.para("    ", "or accept it by name: --accept-risk="+r.Risk)
 		}
 	}
-	for i := range h.Changes {
-		w.change(&h.Changes[i])
+}
+
+// pending shows what somebody else wrote and a reload would bring into force.
+func (w *textPage) pending(list []Pending) {
+	if len(list) == 0 {
+		return
 	}
-	w.list("commands that would run", h.Commands(), false)
-	w.effect(&h.Effect, len(h.Changes) > 0)
-	w.list("to know", h.Warnings, true)
-	w.elsewhere(h.Elsewhere)
-	if len(h.Unfixed) > 0 {
-		w.section("left to you")
-		for _, u := range h.Unfixed {
-			w.labelled("    ", u.Rule+": ", len(u.Rule)+2, report.Inline(u.Why))
+	w.section("edits by others that this brings into force")
+	for i := range list {
+		p := &list[i]
+		text := report.Path(p.Path)
+		if !p.Changed.IsZero() {
+			text += ", changed on " + stamp(p.Changed)
 		}
+		if !p.Loaded.IsZero() {
+			text += "; sshd read its files on " + stamp(p.Loaded)
+		}
+		w.para("    ", text)
+		if p.Run == "" {
+			w.para("    ", "what sshd has of it stands in no kept run")
+			continue
+		}
+		w.para("    ", "what sshd has of it, by the kept run "+report.Inline(p.Run)+":")
+		w.diff("    ", p.Diff())
 	}
 }
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func (w *textPage) change(c *Change) {
 	fmt.Fprintln(w)
@@ -101,7 +143,12 @@ func (w *textPage) change(c *Change) {
 	if c.Source != "" {
 		w.para("  ", "# "+report.Inline(c.Source))
 	}
-	for _, line := range c.Diff() {
+	w.diff("  ", c.Diff())
+}
+
+// diff writes the lines of a diff.
+func (w *textPage) diff(indent string, lines []string) {
+	for _, line := range lines {
 		style := ""
 		switch {
 		case strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---"):
@@ -113,12 +160,12 @@ func (w *textPage) change(c *Change) {
 		case strings.HasPrefix(line, "@@"):
 			style = "36"
 		}
-		for n, part := range cut(line, w.width-2) {
-			indent := "  "
+		for n, part := range cut(line, w.width-len(indent)) {
+			in := indent
 			if n > 0 {
-				indent = "      " // the rest of that line
+				in += "    " // the rest of that line
 			}
-			fmt.Fprintln(w, indent+w.paint(style, part))
+			fmt.Fprintln(w, in+w.paint(style, part))
 		}
 	}
 }
@@ -148,12 +195,14 @@ func (w *textPage) effect(e *Effect, changes bool) {
 	} else if len(e.Closed)+len(e.Opened) == 0 {
 		w.para("    ", "as before")
 	}
-	if len(e.Lately) > 0 {
-		w.para("  ", w.paint("1", "shut out by this, and here lately with a password"))
-		for _, l := range e.Lately {
-			w.para("    ", fmt.Sprintf("%s, last on %s from %s", report.Name(l.User), l.Last.UTC().Format("2006-01-02 15:04 UTC"), report.Inline(l.From)))
-		}
+	if len(e.Lately) == 0 {
+		return
 	}
+	w.section("who is shut out, and came with a password lately")
+	for _, l := range e.Lately {
+		w.para("    ", fmt.Sprintf("%s, last on %s from %s", report.Name(l.User), stamp(l.Last), report.Inline(l.From)))
+	}
+	w.para("    ", "a key keeps them in (postern fix install-key KEY.pub USER HOST), or allow: in the inventory for who cannot do keys")
 }
 
 func (w *textPage) section(title string) {

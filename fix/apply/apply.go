@@ -75,6 +75,7 @@ const (
 	Already    Outcome = "already"     // nothing was to be done
 	Refused    Outcome = "refused"     // nothing was changed
 	RolledBack Outcome = "rolled back" // what was before is in force again
+	Unproven   Outcome = "not proven"  // a reload without a change, which cannot be taken back: sshd runs with its files as they are, and the proof failed
 	Pending    Outcome = "pending"     // the host could not be reached again: it takes the change back by itself
 )
 
@@ -615,6 +616,9 @@ func (r *run) tookBack(ctx context.Context, c Conn, why error) error {
 		r.res.Outcome = Done
 	case state == "rolledback":
 		r.res.Outcome = RolledBack
+		if len(r.host.Changes) == 0 {
+			r.res.Outcome = Unproven
+		}
 	case state == "" && st.run != r.id: // nothing had been armed
 		r.res.Outcome = Refused
 	default:
@@ -625,8 +629,11 @@ func (r *run) tookBack(ctx context.Context, c Conn, why error) error {
 			r.res.Notes = append(r.res.Notes, "the host's folder was not tidied: "+err.Error())
 		}
 	}
-	if r.res.Outcome == Done {
+	switch r.res.Outcome {
+	case Done:
 		return nil
+	case Unproven:
+		return fmt.Errorf("sshd may run with its files as they are, and that could not be proven: %w", why)
 	}
 	return fmt.Errorf("%w: %w", ErrRolledBack, why)
 }
@@ -646,7 +653,7 @@ func sound(h *fix.Host) error {
 	bad := func(path, why string) error {
 		return &StepError{Step: "plan", Code: "refused", Path: path, Why: why, Err: ErrRefused}
 	}
-	if len(h.Changes) == 0 {
+	if h.Empty() {
 		return bad("", "nothing to change")
 	}
 	seen := map[string]bool{}

@@ -200,6 +200,9 @@ func Undo(ctx context.Context, connect Connect, name, id string, opt Options) (R
 	if err != nil {
 		return Result{Outcome: Refused}, err
 	}
+	if len(h.Changes) == 0 {
+		return Result{Outcome: Refused}, &StepError{Step: "undo", Code: "refused", Why: "that run changed no file, it had sshd read them: there is nothing to give back", Err: ErrRefused}
+	}
 	back := Reverse(h, id)
 	back.Name = name
 	return Apply(ctx, connect, back, opt)
