@@ -34,6 +34,7 @@ var deps = []struct {
 	{"inventory/connect", []string{module + "/audit/facts", module + "/policies", module + "/audit/snapshot", module + "/fix"}, "a connection carries bytes"},
 	{"audit/...", []string{module + "/fix", "github.com/urfave", "github.com/fatih"}, "an audit never changes a host, and nobody below main knows flags; colour only in report"},
 	{"fix", []string{"github.com/urfave", "github.com/fatih", module + "/inventory/connect"}, "a plan is made from what was read: no flags, no terminal, no connection"},
+	{"fix/fleet", []string{module + "/inventory", module + "/audit", module + "/policies", "github.com/urfave", "golang.org/x/crypto"}, "the order of hosts is decided without any: what is done to one is a function"},
 	{"policies", []string{"github.com/urfave", "github.com/fatih", "golang.org/x/crypto"}, "nobody below main knows flags or terminals"},
 }
 

@@ -84,11 +84,11 @@ func Make(in Input) Host {
 	for _, o := range in.Judge(p.before) {
 		p.verdict[o.Rule] = o
 	}
+	p.breach() // before the rules, which find what it has done already
 	if in.Breach == nil || !in.Breach.Alone {
 		p.mend()
 		p.carveOuts()
 	}
-	p.breach()
 	p.settle()
 	return *p.host
 }

@@ -151,7 +151,13 @@ same_before() {
 	# another inode: somebody replaced the file, if only by the same bytes; but for a
 	# rollback of ours
 	[ "$BI" = 0 ] || [ "$BI" = "$4" ] || grep -qsx "$4 $BI" "$ROOT"/records/*/restored || return 1
-	[ -z "$BH" ] || { [ -f "$R" ] && [ "$(hash "$R")" = "$BH" ]; }
+	[ -z "$BH" ] || { [ -f "$R" ] && was_there "$R"; }
+}
+
+# was_there FILE: its content is what the plan saw. An undo of crontab(1)'s work
+# knows it without that one's header.
+was_there() {
+	[ "$(hash "$1")" = "$BH" ] || { [ "$HOW" = crontab ] && [ "$(bare <"$1" | sha256sum | cut -c1-64)" = "$BH" ]; }
 }
 
 same_after() {
@@ -551,7 +557,7 @@ keep() {
 		[ "$HOW" = move ] && [ -d "$R" ] && return 0
 		cp -a -- "$R" "$D/old/$1" 2>/dev/null || die refused "$1 state: it could not be copied to $ROOT (a full disk?)"
 	fi
-	[ -z "$BH" ] || [ "$(hash "$D/old/$1")" = "$BH" ] || die changed "$1 its copy is not what the plan saw (changed just now, or a full disk)"
+	[ -z "$BH" ] || was_there "$D/old/$1" || die changed "$1 its copy is not what the plan saw (changed just now, or a full disk)"
 }
 
 # fingerprint of the live configuration and of the mounts on it, from outside.

@@ -84,7 +84,9 @@ func (r *run) alreadyThere(ctx context.Context) bool {
 			return false
 		}
 		c.Before.Exists, c.Before.Inode = c.After.Exists, 0
-		c.Before.SHA256 = afterSum(&c)
+		if c.Before.SHA256 = afterSum(&c); c.Kind == fix.KindTable && c.User != "" && c.After.Exists {
+			c.Before.SHA256 = sum(bare(c.New))
+		}
 		c.Before.UID, c.Before.GID, c.Before.Mode = c.After.UID, c.After.GID, c.After.Mode
 		h.Changes = append(h.Changes, c)
 	}

@@ -48,6 +48,9 @@ func Reverse(h fix.Host, run string) fix.Host {
 		before.SHA256 = afterSum(&c)
 		after := c.Before
 		after.Inode = 0
+		if c.Kind == fix.KindTable && c.User != "" && c.After.Exists {
+			before.SHA256 = sum(bare(c.New)) // crontab(1) put its header in front
+		}
 		r := fix.Change{Kind: c.Kind, Before: before, After: after, Old: c.New, New: c.Old, User: c.User, Rules: c.Rules, Why: "undo: " + c.Why}
 		switch {
 		case c.Kind == fix.KindAccount && c.Record == "":
