@@ -30,7 +30,9 @@ hosts of the inventory are audited.
 Exit codes: 0 nothing to act on; 1 findings at or above --fail-on, or waivers
 that have run out; 2 a mistake on the command line or in a file; 3 nothing
 found, but hosts or rules that matter could not be judged.`,
-		Flags: concat(sourceFlags(), ruleFlags(), outputFlags(), keepFlags()),
+		Flags: concat(sourceFlags(), ruleFlags(), outputFlags(), []cli.Flag{
+			&cli.StringFlag{Category: "Report", Name: "since", Usage: "say first what is new, gone and still open since the kept run `RUN`, or last"},
+		}, keepFlags()),
 		Action: func(c *cli.Context) error {
 			if err := checkSource(c); err != nil {
 				return err
@@ -42,14 +44,25 @@ found, but hosts or rules that matter could not be judged.`,
 			if err != nil {
 				return err
 			}
+			if c.IsSet("keep") {
+				if c.Bool("no-history") {
+					return usagef("--keep is about kept runs and --no-history keeps none").hint("leave one of them out")
+				}
+				if _, err := keepAge(c); err != nil {
+					return err
+				}
+			}
 			sel, err := choose(c, s)
 			if err != nil {
 				return err
 			}
+			how.past = storeIn(c.String("archive")).Dir
 			if !c.Bool("no-history") {
-				how.keep = stateDir()
-				if c.IsSet("archive") {
-					how.keep = c.String("archive")
+				how.keep = how.past
+			}
+			if c.IsSet("since") {
+				if how.before, err = since(c, s); err != nil {
+					return err
 				}
 			}
 			return runAudit(c, s, sel, how)
@@ -80,6 +93,7 @@ func outputFlags() []cli.Flag {
 func keepFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Category: "Keeping the run", Name: "archive", Usage: "keep the run below `DIR`, not in the XDG state folder"},
+		&cli.StringFlag{Category: "Keeping the run", Name: "keep", Usage: "then remove kept runs older than `AGE`, such as 26w (blessed ones and those with evidence stay)"},
 		&cli.BoolFlag{Category: "Keeping the run", Name: "no-history", Usage: "keep nothing of this run"},
 	}
 }
@@ -98,6 +112,8 @@ type request struct {
 	catalogue *policies.Catalogue
 	judge     func(*facts.Facts, inventory.Host) ([]policies.Outcome, int)
 	keep      string // folder of kept runs; "" keeps nothing
+	past      string // folder of the runs kept earlier; "" has none
+	before    *audit.Before
 }
 
 func readRequest(c *cli.Context, s streams) (*request, error) {
@@ -156,6 +172,18 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 			fmt.Fprintf(s.err, "postern: warning: %s\nhint: choose another folder with --archive DIR, or --no-history\n", visible(err.Error()))
 		}
 	}
+	if how.keep != "" {
+		if id := storeIn(how.keep).Ahead(start); id != "" && id != run.ID {
+			fmt.Fprintf(s.err, "postern: warning: the kept run %s began later than now, by this machine's clock: one of the two is wrong\n", visible(id))
+		}
+	}
+	if how.before != nil {
+		handlers = append([]audit.Handler{audit.CompareWith(how.before)}, handlers...)
+	}
+	var blessed func(inventory.Host) *audit.Baseline
+	if how.past != "" {
+		blessed = baselines(s, how.past)
+	}
 	bar := newProgress(s, len(sel.targets))
 	defer bar.finish()
 	handler, err := formatter(c, s, out, bar.before(out))
@@ -164,7 +192,7 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 	}
 	fleet, err := audit.Hosts(c.Context, run, sel.targets, audit.Options{
 		Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"), Judge: how.judge,
-		FailOn: policies.Severity(c.String("fail-on")), Progress: bar.tell(),
+		FailOn: policies.Severity(c.String("fail-on")), Progress: bar.tell(), Baseline: blessed,
 	}, report.Multi(append(handlers, ending{bar}, handler)...))
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
@@ -177,10 +205,27 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 	} else if kept != nil && kept.IndexErr() != nil {
 		fmt.Fprintf(s.err, "postern: warning: this run is kept, and is not in the index yet: %s\nhint: postern history adds it\n", visible(kept.IndexErr().Error()))
 	}
+	if kept != nil && c.IsSet("keep") {
+		pruneAfter(c, s, storeIn(how.keep), start)
+	}
 	if fleet.Summary.Exit != 0 {
 		return exitCode(fleet.Summary.Exit)
 	}
 	return nil
+}
+
+// since reads the run that --since names.
+func since(c *cli.Context, s streams) (before *audit.Before, err error) {
+	name := c.String("since")
+	err = ask(c, s, func(ix *history.Index) error {
+		run, err := ix.Run(name)
+		if err != nil {
+			return usagef("--since %s: %s", name, err).hint("last, or a name that postern history lists")
+		}
+		before, err = ix.Before(c.Context, run)
+		return err
+	})
+	return before, err
 }
 
 // ending ends the progress line before the last part of the report is written.

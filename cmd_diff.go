@@ -32,12 +32,18 @@ before), or an archive of one host. HOSTs name those of the runs to compare.
 Jobs are the same wherever they stand: what is told is what runs, for whom and
 when. "unknown" is what may have changed unseen, since a reading lacks it.
 
+diff --bless [HOST...] makes the newest kept reading of hosts their baseline:
+each audit then tells what changed since (rules drift-from-baseline-*).
+
 Exit codes: 0 nothing changed; 1 something did; 2 a mistake on the command line
 or in a file; 3 no change was seen, and not everything could be compared.`,
 		Flags: concat([]cli.Flag{
 			&cli.StringFlag{Category: "Kept runs", Name: "archive", Usage: "look below `DIR`, not in the XDG state folder"},
-		}, outputFlagsOf("text or json")),
+		}, blessFlags(), outputFlagsOf("text or json")),
 		Action: func(c *cli.Context) error {
+			if done, err := blessing(c, s); done {
+				return err
+			}
 			if n := c.Args().Len(); n < 2 {
 				return usagef("diff compares two readings, and %d is named", n).hint("postern diff previous last, or two archives: postern diff old.pst new.pst")
 			}

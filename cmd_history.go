@@ -20,6 +20,7 @@ func historyCommand(s streams) *cli.Command {
 		Usage:    "the kept runs: scores over time, what to keep, the index",
 		Subcommands: []*cli.Command{
 			historyListCommand(s),
+			historyPruneCommand(s),
 			historyRebuildCommand(s),
 		},
 	}
@@ -177,9 +178,13 @@ func overview(c *cli.Context, ix *history.Index) (*report.History, error) {
 		filter.Hosts = []string{h.Host}
 	}
 	var rows []report.HistoryRun
+	held, err := keptRuns(c).Held()
+	if err != nil {
+		return nil, err
+	}
 	at := map[*history.Run]int{}
 	for _, r := range ix.Runs() {
-		row := report.HistoryRun{ID: r.ID, Start: r.Start, End: r.End, Whole: r.Whole, Hosts: map[audit.State]int{}, Findings: map[policies.Severity]int{}}
+		row := report.HistoryRun{ID: r.ID, Start: r.Start, End: r.End, Whole: r.Whole, Kept: held[r.ID], Hosts: map[audit.State]int{}, Findings: map[policies.Severity]int{}}
 		if h.Host == "" {
 			row.Findings, row.Unknown = r.Summary.Findings, r.Summary.Outcomes[policies.Unknown]
 			row.Score, row.Grade, row.Coverage = scoreOf(r.Summary.Score)
@@ -190,7 +195,7 @@ func overview(c *cli.Context, ix *history.Index) (*report.History, error) {
 		at[r] = len(rows)
 		rows = append(rows, row)
 	}
-	err := ix.Readings(c.Context, filter, func(r *history.Reading) error {
+	err = ix.Readings(c.Context, filter, func(r *history.Reading) error {
 		x := hosts[r.Host]
 		if x == nil {
 			x = &report.HistoryHost{Name: r.Host}

@@ -91,6 +91,7 @@ type Score struct {
 type Fleet struct {
 	Outcomes []FleetOutcome
 	Summary  Summary
+	Since    *Since // what changed since an earlier run; nil: none was named
 }
 
 // FleetOutcome is an outcome about the fleet: a host that did not answer, one

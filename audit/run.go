@@ -32,6 +32,8 @@ type Options struct {
 	Timeout time.Duration
 	// Judge turns facts into outcomes and counts the waivers that have run out.
 	Judge func(*facts.Facts, inventory.Host) (outcomes []policies.Outcome, expired int)
+	// Baseline gives the reading of a host that was blessed, or nil; nil: there are none.
+	Baseline func(inventory.Host) *Baseline
 	// FailOn is the least severity that counts for the exit code; "" means medium.
 	FailOn policies.Severity
 	// Now is the clock; nil means time.Now.
@@ -212,6 +214,9 @@ func (r *Host) judge(ctx context.Context, t Target, opt Options, setups *facts.S
 			done <- j
 		}()
 		j.facts = facts.From(snap, fopt)
+		if opt.Baseline != nil {
+			addDrift(t.Host.Name, snap, j.facts, opt.Baseline(t.Host), setups)
+		}
 		j.outcomes, j.expired = opt.Judge(j.facts, t.Host)
 	}()
 	limit := time.NewTimer(opt.Timeout)

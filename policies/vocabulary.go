@@ -202,6 +202,8 @@ func identity(item any) []string {
 		return append([]string{x.Kind, x.Exe, x.Config}, x.Listens...)
 	case *facts.Disagreement:
 		return []string{x.Setting}
+	case *facts.Drift:
+		return []string{x.Kind, x.What, x.Subject}
 	case *facts.Expected:
 		return []string{x.Match, x.User}
 	case *facts.File:

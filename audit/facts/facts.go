@@ -27,6 +27,7 @@ type Facts struct {
 	Origins           []TableOrigin   `json:"origins" cel:"origins"`                 // how users' cron tables were written
 	UnheldJobs        []UnheldJob     `json:"unheld_jobs" cel:"unheld_jobs"`         // that ran, and that no table holds
 	Timeline          []Moment        `json:"timeline" cel:"timeline"`               // changes of the files that matter, newest first
+	Drift             []Drift         `json:"drift" cel:"drift"`                     // what changed since the blessed baseline; the first entry names it; empty: there is none
 	Packages          []Package       `json:"packages" cel:"packages"`
 	Wire              Wire            `json:"wire" cel:"wire"`
 	Vulnerabilities   []Vulnerability `json:"vulnerabilities" cel:"vulnerabilities"`       // known faults of the SSH packages, mended ones too
@@ -333,6 +334,17 @@ type Moment struct {
 	Path string `json:"path" cel:"path"`
 	Role string `json:"role" cel:"role"` // table, target, folder, keys, account, sshd, preload, host-key
 	What string `json:"what" cel:"what"` // content; owner, mode, name or links
+}
+
+// Drift is one change since the reading of the host that somebody has blessed. The
+// facts of a snapshot alone hold none: the audit compares.
+type Drift struct {
+	Kind     string     `json:"kind" cel:"kind"`         // baseline (what was compared with), job, target, table, key, account, sshd, listener, host-key, file, package, host
+	What     string     `json:"what" cel:"what"`         // compared, added, removed, altered
+	Severity string     `json:"severity" cel:"severity"` // as postern diff has it
+	Subject  string     `json:"subject" cel:"subject"`   // a path, an account, a setting
+	Message  string     `json:"message" cel:"message"`   // what changed, in words
+	Evidence []Evidence `json:"evidence" cel:"evidence"`
 }
 
 // File is one file or directory whose owner and mode decide about security.

@@ -364,27 +364,82 @@ func (ix *Index) content(ctx context.Context, id int64) ([]byte, error) {
 
 // Outcomes gives the outcomes of a reading, by rule.
 func (r *Reading) Outcomes(ctx context.Context) ([]*Outcome, error) {
-	if r.outcomes == 0 {
-		return nil, nil
-	}
-	raw, err := r.ix.content(ctx, r.outcomes)
-	if err != nil {
+	var out []*Outcome
+	if err := r.eachOutcome(ctx, func(o *Outcome) { out = append(out, o) }); err != nil {
 		return nil, err
-	}
-	ids, err := decodeIDs(raw)
-	if err != nil {
-		return nil, indexError(err)
-	}
-	out := make([]*Outcome, len(ids))
-	for i, id := range ids {
-		if out[i], err = r.ix.outcome(ctx, id); err != nil {
-			return nil, err
-		}
 	}
 	slices.SortStableFunc(out, func(a, b *Outcome) int {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Fingerprint, b.Fingerprint), cmp.Compare(a.Message, b.Message))
 	})
 	return out, nil
+}
+
+func (r *Reading) eachOutcome(ctx context.Context, each func(*Outcome)) error {
+	if r.outcomes == 0 {
+		return nil
+	}
+	raw, err := r.ix.content(ctx, r.outcomes)
+	if err != nil {
+		return err
+	}
+	ids, err := decodeIDs(raw)
+	if err != nil {
+		return indexError(err)
+	}
+	for _, id := range ids {
+		o, err := r.ix.outcome(ctx, id)
+		if err != nil {
+			return err
+		}
+		each(o)
+	}
+	return nil
+}
+
+// Before gives a run in the form that a later one is compared with.
+func (ix *Index) Before(ctx context.Context, run *Run) (*audit.Before, error) {
+	// Nearly all outcomes of a fleet are needed: one pass over the table costs less
+	// than tens of thousands of lookups.
+	if err := ix.loadOutcomes(ctx); err != nil {
+		return nil, err
+	}
+	b := &audit.Before{Run: run.ID, Start: run.Start, Hosts: make(map[string]*audit.BeforeHost, run.Hosts+1)}
+	err := ix.Readings(ctx, Filter{Runs: []*Run{run}}, func(r *Reading) error {
+		h := &audit.BeforeHost{State: r.State}
+		b.Hosts[r.Host] = h
+		return r.eachOutcome(ctx, func(o *Outcome) {
+			h.Add(audit.SinceFinding{Host: r.Host, Rule: o.Rule, Severity: o.Severity, Fingerprint: o.Fingerprint, Message: o.Message}, o.Verdict)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	fleet := &audit.BeforeHost{}
+	for _, o := range run.Fleet {
+		fleet.Add(audit.SinceFinding{Rule: o.Rule, Severity: o.Severity, Fingerprint: o.Fingerprint, Message: o.Message}, o.Verdict)
+	}
+	b.Hosts[""] = fleet
+	return b, nil
+}
+
+func (ix *Index) loadOutcomes(ctx context.Context) error {
+	return ix.each(ctx, "SELECT id, data FROM outcome", func(rows *sql.Rows) error {
+		var id int64
+		var sealed sql.RawBytes
+		if err := rows.Scan(&id, &sealed); err != nil {
+			return err
+		}
+		if ix.outcomes[id] != nil {
+			return nil
+		}
+		var data outcomeData
+		if err := openRecord(sealed, &data); err != nil {
+			return err
+		}
+		o := Outcome(data)
+		ix.outcomes[id] = &o
+		return nil
+	})
 }
 
 func (ix *Index) outcome(ctx context.Context, id int64) (*Outcome, error) {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"reflect"
@@ -32,7 +33,7 @@ var split = map[string]bool{"host": true, "wire": true}
 
 // unkept are the facts that are about a comparison of the day, and not about the
 // snapshot: the archives do not give them again.
-var unkept = map[string]bool{"drift": true, "baseline": true}
+var unkept = map[string]bool{"drift": true}
 
 // sections are all of them, in the order in which a reading names them.
 var sections = sync.OnceValue(func() []section {
@@ -118,16 +119,18 @@ type content struct {
 	raw    []byte
 }
 
-// encodeSections gives the contents of all sections in their order. What follows
-// from the host's setup is worked out once for all hosts that share it.
+// encodeSections gives the contents of all sections in their order; they hold until
+// each returns. What follows from the host's setup is worked out once for all hosts
+// that share it.
 func encodeSections(f *facts.Facts, each func(i int, c content)) {
 	v := reflect.ValueOf(f).Elem()
+	var buf []byte
 	for i, s := range sections() {
-		work := func() any {
-			raw := encode(nil, v.FieldByIndex(s.index))
+		work := func() content {
+			buf = encode(buf[:0], v.FieldByIndex(s.index))
 			a := aboutOf(f, s.name)
-			raw = encode(raw, reflect.ValueOf(&a).Elem())
-			return content{digestOf(raw), raw}
+			buf = encode(buf, reflect.ValueOf(&a).Elem())
+			return content{digestOf(buf), buf}
 		}
 		var shared *facts.Shared
 		switch {
@@ -136,7 +139,15 @@ func encodeSections(f *facts.Facts, each func(i int, c content)) {
 		case s.name == "access":
 			shared = f.SharedSshd
 		}
-		each(i, shared.Once(sectionKey(i), work).(content))
+		if shared == nil {
+			each(i, work())
+			continue
+		}
+		each(i, shared.Once(sectionKey(i), func() any {
+			c := work()
+			c.raw = bytes.Clone(c.raw)
+			return c
+		}).(content))
 	}
 }
 

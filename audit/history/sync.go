@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Open opens the index for questions, after it was brought up to date: runs that
@@ -109,6 +110,9 @@ func (s Store) open(ctx context.Context, say func(string)) (*Index, error) {
 		return nil, err
 	}
 	writable := temp != "" || canWrite(s.Dir)
+	if temp == "" && writable {
+		s.tidy(time.Now())
+	}
 	if err := s.catchUp(ctx, d, ids, writable, say); err != nil {
 		d.close()
 		removeTemp(temp)

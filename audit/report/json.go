@@ -140,6 +140,28 @@ type jsonEvidence struct {
 
 type jsonFleet struct {
 	Outcomes list[jsonFleetOutcome] `json:"outcomes"`
+	Since    *jsonSince             `json:"since,omitempty"`
+}
+
+// jsonSince is the comparison with an earlier run.
+type jsonSince struct {
+	Run     string                 `json:"run"`
+	Start   string                 `json:"start,omitempty"`
+	New     list[jsonSinceFinding] `json:"new"`
+	Changed list[jsonSinceFinding] `json:"changed"`
+	Gone    list[jsonSinceFinding] `json:"gone"`
+	Unsure  list[jsonSinceFinding] `json:"unsure"`
+	Open    int                    `json:"open"`
+	Absent  list[string]           `json:"absent"`
+}
+
+type jsonSinceFinding struct {
+	Host        string `json:"host"`
+	Rule        string `json:"rule"`
+	Severity    string `json:"severity"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Message     string `json:"message"`
+	Then        string `json:"then,omitempty"`
 }
 
 type jsonFleetOutcome struct {
@@ -286,6 +308,7 @@ func fleetToJSON(f *audit.Fleet, mask masker) (jsonFleet, jsonSummary) {
 			Fingerprint: Inline(o.Fingerprint),
 		}
 	}
+	j.Since = sinceToJSON(f.Since, mask)
 	s := f.Summary
 	sum := jsonSummary{
 		Hosts: jsonStates{s.Hosts[audit.Audited], s.Hosts[audit.Partial], s.Hosts[audit.Refused], s.Hosts[audit.Unreachable]},

@@ -43,6 +43,7 @@ func (t *Text) End(r *audit.Run, f *audit.Fleet) error {
 	t.hosts = nil
 
 	p.head(r, f)
+	p.since(f.Since)
 	p.missed(missed)
 	p.fleet(f, looked, missed)
 	for _, g := range looked {

@@ -212,6 +212,10 @@ func fleetFromJSON(j *jsonFleet, s *jsonSummary) (*audit.Fleet, error) {
 			Fingerprint: v.text("fingerprint", o.Fingerprint),
 		})
 	}
+	if j.Since != nil {
+		v.at = "since"
+		f.Since = v.since(j.Since)
+	}
 	v.at = "summary"
 	n := func(field string, count int) int { return v.count(field, count) }
 	f.Summary = audit.Summary{
