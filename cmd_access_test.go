@@ -30,6 +30,11 @@ func cmdJobsSchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.JobsSchema(), neg, args)
 }
 
+// cmdTriageSchema does the same for postern triage.
+func cmdTriageSchema(ts *testscript.TestScript, neg bool, args []string) {
+	holdsSchema(ts, report.TriageSchema(), neg, args)
+}
+
 func holdsSchema(ts *testscript.TestScript, text []byte, neg bool, args []string) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	ts.Check(err)

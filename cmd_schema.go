@@ -12,7 +12,7 @@ func schemaCommand(s streams) *cli.Command {
 		Category: aboutPostern,
 		Usage:    "print the JSON Schema of --format json or jsonl",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs, diff or history (what these commands write with --format json)"},
+			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs, diff, history or triage (what these commands write with --format json)"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -31,8 +31,10 @@ func schemaCommand(s streams) *cli.Command {
 				schema = report.DiffSchema()
 			case "history":
 				schema = report.HistorySchema()
+			case "triage":
+				schema = report.TriageSchema()
 			default:
-				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff, history")
+				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff, history, triage")
 			}
 			_, err := s.out.Write(schema)
 			return err

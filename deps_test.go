@@ -24,6 +24,7 @@ var deps = []struct {
 	{"audit/snapshot", []string{module, "golang.org/x/crypto"}, "what was read is bytes: the snapshot knows nothing of SSH nor of what its bytes mean"},
 	{"audit/compare", []string{module + "/policies", module + "/inventory", module + "/audit/facts", module + "/audit/report", module + "/fix"}, "what differs is found on values of its own: facts ask it, and so does the fleet"},
 	{"audit/access", []string{module + "/policies", module + "/inventory", module + "/audit/facts", module + "/fix"}, "who can log in is computed from configuration and accounts, not from rules"},
+	{"audit/triage", []string{module + "/policies", module + "/inventory", module + "/audit/report", module + "/audit/history", module + "/fix"}, "a triage judges what was read by what a thing is, and knows no rule and no place to keep it"},
 	{"audit/facts", []string{module + "/policies", module + "/inventory", module + "/fix", module + "/audit/report"}, "facts are the vocabulary of rules and know none of them"},
 	{"audit", []string{module + "/audit/report", module + "/audit/history"}, "audit declares the stream; who reads it imports audit, never the reverse"},
 	{"audit/history", []string{module + "/audit/report", module + "/inventory"}, "a store is told what happens and given the form to write it in"},

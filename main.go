@@ -146,6 +146,8 @@ Exit codes
 			auditCommand(s),
 			accessCommand(s),
 			jobsCommand(s),
+			triageCommand(s),
+			verifyCommand(s),
 			configCommand(s),
 			fixCommand(s),
 			factsCommand(s),

@@ -22,6 +22,7 @@ import (
 
 	"github.com/postern-ssh/postern/audit/report"
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/triage"
 	"github.com/postern-ssh/postern/e2e/demo"
 )
 
@@ -57,6 +58,8 @@ func TestScripts(t *testing.T) {
 			"unpack":        cmdUnpack,
 			"same":          cmdSame,
 			"repack":        cmdRepack,
+			"triageschema":  cmdTriageSchema,
+			"cmpids":        cmdCompareIDs,
 		},
 	})
 }
@@ -108,6 +111,27 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// cmdCompareIDs holds the ids of two triages of the same host to be the same.
+func cmdCompareIDs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cmpids FILE FILE")
+	}
+	ids := func(file string) string {
+		var r triage.Report
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &r))
+		out := ""
+		for i := range r.Hosts {
+			for k := range r.Hosts[i].Things {
+				out += r.Hosts[i].Things[k].ID + " "
+			}
+		}
+		return out
+	}
+	if a, b := ids(args[0]), ids(args[1]); a != b || a == "" {
+		ts.Fatalf("ids differ: %q and %q", a, b)
 	}
 }
 

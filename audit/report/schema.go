@@ -23,6 +23,9 @@ var diffSchema []byte
 //go:embed schema/postern-history-1.schema.json
 var historySchema []byte
 
+//go:embed schema/postern-triage-1.schema.json
+var triageSchema []byte
+
 // Schema is the JSON Schema (draft 2020-12) of what [JSON] writes.
 func Schema() []byte { return bytes.Clone(documentSchema) }
 
@@ -41,3 +44,6 @@ func DiffSchema() []byte { return bytes.Clone(diffSchema) }
 
 // HistorySchema is the JSON Schema of what [HistoryJSON] writes.
 func HistorySchema() []byte { return bytes.Clone(historySchema) }
+
+// TriageSchema is the JSON Schema of what [TriageJSON] writes.
+func TriageSchema() []byte { return bytes.Clone(triageSchema) }

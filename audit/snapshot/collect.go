@@ -35,6 +35,11 @@ const tokens = 256
 // Complete false, beside the error. The snapshot is nil only where nothing at
 // all came.
 func Collect(ctx context.Context, r Runner, o Options) (*Snapshot, error) {
+	return gather(ctx, r, o, "", script)
+}
+
+// gather runs a script of ours, with more words for it.
+func gather(ctx context.Context, r Runner, o Options, words, program string) (*Snapshot, error) {
 	lim := o.Limits.defaults()
 	nonce, toks, err := secrets()
 	if err != nil {
@@ -55,7 +60,7 @@ func Collect(ctx context.Context, r Runner, o Options) (*Snapshot, error) {
 	f := newFrames(nonce, lim, b)
 	errOut := &bounded{max: lim.Stderr}
 	start := o.now()
-	exit, err := r.Run(ctx, Command(o.Privilege), io.MultiReader(strings.NewReader(parameters(nonce, toks, lim)), strings.NewReader(script)), f, errOut)
+	exit, err := r.Run(ctx, Command(o.Privilege), io.MultiReader(strings.NewReader(parameters(nonce, toks, lim)), strings.NewReader(words), strings.NewReader(program)), f, errOut)
 	f.close()
 	if !f.started {
 		what := strings.TrimSpace(string(f.noise))

@@ -28,12 +28,21 @@ func Replay(w io.Writer, s *Snapshot, request []byte) error {
 		return ErrNoRequest
 	}
 	r := replayer{w: bufio.NewWriter(w), nonce: string(m[1])}
+	if bytes.Contains(request[:min(len(request), 1<<20)], []byte("\nFETCH=")) {
+		return r.deeper(s)
+	}
 	r.mark("start " + s.Collector.Version)
+	r.all(s)
+	return r.w.Flush()
+}
+
+// all writes everything that a snapshot holds, and the end.
+func (r *replayer) all(s *Snapshot) {
 	for i := range s.Files {
 		r.file(&s.Files[i])
 	}
 	for i := range s.Outputs {
-		if o := &s.Outputs[i]; o.Name != OutWire && o.Name != OutNoise {
+		if o := &s.Outputs[i]; o.Name != OutWire && o.Name != OutNoise && o.Name != OutDeeper {
 			r.output(o, s)
 		}
 	}
@@ -42,6 +51,25 @@ func Replay(w io.Writer, s *Snapshot, request []byte) error {
 		r.text(g.Path + "\x00" + g.Reason)
 	}
 	r.mark("end")
+}
+
+// deeper answers a second round with the one that was kept, or says that there is none.
+func (r *replayer) deeper(s *Snapshot) error {
+	d, err := s.Deeper()
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		r.mark("start " + s.Collector.Version)
+		r.mark("g " + string(GapSource))
+		r.text(OutDeeper + "\x00this host is a recording, and has no second round")
+		r.mark("end")
+		return r.w.Flush()
+	}
+	kept := *d
+	kept.Start = s.Start
+	r.mark("start " + s.Collector.Version)
+	r.all(&kept)
 	return r.w.Flush()
 }
 

@@ -1,0 +1,494 @@
+# ---- the second round: what a suspicion asks
+#
+# These functions stand in the collector's place for run: all above and the frame
+# around it are the collector's own. ASKED holds names that the first round raised:
+# words of data, decoded by named and never read by a shell.
+
+PROCS=6000   # processes that are looked at
+FDS=40000    # open files that are looked at
+
+# named WORD: a name into NAMED. A word with a backslash has each byte in octal.
+named() {
+  case $1 in
+    *'\'*) NAMED=$(printf '%b.' "$1") NAMED=${NAMED%.};;
+    *) NAMED=$1;;
+  esac
+}
+
+# ---- processes. Names below /proc are made of digits: no list of them lies.
+
+processes() {
+  set +f
+  set -- /proc/[0-9]*
+  set -f
+  [ $# -le $PROCS ] || gap cap /proc "more than $PROCS processes"
+  PROCLIST=
+  [ $# -gt $PROCS ] || PROCLIST=$*
+  mark "o proc.stat"
+  [ $# -eq 0 ] || printf '%s/stat\n' "$@" | head -n $PROCS | limit xargs grep -asH '' 2>/dev/null
+  mark "x 0"
+  V=$(printf '%s/status\n' "$@" | head -n $PROCS | limit xargs grep -asHE '^(Uid|CapEff|TracerPid):' 2>/dev/null)
+  mark "o proc.status"
+  printf '%s\n' "$V"
+  mark "x 0"
+  token || return
+  mark "s $TOK"
+  for W in exe cwd root ns/pid; do printf "%s/$W\n" "$@"; done | head -n $((PROCS * 4)) | limit xargs stat -c "$TOK $STAT" -- 2>/dev/null
+  if [ -n "$NETS" ]; then gap network proc.exes "programs may lie on a network mount: their inodes were not asked for"
+  else
+    mark "o proc.exes"
+    printf '%s/exe\n' "$@" | head -n $PROCS | limit xargs stat -L -c '%f %u %g %s %h %i %d %Y %Z %n' -- 2>/dev/null
+    mark "x 0"
+  fi
+  # Arguments and environment are a process's own memory, which may have no end or
+  # never answer: an account at a time, for a little while, in little memory.
+  [ -n "$TIMEOUT" ] || gap missing proc.words "no timeout: only root's processes were asked for their words"
+  GREPZ=
+  case $(printf 'a\0b\0' | grep -acz b) in 1) GREPZ=yes;; esac
+  U=$(printf '%s\n' "$V" | sed -n -E 's,^/proc/([0-9]+)/status:Uid:[^0-9]*([0-9]+).*,\2 \1,p' | sort -n)
+  mark "o proc.words"
+  WU= WN=0
+  set --
+  IFS=$NL
+  for L in $U 'end 0'; do
+    IFS=" $TAB$NL"
+    if [ "${L%% *}" != "$WU" ]; then
+      [ $# -eq 0 ] || words "$@"
+      WU=${L%% *}
+      set --
+    fi
+    set -- "$@" "${L#* }"
+    IFS=$NL
+  done
+  IFS=" $TAB$NL"
+  mark "x 0"
+}
+# words PIDS...: of one account, $WU, each word behind the file that it is from, a
+# newline in it as \001. A line that does not begin with a file is ours.
+words() {
+  [ -n "$TIMEOUT" ] || [ "$WU" = 0 ] || return 0
+  WN=$((WN + 1))
+  if [ $WN -gt 100 ] || late; then printf '\nleft %s\n' "$WU"; return; fi
+  if [ -z "$GREPZ" ]; then
+    for P do
+      limit head -c 4096 "/proc/$P/cmdline" </dev/null 2>/dev/null | tr '\n\0' '\001\n' | sed "s,^,/proc/$P/cmdline:,"
+    done
+    return
+  fi
+  {
+    ulimit -v 300000
+    printf '/proc/%s/cmdline\n' "$@" | quick xargs grep -asHz '' --
+    [ "$UID0" != yes ] || printf '/proc/%s/environ\n' "$@" | quick xargs grep -asHzE '^LD_(PRELOAD|AUDIT)=' --
+  } 2>/dev/null | tr '\n\0' '\001\n' | head -c 524288
+}
+# quick COMMAND...: for at most three seconds; says so where they were not enough.
+quick() {
+  if [ -n "$TIMEOUT" ]; then timeout 3 "$@"; else "$@"; fi
+  [ $? != 124 ] || printf '\0left %s\0' "$WU"
+}
+
+# descriptors: which process holds which socket, and open files that were deleted.
+descriptors() {
+  set +f
+  set -- /proc/[0-9]*/fd/*
+  set -f
+  [ $# -le $FDS ] || gap cap proc.fds "more than $FDS open files"
+  token || return
+  mark "s $TOK"
+  printf '%s\n' "$@" | head -n $FDS | limit xargs stat -c "$TOK $STAT" -- 2>/dev/null | grep -aE 'socket:\[|\(deleted\)|memfd:' | head -c 4194304
+  [ "$UID0" = yes ] || gap denied proc.fds "only an account's own open files are shown to it"
+}
+
+# talks: who talks to whom; connections that are over are left out.
+talks() {
+  for F in tcp tcp6 udp udp6 raw raw6 packet; do
+    [ -r /proc/net/$F ] || continue
+    mark "v $CAP"
+    printf '/proc/net/%s\0' $F
+    limit sed -E '/^ *[0-9]+: [0-9A-F:]+ [0-9A-F:]+ 0[67] /d' /proc/net/$F </dev/null | head -c $((CAP + 1))
+  done
+  mark "o proc.mounts"
+  limit grep -aE ' /proc/[0-9]' /proc/self/mountinfo </dev/null | head -c 65536
+  mark "x 0"
+  for F in /proc/modules /proc/sys/kernel/core_pattern /proc/sys/kernel/tainted /proc/uptime; do
+    [ -r "$F" ] || continue
+    mark "v 131072"
+    printf '%s\0' "$F"
+    limit head -c 131073 "$F" </dev/null
+  done
+}
+
+# ---- places from which something starts again
+
+PLACES='
+/etc/rc.local /etc/rc.d/rc.local /etc/profile /etc/profile.d/* /etc/bash.bashrc /etc/bashrc /etc/bash.bash_logout /etc/csh.login /etc/environment /etc/zsh/*
+/etc/update-motd.d/* /etc/init.d/* /etc/inittab /etc/local.d/*.start /etc/ssh/sshrc
+/etc/udev/rules.d/* /run/udev/rules.d/* /usr/local/lib/udev/rules.d/*
+/etc/ld.so.preload /etc/ld.so.conf /etc/ld.so.conf.d/*
+/etc/apt/apt.conf /etc/apt/apt.conf.d/* /etc/dpkg/dpkg.cfg.d/* /etc/dhcp/dhclient-enter-hooks.d/* /etc/dhcp/dhclient-exit-hooks.d/*
+/etc/NetworkManager/dispatcher.d/* /etc/network/if-up.d/* /etc/network/if-pre-up.d/* /etc/network/if-down.d/* /etc/network/if-post-down.d/* /etc/networkd-dispatcher/*/*
+/etc/sudoers /etc/sudoers.d/* /etc/modules /etc/modules-load.d/* /etc/modprobe.d/* /etc/pam.d/* /etc/aliases /etc/xdg/autostart/*
+/etc/systemd/system/*.service /etc/systemd/system/*.timer /etc/systemd/system/*.path /etc/systemd/system/*.socket /etc/systemd/system/*.d/*.conf
+/run/systemd/system/*.service /run/systemd/system/*.timer /run/systemd/system/*.path /run/systemd/system/*.d/*.conf /run/systemd/transient/*.service /run/systemd/transient/*.timer
+/usr/local/lib/systemd/system/*.service /usr/local/lib/systemd/system/*.timer /usr/local/lib/systemd/system/*.d/*.conf
+/etc/systemd/user/*.service /etc/systemd/user/*.timer /etc/systemd/user/*.d/*.conf
+/etc/systemd/system-generators/* /usr/local/lib/systemd/system-generators/* /run/systemd/system-generators/* /etc/systemd/user-generators/*
+'
+# Places of packages: of these only names that no package owns are read.
+SHARED='
+/usr/lib/systemd/system/*.service /usr/lib/systemd/system/*.timer /usr/lib/systemd/system/*.path /usr/lib/systemd/system/*.socket /usr/lib/systemd/system/*.d/*.conf
+/usr/lib/systemd/user/*.service /usr/lib/systemd/user/*.timer /usr/lib/systemd/system-generators/* /usr/lib/udev/rules.d/*
+'
+MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so'
+ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .ssh/rc .ssh/environment .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
+.config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer'
+
+places() {
+  CAPO=$CAP CAP=65536
+  set +f
+  set -- $PLACES
+  set -f
+  targets read "$@"
+  set +f
+  set -- $MODULES
+  set -f
+  look meta "$@"
+  fields /etc/passwd-
+  fields /etc/group-
+  set +f
+  set --
+  HN=0
+  IFS=$NL
+  for L in $PEOPLE; do
+    IFS=" $TAB$NL"
+    set -f
+    L=${L#*:} L=${L#*:} H=${L#*:}
+    case $H in / | /dev* | /proc* | /sys* | /bin | /sbin | /usr/* | /nonexistent*) IFS=$NL; continue;; esac
+    entered "$H" && [ -x "$H" ] || { IFS=$NL; continue; }
+    for W in $ATHOME; do
+      case $W in
+        *[*]*)
+          [ -d "${H%/}/${W%/*}" ] || case $W in *wants*) ;; *) continue;; esac
+          IFS=
+          set +f
+          for P in "${H%/}"/$W; do
+            set -f
+            [ -e "$P" ] || [ -L "$P" ] || continue
+            HN=$((HN + 1))
+            [ $HN -gt 1000 ] || set -- "$@" "$P"
+          done
+          set -f
+          IFS=" $TAB$NL";;
+        *)
+          P=${H%/}/$W
+          [ -e "$P" ] || [ -L "$P" ] || continue
+          HN=$((HN + 1))
+          [ $HN -gt 1000 ] || set -- "$@" "$P";;
+      esac
+    done
+    IFS=$NL
+  done
+  IFS=" $TAB$NL"
+  set -f
+  [ $HN -le 1000 ] || gap cap /home "more than 1000 files that shells and sessions read"
+  [ $# -eq 0 ] || targets read "$@"
+  CAP=$CAPO
+}
+
+# ---- which package a file is of, and whether it is still that package's
+
+# claims NAMES(lines on stdin): those of them that a package has, as PACKAGE TAB NAME.
+claims() {
+  case $PM in
+    dpkg)
+      set +f
+      sed -n -E -e '/^$/d' -e p -e 's,^/usr/((s?bin|lib[0-9a-z]*)/),/\1,p' -e t -e 's,^/((s?bin|lib[0-9a-z]*)/),/usr/\1,p' |
+        limit grep -aFxHf - /var/lib/dpkg/info/*.list | sed -n -E 's,^/var/lib/dpkg/info/([^/:]*)(:[a-z0-9]*)?\.list:,\1	,p'
+      set -f;;
+    apk)
+      limit awk 'NR == FNR { want[$0] = 1; next } /^P:/ { p = substr($0, 3) } /^F:/ { d = "/" substr($0, 3) }
+        /^R:/ { f = d "/" substr($0, 3); if (f in want) print p "\t" f }' - /lib/apk/db/installed;;
+    rpm)
+      while read -r P; do
+        late && break
+        case $P in /*) R=$(limit rpm -qf --qf '%{NAME}\n' -- "$P" </dev/null 2>/dev/null) && printf '%s\t%s\n' "${R%%"$NL"*}" "$P";; esac
+      done;;
+  esac
+}
+
+owners() {
+  PM=
+  if [ -f /var/lib/dpkg/status ]; then PM=dpkg
+  elif have rpm && { [ -d /var/lib/rpm ] || [ -d /usr/lib/sysimage/rpm ]; }; then PM=rpm
+  elif [ -r /lib/apk/db/installed ]; then PM=apk
+  else gap missing owned "no package manager that this collector knows"; return
+  fi
+  set +f
+  case $PM in rpm) set -- $MODULES;; *) set -- $PLACES $SHARED $MODULES /etc/cron.*/*;; esac
+  set -f
+  C=$({
+    printf '%s\n' "$@"
+    if [ -n "$READLINKS" ]; then
+      printf '%s/exe\n' $PROCLIST | limit xargs readlink --
+    else
+      for P in $PROCLIST; do readlink "$P/exe"; done
+    fi </dev/null | sed -E 's/ \(deleted\)$//'
+    for W in $ASKED $ASKEDOWNERS; do named "$W"; printf '%s\n' "$NAMED"; done
+    printf '%s\n' "$SETUID"
+  } 2>/dev/null | grep -a '^/' | sort -u | head -c 1048576)
+  OWNED=$(printf '%s\n' "$C" | claims | head -c 1048576)
+  U=$({ printf '%s\n' "$C"; printf '=\n%s\n' "$OWNED"; } | awk '
+    function twin(p) { if (p ~ /^\/usr\/(s?bin|lib)/) return substr(p, 5); if (p ~ /^\/(s?bin|lib)/) return "/usr" p; return p }
+    $0 == "=" { got = 1; next }
+    !got { asked[++n] = $0; next }
+    { sub(/^[^\t]*\t/, ""); has[$0] = 1; has[twin($0)] = 1 }
+    END { for (i = 1; i <= n; i++) if (!(asked[i] in has)) print asked[i] }')
+  mark "o owned"
+  printf 'manager\t%s\n%s\n' "$PM" "$OWNED"
+  printf '%s\n' "$U" | sed 's/^/-	/'
+  mark "x 0"
+  # Of what lies among packages' files and is none's, the content.
+  [ "$PM" != rpm ] || return 0
+  U=$(printf '%s\n' "$U" | grep -aE '^/usr/lib/(systemd|udev)/')
+  IFS=$NL
+  set -- $U
+  IFS=" $TAB$NL"
+  UN=0
+  for P do
+    UN=$((UN + 1))
+    [ $UN -le 200 ] || { gap cap /usr/lib/systemd "more than 200 files of no package"; break; }
+    [ -f "$P" ] || [ -L "$P" ] || continue
+    targets read "$P"
+  done
+}
+
+# sums: what packages say that the files by which one logs in are, and what they are.
+VERIFY='openssh-server openssh-client openssh-sftp-server libpam-modules libpam-modules-bin libpam0g libpam-systemd libpam-runtime
+cron cron-daemon-common cronie at coreutils bash dash login passwd util-linux procps psmisc net-tools iproute2 findutils grep sudo
+libssl3 libssl3t64 libssl1.1 liblzma5 libsystemd0 libkeyutils1 libwrap0 libcrypt1 libc6 libc-bin libnss-systemd rsyslog'
+sums() {
+  case $PM in
+    dpkg)
+      set +f
+      VF=
+      for W in $VERIFY; do
+        for P in /var/lib/dpkg/info/$W.md5sums /var/lib/dpkg/info/$W:*.md5sums; do [ -f "$P" ] && VF="$VF $P"; done
+      done
+      set -f
+      [ -n "$VF" ] && have md5sum || { gap missing sums "no checksums of packages, or no md5sum"; return; }
+      V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
+      mark "o sums.expected"
+      printf '%s\n' "$V"
+      mark "x 0"
+      mark "o sums.found"
+      printf '%s\n' "$V" | sed -E 's/^[^ ]*  //' | tr '\n' '\0' | (cd / && limit xargs -0 md5sum -- 2>&1)
+      mark "x 0"
+      mark "o conffiles"
+      limit sed -n -E '/^Conffiles:/,/^[^ ]/s,^ (/[^ ]+ [0-9a-f]{32})( obsolete)?$,\1,p' /var/lib/dpkg/status </dev/null | head -c 1048576
+      mark "x 0"
+      [ -f /var/lib/dpkg/diversions ] && look read /var/lib/dpkg/diversions;;
+    rpm)
+      set --
+      for W in openssh-server openssh-clients openssh pam cronie crontabs coreutils bash util-linux procps-ng shadow-utils sudo audit-libs keyutils-libs xz-libs openssl-libs; do
+        rpm -q "$W" </dev/null >/dev/null && set -- "$@" "$W"
+      done
+      if [ "$UID0" = yes ] && [ -n "$SWITCH" ]; then PMAS="$SWITCH 0 0"; else PMAS=limit; fi
+      mark "o sums.rpm"
+      [ $# -eq 0 ] || $PMAS rpm -V --nodeps --noscripts --nomtime --nouser --nogroup -- "$@" </dev/null 2>/dev/null | head -c 262144
+      mark "x 0";;
+    apk)
+      mark "o sums.apk"
+      limit apk verify openssh-server openssh-server-common linux-pam busybox dropbear </dev/null 2>/dev/null | head -c 65536
+      limit apk audit --system </dev/null 2>/dev/null | grep -aE '(s?bin|lib)/' | head -c 65536
+      mark "x 0";;
+  esac
+}
+
+# setuids: programs that run with their owner's rights, in places where a copy may
+# be kept: not the whole disk.
+setuids() {
+  SETUID=
+  have find || { gap missing setuid "no find"; return; }
+  set --
+  for W in $ASKEDROOMS; do
+    named "$W"
+    entered "$NAMED" && [ -d "$NAMED" ] && [ ! -L "$NAMED" ] && set -- "$@" "$NAMED"
+  done
+  for D in /bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run; do
+    [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
+  done
+  token || return
+  mark "s $TOK"
+  SETUID=$(few find "$@" -xdev -maxdepth 4 -type f \( -perm -4000 -o -perm -2000 \) -exec stat -c "$TOK $STAT" -- '{}' + </dev/null 2>/dev/null | head -c 262144)
+  printf '%s\n' "$SETUID"
+  case $SETUID in *"$NL"slow) gap cap setuid "looking for them took all of its time";; esac
+  SETUID=$(printf '%s\n' "$SETUID" | sed -E "s,^$TOK ([^ ]+ ){9},,")
+  mark "o setuid.sums"
+  H=
+  IFS=$NL
+  SN=0
+  for P in /bin/sh /bin/bash /bin/dash /bin/busybox $SETUID; do
+    IFS=" $TAB$NL"
+    case $P in
+      /usr/bin/* | /usr/sbin/* | /usr/lib/* | /usr/libexec/* | /bin/ping* | /bin/su | /bin/*mount) ;;
+      /*) SN=$((SN + 1)); [ $SN -gt 40 ] || digest "$P";;
+    esac
+    IFS=$NL
+  done
+  IFS=" $TAB$NL"
+  mark "x 0"
+}
+# few COMMAND...: find's own bound; the time of others' directories is not ours.
+few() { if [ -n "$TIMEOUT" ]; then timeout 4 "$@"; [ $? != 124 ] || printf '\nslow\n'; else "$@"; fi; }
+
+# digest PATH: SHA-256 and name, with the rights that its path asks for. A name with
+# a newline is not looked at.
+digest() {
+  case $1 in *"$NL"*) return;; esac
+  [ -f "$1" ] || return 0
+  case $1 in
+    /proc/*) RU=0;;
+    *) entered "$1" || return 0; rights "$1"; case $(readlink -f -- "$1" </dev/null) in /proc/* | /sys/* | /dev/[!s]* ) return 0;; esac;;
+  esac
+  if [ "$RU" = 0 ]; then D=$(limit sha256sum -- "$1" </dev/null 2>/dev/null)
+  elif [ -n "$SWITCH" ]; then D=$($SWITCH "$RU" "$RG" sha256sum -- "$1" </dev/null 2>/dev/null)
+  else return 0
+  fi
+  D=${D#\\}
+  case $D in ?????*) printf '%s  %s\n' "${D%% *}" "$1";; esac
+}
+
+# asked: what the first round raised: content, digest, attributes, neighbours.
+asked() {
+  set --
+  for W in $ASKED; do named "$W"; set -- "$@" "$NAMED"; done
+  if [ $# -gt 0 ]; then
+    CAPO=$CAP CAP=65536 PART=' part'
+    targets read "$@"
+    CAP=$CAPO PART=
+    mark "o digests"
+    have sha256sum && for P do late || digest "$P"; done
+    mark "x 0"
+    if have lsattr; then
+      mark "o attributes"
+      limit lsattr -d -- "$@" </dev/null 2>/dev/null | head -c 262144
+      mark "x 0"
+    fi
+  fi
+  for W in $ASKEDROOMS; do
+    late && break
+    named "$W"
+    D=${NAMED%/}
+    names "$D" 300
+    # Of small files that a program guards itself by, the number in them.
+    set +f
+    set -- "$D"/*.pid "$D"/*.lock "$D"/pid "$D"/lock "$D"/*.pid.* "$D"/.*.pid "$D"/.*.lock "$D"/.pid "$D"/.lock "$D"/*.run
+    set -f
+    CAPO=$CAP CAP=64 PART=' part'
+    targets read "$@"
+    CAP=$CAPO PART=
+  done
+  # Programs that run and that no name leads to any more, or from odd places.
+  mark "o proc.digests"
+  DN=0 XS=$NL
+  for P in $PROCLIST; do
+    X=$(readlink "$P/exe" </dev/null) || continue
+    case $X in
+      *"$NL"*) continue;;
+      *' (deleted)' | */memfd:*) ;;
+      *)
+        case $XS in *"$NL$X$NL"*) continue;; esac
+        XS=$XS$X$NL;;
+    esac
+    case $X in
+      *' (deleted)' | */memfd:* | /tmp/* | /var/tmp/* | /dev/shm/* | /run/* | /home/* | /root/* | /opt/* | /srv/* | /usr/local/* | */.*) ;;
+      *) continue;;
+    esac
+    DN=$((DN + 1))
+    [ $DN -gt 60 ] && break
+    digest "$P/exe"
+  done
+  mark "x 0"
+}
+
+# ---- what logs say of accounts and logins
+
+history() {
+  if [ "$SYSTEMD" = yes ] && have journalctl; then
+    out log.accounts/reverse journalctl -q --no-pager -o short-iso -r -n 200 -t useradd -t usermod -t userdel -t groupadd -t gpasswd -t passwd -t chpasswd -t chage
+  else
+    logfile log.accounts '(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)' . /var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog
+  fi
+  for F in wtmp btmp; do
+    [ -e /var/log/$F ] || continue
+    [ -r /var/log/$F ] || { gap denied log.$F "no permission to read /var/log/$F"; continue; }
+    look meta /var/log/$F
+    mark "o log.$F"
+    limit tail -c 49152 /var/log/$F </dev/null | od -An -v -tx1
+    mark "x 0"
+  done
+  set +f
+  set -- /var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log
+  set -f
+  look meta "$@"
+}
+
+# ---- in this order
+
+section() {
+  if late; then gap cap "$1" "the time was over before it was looked at"; return; fi
+  "$1"
+}
+
+# fetch: files that findings name, whole where they are small enough.
+fetch() {
+  set --
+  for W in $ASKED; do
+    named "$W"
+    case $NAMED in
+      /proc/*/exe)
+        mark "v $CAP"
+        printf '%s\0' "$NAMED"
+        limit head -c $((CAP + 1)) -- "$NAMED" </dev/null;;
+      /proc/*/*)
+        mark "v 65536"
+        printf '%s\0' "$NAMED"
+        few head -c 65537 -- "$NAMED" </dev/null;;
+      *) set -- "$@" "$NAMED";;
+    esac
+  done
+  targets read "$@"
+  mark "o digests"
+  for W in $ASKED; do named "$W"; late || case $NAMED in /proc/*/exe | /[!p]* | /p[!r]*) digest "$NAMED";; esac; done
+  mark "x 0"
+}
+
+run() {
+  if [ "$FETCH" = yes ]; then
+    mark "start 1"
+    identity
+    mounts
+    SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK= STAY=
+    IDS=$NL
+    [ ! -r /etc/passwd ] || while IFS=: read -r _ _ I G _; do case $I$G in *[!0-9]* | '') ;; *) IDS=$IDS$I:$G$NL;; esac; done </etc/passwd
+    section fetch
+    mark end
+    return
+  fi
+  mark "start 1"
+  identity
+  mounts
+  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK= STAY= PROCLIST= SETUID= PM=
+  accounts
+  section processes
+  section talks
+  section descriptors
+  section setuids
+  section places
+  section owners
+  section sums
+  section asked
+  section history
+  mark end
+}
+

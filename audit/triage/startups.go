@@ -1,0 +1,371 @@
+package triage
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/cron"
+	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+// startup is a place from which something starts by itself.
+type startup struct {
+	match  *regexp.Regexp
+	what   string // for people
+	when   string // it starts
+	attack string
+	added  string // severity of a file there that no package has, whatever it holds
+	judge  func(l *looker, f *snapshot.File, user string) (string, []string)
+}
+
+// startupPlaces, the first match counts. What is here and of no package was put there
+// by somebody: that alone weighs little where administrators do so too.
+var startupPlaces = []startup{
+	{regexp.MustCompile(`^/etc/ld\.so\.preload$`), "libraries loaded into every program", "every program loads them", "T1574.006", "high", (*looker).preloads},
+	{regexp.MustCompile(`^/etc/ld\.so\.conf(\.d/.*)?$`), "where libraries are looked for", "programs load libraries from there", "T1574.006", "info", (*looker).libraryDirs},
+	{regexp.MustCompile(`^/etc/rc\.local$|^/etc/rc\.d/rc\.local$`), "rc.local", "at boot, as root", "T1037.004", "low", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/init\.d/[^/]+$|^/etc/local\.d/[^/]+\.start$`), "a script of init", "at boot, as root", "T1037.004", "low", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/inittab$`), "inittab", "at boot, as root, and again when it ends", "T1037", "low", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/update-motd\.d/[^/]+$`), "a script of the message of the day", "at each login, as root", "T1546.004", "medium", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/profile$|^/etc/profile\.d/.*|^/etc/bash\.bashrc$|^/etc/bashrc$|^/etc/bash\.bash_logout$|^/etc/csh\.login$|^/etc/zsh/.*`), "a profile of all shells", "at each login, as whoever logs in", "T1546.004", "low", (*looker).profile},
+	{regexp.MustCompile(`^/etc/environment$`), "the environment of all sessions", "at each login", "T1574.006", "none", (*looker).environment},
+	{regexp.MustCompile(`/udev/rules\.d/[^/]+$`), "a rule of udev", "when a device appears, at boot too, as root", "T1546.017", "low", (*looker).udevRule},
+	{regexp.MustCompile(`^/etc/ssh/sshrc$`), "sshrc", "at each SSH login, as whoever logs in", "T1546.004", "medium", (*looker).shellScript},
+	{regexp.MustCompile(`/\.ssh/rc$`), "~/.ssh/rc", "at each SSH login of its account", "T1546.004", "medium", (*looker).shellScript},
+	{regexp.MustCompile(`/\.ssh/environment$|/\.pam_environment$`), "the environment of an account's logins", "at each login of its account", "T1574.006", "low", (*looker).environment},
+	{regexp.MustCompile(`/\.forward$`), "where an account's mail goes", "when mail comes", "T1546", "none", (*looker).forward},
+	{regexp.MustCompile(`^/etc/aliases$`), "where mail goes", "when mail comes", "T1546", "none", (*looker).forward},
+	{regexp.MustCompile(`/\.cache/crontab/crontab\.bak$`), "an account's table before its last change", "", "T1053.003", "none", nil},
+	{regexp.MustCompile(`/autostart/[^/]+\.desktop$`), "a program that desktops start", "at each desktop login", "T1547.013", "low", (*looker).desktop},
+	{regexp.MustCompile(`^/etc/apt/apt\.conf(\.d/.*)?$|^/etc/dpkg/dpkg\.cfg\.d/`), "settings of the package manager", "when packages are installed, as root", "T1546.016", "info", (*looker).packageHook},
+	{regexp.MustCompile(`^/etc/(dhcp|NetworkManager|network|networkd-dispatcher)/`), "a hook of the network", "when an interface comes up, as root", "T1546", "low", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/modprobe\.d/`), "settings of kernel modules", "when a module is loaded, as root", "T1547.006", "info", (*looker).modprobe},
+	{regexp.MustCompile(`^/etc/modules$|^/etc/modules-load\.d/`), "kernel modules to load", "at boot", "T1547.006", "info", nil},
+	{regexp.MustCompile(`^/etc/sudoers$|^/etc/sudoers\.d/`), "who may become whom", "", "T1548.003", "info", (*looker).sudoers},
+	{regexp.MustCompile(`/(system|user)-generators/[^/]+$`), "a generator of units", "at boot and at every reload of systemd, as root", "T1543.002", "high", (*looker).shellScript},
+	{regexp.MustCompile(`/\.(bashrc|bash_profile|bash_login|bash_logout|bash_aliases|profile|zshrc|zshenv|zprofile|zlogin|cshrc|tcshrc|xprofile)$`), "an account's own profile", "at each login or shell of its account", "T1546.004", "none", (*looker).profile},
+}
+
+// startups judges what starts by itself and is no job and no unit.
+func (l *looker) startups() {
+	if !l.out.Deeper {
+		return
+	}
+	for i := range l.deep.Files {
+		f := &l.deep.Files[i]
+		if f.Type != 'f' && f.Type != 'l' || strings.HasPrefix(f.Path, "/proc/") {
+			continue
+		}
+		for k := range startupPlaces {
+			if s := &startupPlaces[k]; s.match.MatchString(f.Path) {
+				l.startup(s, f)
+				break
+			}
+		}
+	}
+	if f := l.deep.Lookup("/proc/sys/kernel/core_pattern"); f != nil {
+		text := strings.TrimSpace(string(f.Content))
+		if program, ok := strings.CutPrefix(text, "|"); ok {
+			p := first(strings.Fields(program))
+			w, s := deceptive(p)
+			if temporary(p) {
+				w, s = "the program lies where everyone may write", "high"
+			}
+			if levels[s] >= levels["medium"] {
+				l.add(Thing{Kind: KindStartup, Severity: s, Title: "the kernel runs " + cron.Quote(p) + " as root when a program crashes", Why: []string{w}, Attack: []string{"T1546"},
+					Evidence: []facts.Evidence{{Path: f.Path, Text: text}}, Files: []string{p}, Returns: "only where a file below /etc/sysctl.d sets it again"}, "core", p)
+			}
+		}
+	}
+}
+
+// startup judges one file.
+func (l *looker) startup(s *startup, f *snapshot.File) {
+	if f.Type == 'f' && f.Size == 0 || f.Type == 'l' && (f.Real == "/dev/null" || f.Target == "/dev/null") {
+		return
+	}
+	user := l.account(f.UID)
+	home := strings.Contains(s.match.String(), `/\.`)
+	pkg, known := l.ofPackage(f.Path)
+	if !known && f.Type == 'l' && f.Real != "" {
+		pkg, known = l.ofPackage(f.Real)
+	} else if pkg == "" && f.Type == 'l' && f.Real != "" {
+		pkg, _ = l.ofPackage(f.Real)
+	}
+	changed := false
+	if sum, ok := l.conf[f.Path]; ok && f.HasContent() && !f.Truncated {
+		have := md5.Sum(f.Content)
+		if hex.EncodeToString(have[:]) == sum {
+			return // as its package brought it
+		}
+		changed = true
+	} else if pkg != "" {
+		return // a package's, and no file that people edit
+	}
+	severity := "none"
+	var why []string
+	if known && pkg == "" && !home && !generated(f.Path) {
+		severity = s.added
+		why = append(why, "no package has it")
+	}
+	if changed {
+		why = append(why, "it is not as its package "+pkg+" brought it")
+	}
+	if w, ws := deceptive(f.Path); levels[ws] >= levels["high"] {
+		severity = heavier(severity, ws)
+		why = append(why, w)
+	}
+	if s.judge != nil && f.HasContent() {
+		js, jw := s.judge(l, f, user)
+		severity = heavier(severity, js)
+		why = append(why, jw...)
+	}
+	if home && (strings.HasSuffix(f.Path, "/.ssh/rc")) {
+		severity = heavier(severity, s.added)
+		why = append(why, "few accounts have one")
+	}
+	if f.Type == 'f' && f.UID > 0 && !home && l.systemOwned(f.Path) {
+		severity = heavier(severity, "high")
+		why = append(why, "it is "+user+"'s, who is not root")
+	}
+	if f.Mode&0o002 != 0 && f.Type == 'f' {
+		severity = heavier(severity, "high")
+		why = append(why, "everyone may write it")
+	}
+	if levels[severity] < levels["low"] {
+		return
+	}
+	title := s.what + ": " + cron.Quote(f.Path)
+	if home {
+		title += " of " + user
+	}
+	kind := KindStartup
+	if s.attack == "T1574.006" && f.Path == "/etc/ld.so.preload" {
+		kind = KindPreload
+	}
+	files := []string{f.Path}
+	t := Thing{Kind: kind, Severity: severity, Title: title, Why: why, Attack: []string{s.attack}, Since: stamp(f.CTime),
+		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: files, Actions: []Action{{Do: DoFile, Target: f.Path}}}
+	if s.when != "" {
+		t.Returns = "it runs " + s.when
+	}
+	l.add(t, f.Path)
+}
+
+// systemOwned reports paths whose owner is root on every system.
+func (l *looker) systemOwned(p string) bool {
+	return strings.HasPrefix(p, "/etc/") || strings.HasPrefix(p, "/usr/") || strings.HasPrefix(p, "/run/udev/")
+}
+
+// generated reports files that no package lists although a package makes them.
+func generated(p string) bool {
+	switch p {
+	case "/etc/profile", "/etc/environment", "/etc/modules", "/etc/aliases", "/etc/sudoers", "/etc/bash.bashrc", "/etc/inittab", "/etc/ld.so.conf":
+		return true
+	}
+	return strings.HasPrefix(p, "/etc/ld.so.conf.d/") && strings.Contains(p, "-linux-") || strings.HasPrefix(p, "/etc/apt/apt.conf.d/")
+}
+
+// shellScript judges a script by its lines.
+func (l *looker) shellScript(f *snapshot.File, user string) (string, []string) {
+	return l.script(f.Path, f.Content, user)
+}
+
+// profile judges what shells read: also what takes a command's place or waits behind
+// each prompt.
+func (l *looker) profile(f *snapshot.File, user string) (string, []string) {
+	severity, why := l.script(f.Path, f.Content, user)
+	n := 0
+	for line := range strings.Lines(string(f.Content)) {
+		if n++; n > maxScriptLines {
+			break
+		}
+		text := strings.TrimSpace(line)
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		for _, t := range traps {
+			if t.line.MatchString(text) && !(t.not != nil && t.not.MatchString(text)) {
+				severity = heavier(severity, t.severity)
+				why = append(why, fmt.Sprintf("%s: %s (%s)", place(f.Path, int64(n)), t.says, cron.Quote(clip(text, 120))))
+			}
+		}
+		if len(why) > 12 {
+			break
+		}
+	}
+	return severity, why
+}
+
+// traps are lines of profiles that honest ones hardly have.
+var traps = []struct {
+	line, not *regexp.Regexp
+	severity  string
+	says      string
+}{
+	{regexp.MustCompile(`^alias\s+(sudo|su|ssh|scp|passwd|gpg)=`), regexp.MustCompile(`=['"]?(sudo|su|ssh|scp|passwd|gpg)( -[A-Za-z]+)* ?['"]?$`), "medium", "it puts something in the place of a command that asks for a password"},
+	{regexp.MustCompile(`^(function\s+)?(sudo|su|ssh|passwd)\s*\(\)`), nil, "medium", "it puts a function in the place of a command that asks for a password"},
+	{regexp.MustCompile(`\bLD_(PRELOAD|AUDIT)=`), nil, "high", "it loads a library into every program"},
+	{regexp.MustCompile(`\btrap\s.*\bDEBUG\b`), nil, "medium", "it runs something before every command"},
+	{regexp.MustCompile(`\bPROMPT_COMMAND=`), regexp.MustCompile(`(history|printf|echo|__vte|update_terminal|starship|_[a-z]+)`), "medium", "it runs something at every prompt"},
+	{regexp.MustCompile(`^\s*(unset|export)?\s*HISTFILE(=/dev/null|\s*$)`), nil, "low", "no history is kept"},
+}
+
+// environment judges NAME=VALUE lines.
+func (l *looker) environment(f *snapshot.File, _ string) (string, []string) {
+	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+		text := strings.TrimSpace(line)
+		if strings.HasPrefix(text, "LD_PRELOAD") || strings.HasPrefix(text, "LD_AUDIT") || strings.HasPrefix(text, "BASH_ENV") {
+			return "high", []string{"it sets " + cron.Quote(clip(text, 120))}
+		}
+	}
+	return "none", nil
+}
+
+// preloads judges each library that all programs load.
+func (l *looker) preloads(f *snapshot.File, _ string) (severity string, why []string) {
+	severity = "none"
+	text := string(clipBytes(f.Content, 65536))
+	for _, lib := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' || r == ':' }) {
+		if strings.HasPrefix(lib, "#") || len(why) > 8 {
+			continue
+		}
+		if w, s := deceptive(lib); temporary(lib) || levels[s] >= levels["medium"] {
+			severity = "critical"
+			why = append(why, either(w, "every program loads "+cron.Quote(lib)+", which lies where everyone may write"))
+			continue
+		}
+		severity = heavier(severity, "high")
+		why = append(why, "every program loads "+cron.Quote(lib))
+	}
+	return severity, why
+}
+
+func (l *looker) libraryDirs(f *snapshot.File, _ string) (string, []string) {
+	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+		d := strings.TrimSpace(line)
+		if !strings.HasPrefix(d, "/") {
+			continue
+		}
+		if w, s := deceptive(d); temporary(d+"/") || levels[s] >= levels["medium"] {
+			return "high", []string{either(w, "libraries are looked for in "+cron.Quote(d)+", where everyone may write")}
+		}
+	}
+	return "none", nil
+}
+
+var udevRuns = regexp.MustCompile(`(RUN|PROGRAM|IMPORT)(\{program\})?\+?=+"([^"]*)"`)
+
+func (l *looker) udevRule(f *snapshot.File, _ string) (severity string, why []string) {
+	severity = "none"
+	n := 0
+	for line := range strings.Lines(string(f.Content)) {
+		if n++; n > maxScriptLines {
+			break
+		}
+		if t := strings.TrimSpace(line); t == "" || t[0] == '#' {
+			continue
+		}
+		for _, m := range udevRuns.FindAllStringSubmatch(line, 8) {
+			if m[1] == "IMPORT" && m[2] == "" {
+				continue
+			}
+			s, message := l.line(m[3], "root")
+			p := first(strings.Fields(m[3]))
+			if w, ds := deceptive(p); temporary(p) || levels[ds] >= levels["medium"] {
+				s, message = heavier(s, heavier(ds, "high")), either(w, "it runs a program where everyone may write")
+			}
+			severity = heavier(severity, heavier(s, "medium"))
+			if len(why) < 6 {
+				why = append(why, fmt.Sprintf("%s runs %s as root%s", place(f.Path, int64(n)), cron.Quote(clip(m[3], 120)), behind(message)))
+			}
+		}
+	}
+	return severity, why
+}
+
+func behind(message string) string {
+	if message == "" {
+		return ""
+	}
+	return ": " + message
+}
+
+func (l *looker) forward(f *snapshot.File, user string) (severity string, why []string) {
+	severity = "none"
+	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+		t := strings.TrimSpace(line)
+		if i := strings.IndexByte(t, '|'); i >= 0 && t[0] != '#' {
+			command := strings.Trim(t[i+1:], `" `)
+			s, message := l.line(command, user)
+			severity = heavier(severity, heavier(s, "low"))
+			why = append(why, "mail starts "+cron.Quote(clip(command, 120))+behind(message))
+		}
+		if len(why) > 6 {
+			break
+		}
+	}
+	return severity, why
+}
+
+func (l *looker) desktop(f *snapshot.File, user string) (string, []string) {
+	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+		if command, ok := strings.CutPrefix(strings.TrimSpace(line), "Exec="); ok {
+			if s, message := l.line(command, user); levels[s] >= levels["medium"] {
+				return s, []string{"it runs " + cron.Quote(clip(command, 120)) + ": " + message}
+			}
+		}
+	}
+	return "none", nil
+}
+
+var aptHook = regexp.MustCompile(`(?i)(Pre-Invoke|Post-Invoke|Pre-Install-Pkgs|Post-Invoke-Success|pre-invoke|post-invoke)\S*\s*(\{|=)?\s*\{?\s*"([^"]*)"`)
+
+func (l *looker) packageHook(f *snapshot.File, _ string) (severity string, why []string) {
+	severity = "none"
+	for _, m := range aptHook.FindAllStringSubmatch(string(clipBytes(f.Content, 65536)), 8) {
+		s, message := l.line(m[3], "root")
+		w, ds := deceptive(first(strings.Fields(m[3])))
+		severity = heavier(severity, heavier("low", heavier(s, ds)))
+		why = append(why, "it runs "+cron.Quote(clip(m[3], 120))+" as root"+behind(either(message, w)))
+	}
+	return severity, why
+}
+
+func (l *looker) modprobe(f *snapshot.File, _ string) (severity string, why []string) {
+	severity = "none"
+	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+		if w := strings.Fields(line); len(w) > 2 && w[0] == "install" && w[2] != "/bin/true" && w[2] != "/bin/false" && w[2] != "/usr/bin/true" && w[2] != "/usr/bin/false" {
+			command := strings.Join(w[2:], " ")
+			if s, message := l.line(command, "root"); levels[s] >= levels["medium"] {
+				severity = heavier(severity, s)
+				why = append(why, "loading "+w[1]+" runs "+cron.Quote(clip(command, 120))+": "+message)
+			}
+		}
+	}
+	return severity, why
+}
+
+func (l *looker) sudoers(f *snapshot.File, _ string) (severity string, why []string) {
+	severity = "none"
+	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+		t := strings.TrimSpace(line)
+		if t == "" || t[0] == '#' || !strings.Contains(t, "NOPASSWD") || !strings.HasSuffix(strings.ReplaceAll(t, " ", ""), "NOPASSWD:ALL") {
+			continue
+		}
+		severity = heavier(severity, "low")
+		why = append(why, "whoever is "+cron.Quote(first(strings.Fields(t)))+" becomes root without a password")
+		if w, s := deceptive(path.Join("/", path.Base(f.Path))); levels[s] >= levels["medium"] {
+			severity, why = heavier(severity, s), append(why, w)
+		}
+		if len(why) > 4 {
+			break
+		}
+	}
+	return severity, why
+}

@@ -1,0 +1,186 @@
+package triage
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/cron"
+	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
+
+// gates are the programs and libraries through which one logs in.
+var gates = regexp.MustCompile(`/(sshd|sshd-session|sshd-auth|login|su|sudo|passwd|unix_chkpwd|cron|crond|bash|dash|sh|ps|ls|ss|netstat|lsof|top|find|ssh)$|/security/pam_|/libpam|/libkeyutils|/liblzma|/libcrypt|/libc\.so|/ld-linux|/sudoers\.so`)
+
+// sums names files that are not what their packages brought.
+func (l *looker) sums() {
+	l.debianSums()
+	lines(l.deep.Output(snapshot.OutSumsRPM), func(line string) {
+		flags, p, ok := rpmLine(line)
+		if !ok || strings.HasPrefix(p, "/etc/") {
+			return
+		}
+		l.replaced(p, "", "rpm -V says "+flags+": its digest is not the package's", line)
+	})
+	lines(l.deep.Output(snapshot.OutSumsAPK), func(line string) {
+		w := strings.Fields(line)
+		if len(w) == 2 && w[0] == "U" && !strings.HasPrefix(w[1], "etc/") { // apk audit: modified
+			l.replaced("/"+w[1], "", "apk audit says that it was modified", line)
+		}
+	})
+}
+
+// debianSums compares md5sum's answer with dpkg's lists.
+func (l *looker) debianSums() {
+	type want struct{ sum, pkg string }
+	wants := map[string]want{}
+	var order []string
+	lines(l.deep.Output(snapshot.OutSums), func(line string) {
+		list, rest, ok := strings.Cut(line, ".md5sums:")
+		sum, p, two := strings.Cut(rest, "  ")
+		if !ok || !two || len(sum) != 32 || p == "" {
+			return
+		}
+		pkg, _, _ := strings.Cut(path.Base(list), ":")
+		if _, again := wants[p]; !again {
+			order = append(order, p)
+		}
+		wants[p] = want{sum, pkg}
+	})
+	found, missing := map[string]string{}, map[string]bool{}
+	lines(l.deep.Output(snapshot.OutSumsFound), func(line string) {
+		sum, p, ok := strings.Cut(line, "  ")
+		if ok && len(sum) == 32 {
+			found[p] = sum
+			return
+		}
+		if rest, cut := strings.CutSuffix(line, ": No such file or directory"); cut {
+			rest = strings.TrimPrefix(strings.TrimPrefix(rest, "md5sum: "), "can't open ")
+			missing[strings.Trim(rest, "'")] = true
+		}
+	})
+	diverted := map[string]bool{}
+	if f := l.deep.Lookup("/var/lib/dpkg/diversions"); f != nil {
+		for line := range strings.Lines(string(f.Content)) {
+			diverted[strings.TrimSpace(line)] = true
+		}
+	}
+	for _, p := range order {
+		w, full := wants[p], "/"+p
+		switch sum := found[p]; {
+		case diverted[full] || diverted[usrTwin(full)]:
+		case sum == "" && missing[p]:
+			if gates.MatchString(full) {
+				l.add(Thing{Kind: KindPackage, Severity: "low", Title: cron.Quote(full) + " of package " + w.pkg + " is not there", Attack: []string{"T1562"},
+					Evidence: []facts.Evidence{{Path: full, Text: "dpkg knows its MD5 as " + w.sum}}, Actions: []Action{{Do: DoPackage, Target: w.pkg}}}, full)
+			}
+		case sum != "" && sum != w.sum:
+			l.replaced(full, w.pkg, "its MD5 is "+sum+", that of the package "+w.sum, "")
+		}
+	}
+	if len(order) > 0 && len(found) == 0 {
+		l.gap(snapshot.OutSumsFound, "no file of a package was compared with its checksum")
+	}
+}
+
+// replaced adds a file that is not its package's.
+func (l *looker) replaced(p, pkg, how, line string) {
+	severity := "high"
+	if gates.MatchString(p) {
+		severity = "critical"
+	}
+	if f := l.file(p); f != nil && f.Mode&0o6000 != 0 {
+		severity = "critical"
+	}
+	t := Thing{Kind: KindPackage, Severity: severity, Title: cron.Quote(p) + " is not what its package brought", Why: []string{how}, Attack: []string{"T1554"}, Since: l.since(p),
+		Evidence: []facts.Evidence{l.stat(p, how)}, Files: []string{p}, Returns: "it stays until its package is installed again"}
+	if line != "" {
+		t.Evidence[0].Text = line
+	}
+	if pkg != "" {
+		t.Title += " " + pkg
+		t.Actions = []Action{{Do: DoPackage, Target: pkg}}
+	}
+	l.add(t, p)
+}
+
+// rpmLine reads "S.5....T.  c /path" or "missing   /path" of rpm -V; ok only where the
+// digest differs.
+func rpmLine(line string) (flags, p string, ok bool) {
+	i := strings.IndexByte(line, '/')
+	if i < 0 {
+		return "", "", false
+	}
+	w := strings.Fields(line[:i])
+	if len(w) == 0 || len(w) > 2 || len(w[0]) < 8 || len(w) == 2 && len(w[1]) == 1 && w[1] != "" && strings.Contains("cdglr", w[1]) && w[1] == "c" {
+		return "", "", false
+	}
+	if len(w[0]) < 3 || w[0][2] != '5' || strings.Trim(w[0], "SM5DLUGTPC.?") != "" {
+		return "", "", false
+	}
+	return w[0], line[i:], true
+}
+
+// shells are what a copy with the setuid bit is made of.
+var shells = []string{"/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"}
+
+// setuids names programs with their owner's rights that no package has.
+func (l *looker) setuids() {
+	shell := map[string]string{}
+	for _, s := range shells {
+		if sum := l.digests[s]; sum != "" && shell[sum] == "" {
+			shell[sum] = s
+		}
+	}
+	for i := range l.deep.Files {
+		f := &l.deep.Files[i]
+		if f.Type != 'f' || f.Mode&0o6000 == 0 || f.Mode&0o111 == 0 || strings.HasPrefix(f.Path, "/proc/") {
+			continue
+		}
+		pkg, known := l.ofPackage(f.Path)
+		if known && pkg != "" {
+			continue
+		}
+		suid := f.Mode&0o4000 != 0
+		severity := "low"
+		var why []string
+		switch {
+		case suid && f.UID == 0 && (known || temporary(f.Path) || l.oddSetuid(f.Path)):
+			severity = "high"
+		case suid && (temporary(f.Path) || known):
+			severity = "medium"
+		case !suid && temporary(f.Path):
+			severity = "medium"
+		}
+		rights := "its owner " + l.account(f.UID)
+		if !suid {
+			rights = fmt.Sprintf("its group %d", f.GID)
+		}
+		why = append(why, "whoever starts it has the rights of "+rights)
+		if known {
+			why = append(why, "no package has it")
+		}
+		if s := shell[l.digests[f.Path]]; s != "" && l.digests[f.Path] != "" {
+			severity = "critical"
+			why = append(why, "it is byte for byte "+s)
+		}
+		if w, s := deceptive(f.Path); levels[s] >= levels["medium"] {
+			severity = heavier(severity, s)
+			why = append(why, w)
+		}
+		l.add(Thing{Kind: KindSetuid, Severity: severity, Title: "program with others' rights: " + cron.Quote(f.Path), Why: why, Attack: []string{"T1548.001"}, Since: stamp(f.CTime),
+			Evidence: []facts.Evidence{l.stat(f.Path, "")}, Files: []string{f.Path}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: f.Path}}}, f.Path)
+	}
+}
+
+// oddSetuid reports places where no setuid program belongs.
+func (l *looker) oddSetuid(p string) bool {
+	for _, d := range []string{"/root/", "/home/", "/srv/", "/var/", "/etc/", "/run/"} {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	return false
+}
