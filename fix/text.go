@@ -23,15 +23,24 @@ type textPage struct {
 	color bool
 }
 
-// Write writes the plan, host by host, and a sentence about all of them.
+// Write writes the plan, host by host, and a sentence about all of them. Hosts on
+// which it is the same to the byte are shown once: of two hundred nobody would read
+// two hundred.
 func (t *Text) Write(p *Plan) error {
 	w := &textPage{bufio.NewWriter(t.W), t.Width, t.Color}
 	changes, refused := 0, 0
+	same := alike(p.Hosts)
 	for i := range p.Hosts {
-		if i > 0 {
-			fmt.Fprintln(w)
+		if names, first := same[i]; first {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			w.host(&p.Hosts[i])
+			if len(names) > 0 {
+				fmt.Fprintln(w)
+				w.labelled("  ", w.paint("1", "the same on "), len("the same on "), strings.Join(names, ", "))
+			}
 		}
-		w.host(&p.Hosts[i])
 		if !p.Hosts[i].Empty() {
 			changes++
 		}
@@ -44,6 +53,28 @@ func (t *Text) Write(p *Plan) error {
 		w.para("", fmt.Sprintf("%s: %s to change, %s with a refusal. Nothing was changed.", count(len(p.Hosts), "host"), count(changes, "host"), count(refused, "host")))
 	}
 	return w.Flush()
+}
+
+// alike gives the first host of each plan that differs, with the names of the
+// others that have it. Numbers of processes are no difference.
+func alike(list []Host) map[int][]string {
+	out, first := map[int][]string{}, map[string]int{}
+	for i := range list {
+		h := list[i]
+		name := report.Name(h.Name)
+		h.Name, h.Reload.PID = "", min(h.Reload.PID, 1)
+		var b strings.Builder
+		page := &textPage{bufio.NewWriter(&b), 0, false}
+		page.host(&h)
+		page.Flush()
+		at, known := first[b.String()]
+		if !known {
+			first[b.String()], out[i] = i, nil
+			continue
+		}
+		out[at] = append(out[at], name)
+	}
+	return out
 }
 
 func (w *textPage) host(h *Host) {
