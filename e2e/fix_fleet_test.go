@@ -252,7 +252,7 @@ setsid sh /root/meddle </dev/null >/dev/null 2>&1 &`)
 	for _, want := range []string{
 		f.name(mount) + ": prepare: /etc/ssh/sshd_config: mount:",
 		f.name(edited) + ": prepare: /etc/ssh/sshd_config: the plan stands on it, and it is not as the plan saw it",
-		f.name(meddler) + ": rolled back: log in anew:",
+		"rolled back: 1 " + f.name(meddler) + ": log in anew:",
 		"not reached, left alone: 1 " + f.name(away) + ":",
 		"3 hosts failed, and --max-fail is 2",
 		"refused, nothing was changed: 2",
