@@ -295,7 +295,7 @@ func (r *planRequest) earlier(host string, before time.Time) func(func(string, *
 			return
 		}
 		for _, id := range slices.Backward(runs) {
-			name := filepath.Join(r.store.Dir, "runs", id, "hosts", history.FileName(host)+".pst")
+			name := filepath.Join(r.store.Dir, "runs", id, "hosts", history.FileName(host))
 			snap, err := (audit.Archive{Path: name}).Snapshot(context.Background())
 			if err != nil || !snap.Start.Before(before) {
 				continue

@@ -106,3 +106,39 @@ func (p *asUser) want(t *testing.T, code int, args ...string) string {
 	}
 	return out
 }
+
+// TestFixReloadsAlone: somebody shut passwords and did not reload. The plan is the
+// reload, shows what it brings, and is made only with the risk named.
+func TestFixReloadsAlone(t *testing.T) {
+	e2e.NeedHosts(t)
+	run := newPostern(t)
+	h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Init: e2e.Tiny, Accounts: true})
+	run.to(newFixJob(t, h, h.Accounts().Admin))
+	run.want(t, 1, "audit", "--fail-on", "low") // a kept run tells what sshd has
+	if out, errs, code := h.Exec("sleep 1.1; { echo 'PasswordAuthentication no'; cat /etc/ssh/sshd_config; } >/root/new && cat /root/new >/etc/ssh/sshd_config"); code != 0 {
+		t.Fatal(out, errs)
+	}
+	for _, rule := range []string{"sshd-stale-config", "no-password-login"} {
+		plan := run.want(t, 4, "fix", "--only", rule)
+		for _, s := range []string{"a reload of sshd planned", "edits by others", "+PasswordAuthentication no", "- typist by password", "--accept-risk=pending-edits"} {
+			if !strings.Contains(plan, s) {
+				t.Errorf("no %q in\n%s", s, plan)
+			}
+		}
+		t.Log(plan)
+	}
+	run.want(t, 4, "fix", "apply", "--yes", "--only", "sshd-stale-config")
+	if !offersPasswords(t, h, "typist") {
+		t.Fatal("it was reloaded without the risk accepted")
+	}
+	run.want(t, 0, "fix", "apply", "--yes", "--only", "sshd-stale-config", "--accept-risk", "pending-edits")
+	if offersPasswords(t, h, "typist") {
+		t.Error("passwords are still offered")
+	}
+	if out := run.want(t, 4, "fix", "undo"); !strings.Contains(out, "nothing to give back") {
+		t.Error(out)
+	}
+	if out := run.want(t, 0, "fix", "--only", "no-password-login", "--only", "sshd-stale-config"); !strings.Contains(out, "nothing to fix") {
+		t.Error(out)
+	}
+}

@@ -85,9 +85,10 @@ func (p *planner) pendingEdits() {
 			r := Refusal{Risk: "pending-edits", Why: fmt.Sprintf("%s has changed since the daemon read it, and this reload would bring that into force too (%s)", e.Path, e.Text),
 				Path: e.Path, WayOut: "look at that change; reload it by itself, or take it back"}
 			if len(p.host.Changes) == 0 {
-				r.Why = fmt.Sprintf("this reload brings what somebody wrote to %s into force (%s), and no rollback can give back what runs now: it stands in no file", e.Path, e.Text)
+				r.Why = fmt.Sprintf("this reload brings what somebody wrote to %s into force (%s), and no rollback gives back what runs now", e.Path, e.Text)
 				r.WayOut = "look at that change"
 				if p.host.Pending[i].Run == "" {
+					r.Why += ": it stands in no file"
 					r.WayOut += "; postern config shows what the files say"
 				}
 			}
