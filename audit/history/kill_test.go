@@ -1,0 +1,216 @@
+//go:build unix
+
+package history
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/postern-ssh/postern/audit"
+)
+
+// points are where a writing process is ended, each with whether its run is kept
+// whole then.
+var points = map[string]bool{
+	"begun": false, "archived": false, "told": false, "hosts-synced": false, "results-written": true,
+	"files-synced": true, "index-open": true, "index-written": true, "index-committed": true,
+}
+
+// TestChild is what the other tests start: it writes as it is told.
+func TestChild(t *testing.T) {
+	dir := os.Getenv("POSTERN_HISTORY_DIR")
+	if dir == "" {
+		t.Skip("it is started by TestKill and its like")
+	}
+	s := storeAt(dir)
+	if at := os.Getenv("POSTERN_HISTORY_DIE"); at != "" {
+		dieAt(at)
+	}
+	if limit, err := strconv.Atoi(os.Getenv("POSTERN_HISTORY_LIMIT")); err == nil {
+		at = func(point string) {
+			if point == "index-open" { // a file that may not grow is as good as a full disk
+				if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(limit), Max: uint64(limit)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		run := &audit.Run{ID: NewID(start.Add(time.Hour)), Start: start}
+		r, err := s.Create(run, lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Begin(run)
+		for i := range 500 {
+			r.Host(result(fmt.Sprint("host", i, strings.Repeat("x", 40))))
+		}
+		r.End(run, fleet())
+		fmt.Printf("err %v\nindex %v\n", r.Err(), r.IndexErr())
+		return
+	}
+	if os.Getenv("POSTERN_HISTORY_DO") == "prune" {
+		_, err := s.Prune(context.Background(), start.Add(1000*time.Hour), time.Hour, true, false)
+		t.Fatal(err)
+	}
+	n, _ := strconv.Atoi(os.Getenv("POSTERN_HISTORY_RUNS"))
+	for i := range max(n, 1) {
+		auditOf(t, s, start.Add(time.Duration(i+1)*time.Hour), recorded(t))
+	}
+}
+
+// dieAt ends this process at a point, as a kill from outside does.
+func dieAt(point string) {
+	at = func(p string) {
+		if p == point {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+}
+
+func child(t *testing.T, dir string, env ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(exe, "-test.run=^TestChild$", "-test.v")
+	c.Env = append(append(os.Environ(), "POSTERN_HISTORY_DIR="+dir), env...)
+	return c
+}
+
+// TestKill: a process that is ended while it writes loses its run at most, and what
+// was kept before gives the same answers.
+func TestKill(t *testing.T) {
+	s := storeAt(t.TempDir())
+	auditOf(t, s, start, recorded(t))
+	before := dump(t, s)
+	first := strings.SplitN(before, "\n", 2)[0] // the run's line
+	for point, whole := range points {
+		t.Run(point, func(t *testing.T) {
+			out, err := child(t, s.Dir, "POSTERN_HISTORY_DIE="+point).CombinedOutput()
+			exit, _ := err.(*exec.ExitError)
+			if exit == nil || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+				t.Fatalf("it was not killed: %v\n%s", err, out)
+			}
+			ids, err := s.Runs()
+			if err != nil || len(ids) != 2 {
+				t.Fatalf("runs %v (%v)", ids, err)
+			}
+			if after := dump(t, s); !strings.HasPrefix(after, first+"\n") {
+				t.Errorf("other answers:\n%s\n%s", first, after)
+			}
+			var hosts int
+			err = s.Ask(context.Background(), nil, func(ix *Index) error {
+				hosts = 0
+				run, err := ix.Run(ids[1])
+				if err != nil {
+					return err
+				}
+				if run.Whole != whole {
+					t.Errorf("whole is %v", run.Whole)
+				}
+				if last, err := ix.Run("last"); err != nil || last.Whole != true || (last.ID == ids[1]) != whole {
+					t.Errorf("last is %v (%v)", last, err)
+				}
+				return ix.Readings(context.Background(), Filter{Runs: []*Run{run}}, func(r *Reading) error {
+					hosts++
+					if r.State == audit.Partial && !r.HasFacts() {
+						t.Errorf("%s has no facts", r.Host)
+					}
+					return nil
+				})
+			})
+			if err != nil || whole && hosts != 4 {
+				t.Errorf("%d hosts: %v", hosts, err)
+			}
+			// Made anew it gives the same again, and without that run what it gave before.
+			live := dump(t, s)
+			if err := s.Rebuild(context.Background(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if anew := dump(t, s); anew != live {
+				t.Error("made anew it gives other answers")
+			}
+			if err := os.RemoveAll(filepath.Join(s.Dir, "runs", ids[1])); err != nil {
+				t.Fatal(err)
+			}
+			if again := dump(t, s); again != before {
+				t.Error("without the killed run there are other answers")
+			}
+		})
+	}
+	t.Run("pruning", func(t *testing.T) {
+		auditOf(t, s, start.Add(900*time.Hour), recorded(t))
+		auditOf(t, s, start.Add(999*time.Hour+30*time.Minute), recorded(t))
+		child(t, s.Dir, "POSTERN_HISTORY_DIE=renamed", "POSTERN_HISTORY_DO=prune").Run()
+		ids, _ := s.Runs()
+		if len(ids) != 2 {
+			t.Fatalf("runs %v", ids)
+		}
+		dump(t, s)
+		if left, _ := filepath.Glob(filepath.Join(s.Dir, "runs", ".*")); len(left) > 0 {
+			t.Errorf("%v was left", left)
+		}
+	})
+}
+
+// TestTogether: several processes keep runs at once, and nothing is lost.
+func TestTogether(t *testing.T) {
+	s := storeAt(t.TempDir())
+	auditOf(t, s, start, recorded(t))
+	var all []*exec.Cmd
+	for range 2 {
+		c := child(t, s.Dir, "POSTERN_HISTORY_RUNS=3")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	for range 5 { // and one asks meanwhile
+		if err := s.Ask(context.Background(), nil, func(ix *Index) error {
+			return ix.Readings(context.Background(), Filter{}, func(*Reading) error { return nil })
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, c := range all {
+		if err := c.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	live := dump(t, s)
+	if n := strings.Count(live, "Whole:true"); n != 7 {
+		t.Errorf("%d runs", n)
+	}
+	if err := s.Rebuild(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if dump(t, s) != live {
+		t.Error("made anew it gives other answers")
+	}
+}
+
+// TestFull: where the index cannot grow the run is kept all the same, that is said,
+// and the next question knows it.
+func TestFull(t *testing.T) {
+	s := storeAt(t.TempDir())
+	auditOf(t, s, start, recorded(t))
+	out, err := child(t, s.Dir, "POSTERN_HISTORY_LIMIT=200000").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), "err <nil>\n") || strings.Contains(string(out), "index <nil>\n") {
+		t.Errorf("it said:\n%s", out)
+	}
+	if live := dump(t, s); strings.Count(live, "Whole:true") != 2 || strings.Count(live, "\n  {Rule:r ") != 500 {
+		t.Error("the run is not known")
+	}
+}
