@@ -36,16 +36,27 @@ Private keys that lie on the hosts are listed with what they open on them.
 With --reach KEY.pub: which accounts on which hosts that key opens. A
 certificate (KEY-cert.pub) is held against the authorities that hosts trust.
 
+With --past --user NAME: since when that account could log in, and how, by the
+kept runs. HOSTs are then names or globs of hosts in them.
+
 Exit code 3 when a host could not be read.`,
 		Flags: concat(source, []cli.Flag{
 			&cli.StringFlag{Category: "Logging in", Name: "login", Usage: "log in as `NAME` where the inventory names nobody"},
 			&cli.StringFlag{Category: "What to show", Name: "user", Usage: "the account `NAME` alone"},
+			&cli.BoolFlag{Category: "What to show", Name: "past", Usage: "with --user: since when it could log in, and how, by the kept runs; no host is read"},
+			archiveFlag(),
 			&cli.StringFlag{Category: "What to show", Name: "from", Usage: "what holds for logins from `ADDR` alone"},
 			&cli.StringFlag{Category: "What to show", Name: "reach", Usage: "what the public key in `FILE` opens"},
 			&cli.StringFlag{Category: "What to show", Name: "weak-keys", Usage: "call the keys weak whose fingerprints (SHA256:...) stand in `FILE`, one a line"},
 			&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text or json"},
 		}, slices.DeleteFunc(outputFlags(), func(f cli.Flag) bool { return f.Names()[0] == "format" || f.Names()[0] == "show-secrets" })),
 		Action: func(c *cli.Context) error {
+			if c.Bool("past") {
+				return accessPast(c, s)
+			}
+			if c.IsSet("archive") {
+				return usagef("--archive names kept runs, which access looks at with --past alone").hint("for an archive of one host: --snapshot FILE")
+			}
 			if err := checkSource(c); err != nil {
 				return err
 			}

@@ -20,6 +20,15 @@ func cmdDiffSchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.DiffSchema(), neg, args)
 }
 
+// cmdPastSchema and cmdOverdueSchema do the same for questions about kept runs.
+func cmdPastSchema(ts *testscript.TestScript, neg bool, args []string) {
+	holdsSchema(ts, report.PastSchema(), neg, args)
+}
+
+func cmdOverdueSchema(ts *testscript.TestScript, neg bool, args []string) {
+	holdsSchema(ts, report.OverdueSchema(), neg, args)
+}
+
 // cmdHistorySchema holds a file to the schema of postern history.
 func cmdHistorySchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.HistorySchema(), neg, args)

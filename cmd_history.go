@@ -20,6 +20,7 @@ func historyCommand(s streams) *cli.Command {
 		Usage:    "the kept runs: scores over time, what to keep, the index",
 		Subcommands: []*cli.Command{
 			historyListCommand(s),
+			historyKeyCommand(s),
 			historyPruneCommand(s),
 			historyRebuildCommand(s),
 		},

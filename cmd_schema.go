@@ -12,7 +12,7 @@ func schemaCommand(s streams) *cli.Command {
 		Category: aboutPostern,
 		Usage:    "print the JSON Schema of --format json or jsonl",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs, diff, history or triage (what these commands write with --format json)"},
+			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs, diff, history, triage, overdue or past (what these commands write with --format json)"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -33,8 +33,12 @@ func schemaCommand(s streams) *cli.Command {
 				schema = report.HistorySchema()
 			case "triage":
 				schema = report.TriageSchema()
+			case "overdue":
+				schema = report.OverdueSchema()
+			case "past":
+				schema = report.PastSchema()
 			default:
-				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff, history, triage")
+				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff, history, triage, overdue, past")
 			}
 			_, err := s.out.Write(schema)
 			return err

@@ -155,6 +155,7 @@ Exit codes
 			diffCommand(s),
 			reportCommand(s),
 			historyCommand(s),
+			overdueCommand(s),
 			rulesCommand(s),
 			explainCommand(s),
 			demoCommand(s),

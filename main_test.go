@@ -53,6 +53,8 @@ func TestScripts(t *testing.T) {
 			"jobsschema":    cmdJobsSchema,
 			"diffschema":    cmdDiffSchema,
 			"historyschema": cmdHistorySchema,
+			"pastschema":    cmdPastSchema,
+			"overdueschema": cmdOverdueSchema,
 			"private":       cmdPrivate,
 			"empty":         cmdEmpty,
 			"unpack":        cmdUnpack,

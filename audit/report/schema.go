@@ -26,6 +26,12 @@ var historySchema []byte
 //go:embed schema/postern-triage-1.schema.json
 var triageSchema []byte
 
+//go:embed schema/postern-overdue-1.schema.json
+var overdueSchema []byte
+
+//go:embed schema/postern-past-1.schema.json
+var pastSchema []byte
+
 // Schema is the JSON Schema (draft 2020-12) of what [JSON] writes.
 func Schema() []byte { return bytes.Clone(documentSchema) }
 
@@ -41,6 +47,12 @@ func JobsSchema() []byte { return bytes.Clone(jobsSchema) }
 
 // DiffSchema is the JSON Schema of what [DiffJSON] writes.
 func DiffSchema() []byte { return bytes.Clone(diffSchema) }
+
+// OverdueSchema is the JSON Schema of what postern overdue writes.
+func OverdueSchema() []byte { return bytes.Clone(overdueSchema) }
+
+// PastSchema is the JSON Schema of what [PastJSON] writes.
+func PastSchema() []byte { return bytes.Clone(pastSchema) }
 
 // HistorySchema is the JSON Schema of what [HistoryJSON] writes.
 func HistorySchema() []byte { return bytes.Clone(historySchema) }
