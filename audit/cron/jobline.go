@@ -185,13 +185,14 @@ func calendar(text string, r *[5]fieldResult) Schedule {
 func (p *tableParser) dillonLine(e *Entry, body string) {
 	cut := ""
 	if p.t.Daemon == Busybox {
-		// config_read cuts at any #, quoted or not.
+		// config_read cuts at any #, quoted or not, and takes blanks off the end.
 		if i := strings.IndexByte(body, '#'); i >= 0 {
 			if !isBlank(body[i-1]) {
 				cut = "the daemon cuts the line at #"
 			}
-			body = strings.TrimRight(body[:i], " \t")
+			body = body[:i]
 		}
+		body = strings.TrimRight(body, " \t")
 	}
 	if p.t.Form == System {
 		if p.t.Daemon == Busybox {
@@ -213,12 +214,13 @@ func (p *tableParser) dillonLine(e *Entry, body string) {
 		if i := strings.IndexAny(word, " \t"); i >= 0 {
 			word, rest = word[:i], trimLeftBlank(word[i:])
 		}
-		if p.t.Daemon == Busybox && p.o.NoNicks {
-			p.kill(e, "this build of busybox crond dies on any line that begins with @")
+		var ok bool
+		s, ok = nickname(word, p.t.Daemon)
+		if ok && p.t.Daemon == Busybox && p.o.NoNicks {
+			p.kill(e, "this build of busybox crond dies on a line that begins with @"+word)
 			return
 		}
-		var ok bool
-		if s, ok = nickname(word, p.t.Daemon); !ok || rest == "" {
+		if !ok || rest == "" {
 			p.bad(e, "bad time specifier")
 			return
 		}
@@ -233,7 +235,8 @@ func (p *tableParser) dillonLine(e *Entry, body string) {
 			}
 			r[i] = dillonField(rest[:j], &fields[i], p.t.Daemon)
 			rest = trimLeftBlank(rest[j:])
-			if r[i].bad {
+			// busybox keeps a line whose day it could not read: the other day decides.
+			if r[i].bad && (p.t.Daemon != Busybox || i != dayField && i != weekdayField) {
 				p.bad(e, "parse error in "+fields[i].name)
 				return
 			}
@@ -245,7 +248,11 @@ func (p *tableParser) dillonLine(e *Entry, body string) {
 			p.bad(e, "fewer than six words")
 			return
 		}
-		s = dillonCalendar(strings.TrimRight(body[:len(body)-len(rest)], " \t"), &r)
+		s = dillonCalendar(strings.TrimRight(body[:len(body)-len(rest)], " \t"), &r, p.t.Daemon)
+		if (r[dayField].bad || r[weekdayField].bad) && s.Never() {
+			p.bad(e, "parse error in the day")
+			return
+		}
 	}
 	j := p.newJob(e, s)
 	j.Raw = rest
@@ -256,14 +263,36 @@ func (p *tableParser) dillonLine(e *Entry, body string) {
 	p.judge(e, j, odd)
 }
 
+// Where the days stand among the fields.
+const (
+	dayField     = 2
+	weekdayField = 4
+)
+
 // dillonCalendar applies FixDayDow (crond.c): a day field that is full counts as
 // an asterisk, however it is written. Days are counted from 0, so that */2 is the
-// even days.
-func dillonCalendar(text string, r *[5]fieldResult) Schedule {
+// even days; busybox's table of them has a day 0, which 1-31 leaves out and * does
+// not, so that 1-31 is no asterisk there (run on 1.37).
+func dillonCalendar(text string, r *[5]fieldResult, d Daemon) Schedule {
 	s := Schedule{Text: text, Kind: ScheduleCalendar, Minute: r[0].set, Hour: r[1].set,
-		Month: r[3].set << 1, Weekday: r[4].set & allDows, DayStar: r[2].star, DowStar: r[4].star}
-	s.Day = r[2].set & allDays
-	s.Or = s.Day != allDays && s.Weekday != allDows
+		Month: r[3].set << 1, Weekday: r[weekdayField].set & allDows, DayStar: r[dayField].star, DowStar: r[weekdayField].star}
+	s.Day = r[dayField].set & allDays
+	if d != Busybox {
+		s.Or = s.Day != allDays && s.Weekday != allDows
+		return s
+	}
+	anyDay, anyDow := r[dayField].set&(1<<32-1) == 1<<32-1, s.Weekday == allDows
+	switch {
+	case anyDay:
+		s.Day = allDays
+	case anyDow:
+	case s.Day == 0 && s.Weekday != 0:
+		s.Day = allDays // either will do, and the weekday is all there is
+	case s.Weekday == 0 && s.Day != 0:
+		s.Weekday = allDows
+	default:
+		s.Or = true
+	}
 	return s
 }
 

@@ -71,6 +71,7 @@ var rows = []row{
 	{"44 L", "* * L * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
 	{"44b ?", "* * ? * * touch x\n", FateDropped, FateLost, FateLost, FateLost},
 	{"44c 15W", "* * 15W * * touch x\n", FateDropped, FateLost, FateOther, FateLost},
+	{"44 L and a weekday", "* * L * 1 touch x\n", FateDropped, FateLost, FateOther, FateLost},
 	{"45 1-31 and 2", "* * 1-31 * 2 touch x\n", FateRuns, FateRuns, FateRuns, FateRuns},
 	{"46 continuation", "* * * * * touch \\\n/out/x\n", FateDropped, FateOther, FateRuns, FateOther},
 	{"47 comment continues", "# c \\\n* * * * * touch x\n", FateRuns, FateRuns, FateNone, FateRuns},
