@@ -28,6 +28,9 @@ const (
 // empty where that cannot be told: a random minute, a time that counts from
 // another event, or no time at all.
 //
+// The times differ: a fixed job that a daemon makes up for more than once when
+// clocks are put forward (30,45 2 * * *) has that moment once.
+//
 // Where clocks are put forward or back, jobs of Debian's cron and cronie whose
 // minute and hour are fixed run once, late or at the first of two equal times;
 // those with an asterisk in either follow the clock, as all jobs do on busybox and
