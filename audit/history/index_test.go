@@ -71,6 +71,39 @@ func recorded(t testing.TB) map[string]string {
 	return out
 }
 
+// quietDump is everything that an index answers, asked so that a damaged one is
+// made anew.
+func quietDump(t testing.TB, s Store) (text string) {
+	t.Helper()
+	err := s.Ask(context.Background(), nil, func(ix *Index) error {
+		text = ""
+		for _, r := range ix.Runs() {
+			x := *r
+			x.row = 0
+			text += fmt.Sprintf("%+v\n", x)
+		}
+		return ix.Readings(context.Background(), Filter{}, func(r *Reading) error {
+			text += fmt.Sprintf("%q %+v %v\n", r.Host, r.Score, r.Reason)
+			outcomes, err := r.Outcomes(context.Background())
+			if err != nil || !r.HasFacts() {
+				return err
+			}
+			for _, o := range outcomes {
+				text += fmt.Sprintf("%+v\n", *o)
+			}
+			f, err := r.Facts(context.Background())
+			if err == nil {
+				text += fmt.Sprintf("%x\n", digestOf(marshal(f)))
+			}
+			return err
+		})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return text
+}
+
 // dump is everything that an index answers.
 func dump(t testing.TB, s Store, want ...string) string {
 	t.Helper()

@@ -106,11 +106,18 @@ func fleetOver(tb testing.TB, hosts, runs int) Store {
 }
 
 // BenchmarkScale asks a fleet's past: go test ./audit/history -run - -bench Scale -benchtime 3x
-// With POSTERN_FULL=1 it is 2,000 hosts x 52 runs, and half and twice as many hosts.
+// With POSTERN_FULL=1 it is 2,000 hosts x 52 runs, and half and twice as many hosts;
+// with POSTERN_SCALE=2000x4 that alone.
 func BenchmarkScale(b *testing.B) {
 	sizes := [][2]int{{50, 12}, {100, 12}, {200, 12}}
 	if os.Getenv("POSTERN_FULL") == "1" {
 		sizes = [][2]int{{1000, 52}, {2000, 52}, {4000, 52}}
+	}
+	if s := os.Getenv("POSTERN_SCALE"); s != "" {
+		sizes = make([][2]int, 1)
+		if _, err := fmt.Sscanf(s, "%dx%d", &sizes[0][0], &sizes[0][1]); err != nil {
+			b.Fatal(err)
+		}
 	}
 	for _, size := range sizes {
 		b.Run(fmt.Sprintf("%d,%d", size[0], size[1]), func(b *testing.B) {
