@@ -4,6 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/postern-ssh/postern/audit/report"
+	"github.com/postern-ssh/postern/fix"
 )
 
 func schemaCommand(s streams) *cli.Command {
@@ -37,6 +38,8 @@ func schemaCommand(s streams) *cli.Command {
 				schema = report.OverdueSchema()
 			case "past":
 				schema = report.PastSchema()
+			case "fix":
+				schema = fix.Schema()
 			default:
 				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff, history, triage, overdue, past")
 			}

@@ -2,6 +2,7 @@ package fix
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,13 @@ import (
 	"path"
 	"strings"
 )
+
+//go:embed schema/postern-plan-1.schema.json
+var planSchema []byte
+
+// Schema is the JSON Schema (draft 2020-12) of a [Plan], as fix --format json writes
+// it and as a saved plan holds it under "plan".
+func Schema() []byte { return bytes.Clone(planSchema) }
 
 // MaxPlan bounds a saved plan, in bytes.
 const MaxPlan = 256 << 20
