@@ -44,6 +44,11 @@ func cmdTriageSchema(ts *testscript.TestScript, neg bool, args []string) {
 	holdsSchema(ts, report.TriageSchema(), neg, args)
 }
 
+// cmdHuntSchema does the same for postern hunt.
+func cmdHuntSchema(ts *testscript.TestScript, neg bool, args []string) {
+	holdsSchema(ts, report.HuntSchema(), neg, args)
+}
+
 func holdsSchema(ts *testscript.TestScript, text []byte, neg bool, args []string) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	ts.Check(err)

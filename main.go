@@ -147,6 +147,7 @@ Exit codes
 			accessCommand(s),
 			jobsCommand(s),
 			triageCommand(s),
+			huntCommand(s),
 			verifyCommand(s),
 			configCommand(s),
 			fixCommand(s),

@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"same":          cmdSame,
 			"repack":        cmdRepack,
 			"triageschema":  cmdTriageSchema,
+			"huntschema":    cmdHuntSchema,
 			"cmpids":        cmdCompareIDs,
 		},
 	})

@@ -111,7 +111,7 @@ type problem struct {
 //
 // In a question, a field of three values is unknown where it says so; in a
 // sentence (want is nil) it is the word that it is.
-func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
+func compile(env *cel.Env, src string, want *cel.Type, more ...cel.ProgramOption) (*expr, []problem) {
 	checked, issues := env.Compile(src)
 	if issues.Err() != nil {
 		var out []problem
@@ -141,7 +141,7 @@ func compile(env *cel.Env, src string, want *cel.Type) (*expr, []problem) {
 	if want != nil {
 		settle(tree)
 	}
-	program, err := env.Program(checked, cel.EvalOptions(cel.OptPartialEval))
+	program, err := env.Program(checked, append([]cel.ProgramOption{cel.EvalOptions(cel.OptPartialEval)}, more...)...)
 	if err != nil {
 		return nil, []problem{{message: err.Error()}}
 	}

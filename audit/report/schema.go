@@ -23,6 +23,9 @@ var diffSchema []byte
 //go:embed schema/postern-history-1.schema.json
 var historySchema []byte
 
+//go:embed schema/postern-hunt-1.schema.json
+var huntSchema []byte
+
 //go:embed schema/postern-triage-1.schema.json
 var triageSchema []byte
 
@@ -59,3 +62,6 @@ func HistorySchema() []byte { return bytes.Clone(historySchema) }
 
 // TriageSchema is the JSON Schema of what [TriageJSON] writes.
 func TriageSchema() []byte { return bytes.Clone(triageSchema) }
+
+// HuntSchema is the JSON Schema of what [HuntJSON] writes.
+func HuntSchema() []byte { return bytes.Clone(huntSchema) }

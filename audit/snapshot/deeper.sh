@@ -64,7 +64,8 @@ processes() {
   mark "x 0"
 }
 # words PIDS...: of one account, $WU, each word behind the file that it is from, a
-# newline in it as \001. A line that does not begin with a file is ours.
+# newline in it as \001. A line that does not begin with a file is ours. A word with
+# a key in it goes alone: the filter behind would take all the others along.
 words() {
   [ -n "$TIMEOUT" ] || [ "$WU" = 0 ] || return 0
   WN=$((WN + 1))
@@ -79,7 +80,7 @@ words() {
     ulimit -v 300000
     printf '/proc/%s/cmdline\n' "$@" | quick xargs grep -asHz '' --
     [ "$UID0" != yes ] || printf '/proc/%s/environ\n' "$@" | quick xargs grep -asHzE '^LD_(PRELOAD|AUDIT)=' --
-  } 2>/dev/null | tr '\n\0' '\001\n' | head -c 524288
+  } 2>/dev/null | tr '\n\0' '\001\n' | sed -E 's,^(/proc/[0-9]+/[a-z]+:).*(PRIVATE KEY-----|PuTTY-User-Key-File).*,\1postern-withheld,' | head -c 524288
 }
 # quick COMMAND...: for at most three seconds; says so where they were not enough.
 quick() {

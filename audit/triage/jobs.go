@@ -15,6 +15,9 @@ import (
 
 // jobs names the odd jobs, what they run, and those that are asleep and armed.
 func (l *looker) jobs() {
+	for _, g := range l.list.Gaps {
+		l.gap(either(g.Path, "jobs"), g.Reason)
+	}
 	for i := range l.list.Jobs {
 		j := &l.list.Jobs[i]
 		severity := j.Severity

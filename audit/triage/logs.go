@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -201,6 +202,7 @@ func (l *looker) times() {
 		l.add(Thing{Kind: KindTimes, Severity: severity, Title: fmt.Sprintf("%d files changed within two minutes of %s", b.Count, b.Start), Why: why, Attack: []string{"T1070.006"}, Since: whole(b.Start),
 			Evidence: b.Evidence, Files: clipped(b.Paths, 12)}, append([]string{b.Start}, b.Paths...)...)
 	}
+	l.minutes()
 	for i := range l.f.OddTimes {
 		o := &l.f.OddTimes[i]
 		of := l.odd[o.Path]
@@ -209,6 +211,67 @@ func (l *looker) times() {
 		}
 		l.add(Thing{Kind: KindTimes, Severity: "low", Title: "times of " + cron.Quote(o.Path) + " disagree", Why: []string{o.Message, "the file is part of " + of}, Attack: []string{"T1070.006"},
 			Since: whole(o.CTime), Evidence: o.Evidence, Files: []string{o.Path}}, o.Path, o.Kind)
+	}
+}
+
+// minutes names files of odd things, and their neighbours, that claim one minute: an
+// intruder who sets times sets them alike.
+func (l *looker) minutes() {
+	near := map[string]bool{}
+	for p := range l.odd {
+		near[p] = true
+		dir := path.Dir(p)
+		if common(dir) || systemPlace(p) {
+			continue
+		}
+		near[dir] = true
+		for _, s := range []*snapshot.Snapshot{l.deep, l.snap} {
+			for _, f := range s.Below(dir) {
+				if path.Dir(f.Path) == dir && len(near) < 2000 {
+					near[f.Path] = true
+				}
+			}
+		}
+	}
+	by := map[time.Time][]string{}
+	for p := range near {
+		f := l.file(p)
+		if f == nil || f.MTime.IsZero() || f.Type == 'l' || strings.HasPrefix(p, "/proc/") {
+			continue
+		}
+		if pkg, known := l.ofPackage(p); known && pkg != "" {
+			continue
+		}
+		m := f.MTime.UTC().Truncate(time.Minute)
+		by[m] = append(by[m], p)
+	}
+	for m, paths := range by {
+		// A directory changes with its last file: alone it is no second file.
+		files, set := 0, 0
+		for _, p := range paths {
+			f := l.file(p)
+			if f.Type == 'f' {
+				files++
+			}
+			if f.CTime.Sub(f.MTime) > time.Hour {
+				set++
+			}
+		}
+		if files < 2 || len(paths) < 3 {
+			continue
+		}
+		slices.Sort(paths)
+		severity := "low"
+		why := []string{"files that have to do with odd things, and their neighbours, claim the same minute: " + quoted(paths)}
+		if set >= 2 {
+			severity = "medium"
+			why = append(why, fmt.Sprintf("%d of them were changed more than an hour later, by their inodes: their times were set, or came along with a copy", set))
+		}
+		t := Thing{Kind: KindTimes, Severity: severity, Title: fmt.Sprintf("%d files of one minute, %s", len(paths), stamp(m)), Why: why, Attack: []string{"T1070.006"}, Since: stamp(m), Files: clipped(paths, 12)}
+		for _, p := range clipped(paths, 8) {
+			t.Evidence = append(t.Evidence, l.stat(p, ""))
+		}
+		l.add(t, append([]string{"minute", stamp(m)}, paths...)...)
 	}
 }
 

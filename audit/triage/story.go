@@ -162,7 +162,8 @@ func (l *looker) doors() {
 				}
 			}
 			add(text, a.Evidence)
-		case a.PublicKey == "yes" && (a.UID == 0 || len(used[a.User]) > 0):
+		}
+		if a.PublicKey == "yes" && (a.UID == 0 || len(used[a.User]) > 0) {
 			add(fmt.Sprintf("%s%s gets in with a key", cron.Quote(a.User), where), a.Evidence)
 		}
 	}

@@ -114,10 +114,10 @@ func rpmLine(line string) (flags, p string, ok bool) {
 		return "", "", false
 	}
 	w := strings.Fields(line[:i])
-	if len(w) == 0 || len(w) > 2 || len(w[0]) < 8 || len(w) == 2 && len(w[1]) == 1 && w[1] != "" && strings.Contains("cdglr", w[1]) && w[1] == "c" {
+	if len(w) == 0 || len(w) == 2 && w[1] == "c" { // a file that people edit
 		return "", "", false
 	}
-	if len(w[0]) < 3 || w[0][2] != '5' || strings.Trim(w[0], "SM5DLUGTPC.?") != "" {
+	if len(w[0]) < 8 || w[0][2] != '5' || strings.Trim(w[0], "SM5DLUGTPC.?") != "" {
 		return "", "", false
 	}
 	return w[0], line[i:], true

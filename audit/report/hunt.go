@@ -1,0 +1,149 @@
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/triage"
+)
+
+// HuntJSON writes the answers of a hunt as one JSON document, each foreign string
+// through [Inline]. Its form is given by [HuntSchema].
+func HuntJSON(w io.Writer, h *triage.Hunt) error {
+	facts.MapStrings(h, Inline)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", " ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(h)
+}
+
+// HuntText writes the answers for people: who does, then who is not known.
+type HuntText struct {
+	W       io.Writer
+	Width   int
+	Color   bool
+	Verbose bool // also who does not, and all evidence
+}
+
+// Write writes the answers.
+func (t *HuntText) Write(h *triage.Hunt) error {
+	w := bufio.NewWriter(t.W)
+	p := &page{w: w, width: t.Width, verbose: t.Verbose, palette: newPalette(t.Color)}
+	if h.Question != "" {
+		p.para(0, "asked  ", Inline(h.Question))
+	} else {
+		p.para(0, "asked  ", fmt.Sprintf("the %d lines of %s", h.Lines, Path(h.List)))
+	}
+	n := map[string]int{}
+	for _, verdict := range []string{"yes", "unknown", "no"} {
+		for i := range h.Hosts {
+			x := &h.Hosts[i]
+			if x.Verdict != verdict {
+				continue
+			}
+			n[verdict]++
+			if verdict == "no" && !t.Verbose {
+				continue
+			}
+			p.hunted(x)
+		}
+	}
+	p.space()
+	p.line(0, counted(len(h.Hosts), "host", "hosts")+": "+either(counts(fmt.Sprintf("%d yes", n["yes"]), fmt.Sprintf("%d no", n["no"]), fmt.Sprintf("%d not known", n["unknown"])), "none"))
+	return w.Flush()
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func (p *page) hunted(x *triage.HuntedFor) {
+	text := p.strong(Name(x.Host)) + "  "
+	switch x.Verdict {
+	case "yes":
+		text += p.palette.red.Sprint("yes")
+	case "unknown":
+		text += p.palette.yellow.Sprint("not known")
+	default:
+		text += x.Verdict
+	}
+	if x.Reason != "" && x.Verdict == "unknown" {
+		text += ": " + Inline(x.Reason)
+	}
+	p.space()
+	p.para(0, "", text)
+	if x.FirstSeen != "" {
+		seen := "in what was read at " + x.FirstSeen
+		if x.Readings > 1 {
+			seen = fmt.Sprintf("first %s, last %s; in %d of %d readings", x.FirstSeen, x.LastSeen, x.Seen, x.Readings)
+			if x.Unknown > 0 {
+				seen += fmt.Sprintf(", of %d it is not known", x.Unknown)
+			}
+		}
+		p.para(2, "seen    ", seen)
+	}
+	shown := 0
+	more := func(total int) bool {
+		if shown++; shown > 8 && !p.verbose {
+			if shown == 9 {
+				p.line(2, fmt.Sprintf("and %d more (-v shows them)", total-8))
+			}
+			return false
+		}
+		return true
+	}
+	for _, e := range x.Evidence {
+		if more(len(x.Evidence)) {
+			p.huntEvidence("see     ", &e)
+		}
+	}
+	hits := slices.Clone(x.Hits)
+	for i := range hits {
+		if !more(len(hits)) {
+			continue
+		}
+		h := &hits[i]
+		label := fmt.Sprintf("%s %s, line %d", h.IOC.Kind, Inline(h.IOC.Text), h.IOC.Line)
+		p.para(2, "found   ", label+", in "+Inline(h.Where))
+		if h.Evidence != nil {
+			p.huntEvidence("  see   ", h.Evidence)
+		}
+	}
+}
+
+func (p *page) huntEvidence(label string, e *facts.Evidence) {
+	text := Inline(e.Text)
+	if e.Path != "" {
+		text = Place(e.Path, e.Line) + ": " + text
+	}
+	if e.Witness != "" {
+		text += " (" + literal(e.Witness) + ")"
+	}
+	p.para(2, label, text)
+}
+
+// QuestionsJSON writes the questions that are shipped as a JSON list.
+func QuestionsJSON(w io.Writer, list []triage.NamedQuestion) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", " ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(list)
+}
+
+// QuestionsText writes them for people.
+func QuestionsText(out io.Writer, width int, list []triage.NamedQuestion) error {
+	w := bufio.NewWriter(out)
+	p := &page{w: w, width: width, palette: newPalette(false)}
+	for _, q := range list {
+		p.para(0, q.Name+"  ", q.Title)
+		p.para(4, "", q.Text)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,394 @@
+package triage
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/account"
+	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/wire"
+)
+
+// IOC is one thing to hunt for: a line of a list.
+type IOC struct {
+	Line int    `json:"line"`
+	Kind string `json:"kind"` // address, digest, key, name
+	Text string `json:"text"` // as written
+}
+
+// Hit is one place where a host shows an IOC.
+type Hit struct {
+	IOC      IOC             `json:"ioc"`
+	Where    string          `json:"where"` // a fact ("jobs") or an output of the collector ("log.sshd")
+	Evidence *facts.Evidence `json:"evidence"`
+}
+
+// IOCs is a list to hunt for, ready for many hosts.
+type IOCs struct {
+	words    map[string]IOC // names, digests, fingerprints and addresses, lower case
+	prefixes []prefix
+	phrases  []IOC // names with blanks and the like: looked for as they are
+	n        int
+}
+
+type prefix struct {
+	p   netip.Prefix
+	ioc IOC
+}
+
+// Bounds of a list.
+const (
+	maxIOCs    = 200_000
+	maxPhrases = 1000
+	maxIOCLine = 16 << 10
+)
+
+var digestForm = regexp.MustCompile(`^(?i)([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$`)
+var keyFingerprint = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}=?$`)
+
+// ParseIOC reads a list: an address or network, a digest (MD5, SHA-1 or SHA-256 in
+// hex), a public key or its fingerprint, or a name (of a file, a path, a host, an
+// account) a line. "#" begins a comment; "name:" and "address:" before a line say what
+// it is where that could be mistaken. The error names every wrong line.
+func ParseIOC(file string, data []byte) (*IOCs, error) {
+	out := &IOCs{words: map[string]IOC{}}
+	var faults []error
+	n := 0
+	fault := func(format string, args ...any) {
+		if len(faults) < 20 {
+			faults = append(faults, fmt.Errorf("%s:%d: %s", file, n, fmt.Sprintf(format, args...)))
+		}
+	}
+	for raw := range bytes.Lines(data) {
+		n++
+		if len(raw) > maxIOCLine {
+			fault("longer than %d bytes", maxIOCLine)
+			continue
+		}
+		t := strings.TrimSpace(strings.TrimPrefix(string(raw), "\ufeff"))
+		if t == "" || strings.HasPrefix(t, "#") {
+			continue
+		}
+		if strings.IndexByte(t, 0) >= 0 {
+			fault("it holds a NUL byte: not a list of lines")
+			continue
+		}
+		if out.n++; out.n > maxIOCs {
+			fault("more than %d lines", maxIOCs)
+			break
+		}
+		kind, rest, tagged := strings.Cut(t, ":")
+		if tagged && (kind == "name" || kind == "address") {
+			t = strings.TrimSpace(rest)
+		} else {
+			kind = ""
+		}
+		if t == "" {
+			fault("nothing stands behind %q", kind+":")
+			continue
+		}
+		x := IOC{Line: n, Text: t}
+		addr, aerr := netip.ParseAddr(t)
+		net, nerr := netip.ParsePrefix(t)
+		switch {
+		case kind == "name":
+			out.name(x, fault)
+		case aerr == nil:
+			x.Kind = "address"
+			out.words[addr.Unmap().WithZone("").String()] = x
+		case nerr == nil:
+			x.Kind = "address"
+			if net.Bits() == 0 {
+				fault("%q is every address", t)
+				continue
+			}
+			out.prefixes = append(out.prefixes, prefix{net.Masked(), x})
+		case kind == "address":
+			fault("%q is no address and no network", t)
+		case keyFingerprint.MatchString(t):
+			x.Kind = "key"
+			out.words[strings.TrimSuffix(t, "=")] = x
+		case digestForm.MatchString(t):
+			x.Kind = "digest"
+			out.words[strings.ToLower(t)] = x
+		case strings.HasPrefix(t, "SHA256:"):
+			fault("%q is no fingerprint: SHA256: and 43 letters", clip(t, 60))
+		case strings.Contains(t, "PRIVATE KEY-----"):
+			fault("that is a private key: name its public half")
+		case keyLine(t):
+			fp, err := publicKey(t)
+			if err != nil {
+				fault("%s", err)
+				continue
+			}
+			x.Kind = "key"
+			out.words[fp] = x
+		default:
+			out.name(x, fault)
+		}
+	}
+	if out.n == 0 && len(faults) == 0 {
+		faults = append(faults, fmt.Errorf("%s: no line to hunt for", file))
+	}
+	return out, errors.Join(faults...)
+}
+
+// keyLine reports a line that means to be a public key.
+func keyLine(t string) bool {
+	return strings.HasPrefix(t, "ssh-") || strings.HasPrefix(t, "ecdsa-sha2-") || strings.HasPrefix(t, "sk-")
+}
+
+func publicKey(t string) (string, error) {
+	w := strings.Fields(t)
+	if len(w) < 2 {
+		return "", fmt.Errorf("%q is no public key: its type and its base64 are wanted", clip(t, 40))
+	}
+	if _, err := base64.StdEncoding.DecodeString(w[1]); err != nil {
+		return "", fmt.Errorf("the base64 of a public key is broken: %w", err)
+	}
+	keys := account.ParseKeys([]byte(t))
+	if len(keys) != 1 || keys[0].Blob == nil {
+		return "", errors.New("not one public key in OpenSSH's form")
+	}
+	k, err := wire.ParseKey(keys[0].Blob)
+	if err != nil {
+		return "", err
+	}
+	return k.Fingerprint, nil
+}
+
+// name takes a name over.
+func (l *IOCs) name(x IOC, fault func(string, ...any)) {
+	x.Kind = "name"
+	switch {
+	case len(x.Text) < 3:
+		fault("%q is too short to be told from other words", x.Text)
+	case strings.ContainsFunc(x.Text, func(r rune) bool { return !isToken(r) }):
+		if len(l.phrases) == maxPhrases {
+			fault("more than %d names with blanks or marks in them", maxPhrases)
+			return
+		}
+		l.phrases = append(l.phrases, x)
+	default:
+		l.words[x.Text] = x
+	}
+}
+
+// isToken reports the characters of names, paths, addresses and digests.
+func isToken(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r < 0x80 && strings.ContainsRune("._:/@+-~%", r) || r >= 0x80
+}
+
+// maxHits bounds the hits of one host.
+const maxHits = 500
+
+// finder looks for a list in one host.
+type finder struct {
+	l    *IOCs
+	hits []Hit
+	seen map[string]bool
+}
+
+func (f *finder) add(x IOC, where string, e *facts.Evidence) {
+	key := fmt.Sprint(x.Line, where, e)
+	if e != nil {
+		key = fmt.Sprint(x.Line, where, e.Path, e.Line, e.Text)
+	}
+	if len(f.hits) < maxHits && !f.seen[key] {
+		f.seen[key] = true
+		f.hits = append(f.hits, Hit{x, where, e})
+	}
+}
+
+// text looks at one text.
+func (f *finder) text(s, where string, e *facts.Evidence) {
+	for _, p := range f.l.phrases {
+		if strings.Contains(s, p.Text) {
+			f.add(p, where, e)
+		}
+	}
+	for len(s) > 0 {
+		i := strings.IndexFunc(s, isToken)
+		if i < 0 {
+			return
+		}
+		s = s[i:]
+		end := strings.IndexFunc(s, func(r rune) bool { return !isToken(r) })
+		if end < 0 {
+			end = len(s)
+		}
+		f.token(s[:end], where, e)
+		s = s[end:]
+	}
+}
+
+// token looks up a word, what is left of it without marks at its ends, the parts of a
+// path, and the address in it.
+func (f *finder) token(t, where string, e *facts.Evidence) {
+	if len(t) > 4096 {
+		t = t[:4096]
+	}
+	look := func(w string) {
+		if x, ok := f.l.words[w]; ok {
+			f.add(x, where, e)
+		}
+	}
+	look(t)
+	trimmed := strings.Trim(t, ".:/@+-~%")
+	if trimmed != t {
+		look(trimmed)
+		look("/" + trimmed)
+	}
+	if len(t) >= 32 && len(t) <= 64 {
+		look(strings.ToLower(t))
+	}
+	if strings.ContainsAny(t, "/:@") {
+		n := 0
+		for part := range strings.FieldsFuncSeq(t, func(r rune) bool { return r == '/' || r == ':' || r == '@' }) {
+			if n++; n > 64 {
+				break
+			}
+			look(part)
+			f.address(part, where, e)
+		}
+		if i := strings.IndexByte(t, '/'); i >= 0 { // directories that a path lies in
+			for k := i + 1; k < len(t); k++ {
+				if t[k] == '/' {
+					look(t[i:k])
+				}
+			}
+			look(t[i:])
+		}
+	}
+	f.address(trimmed, where, e)
+}
+
+func (f *finder) address(t, where string, e *facts.Evidence) {
+	if len(t) < 2 || len(t) > 64 || strings.IndexByte("0123456789abcdefABCDEF:", t[0]) < 0 {
+		return
+	}
+	a, err := netip.ParseAddr(t)
+	if err != nil {
+		ap, perr := netip.ParseAddrPort(t)
+		if perr != nil {
+			return
+		}
+		a = ap.Addr()
+	}
+	a = a.Unmap().WithZone("")
+	if x, ok := f.l.words[a.String()]; ok {
+		f.add(x, where, e)
+	}
+	for _, p := range f.l.prefixes {
+		if p.p.Contains(a) {
+			f.add(p.ioc, where, e)
+		}
+	}
+}
+
+// InFacts finds a list in the facts of a host.
+func (l *IOCs) InFacts(f *facts.Facts) []Hit {
+	x := &finder{l: l, seen: map[string]bool{}}
+	x.facts(f)
+	return x.hits
+}
+
+// In finds a list in what was read of a host: its facts, the logs, and of a second
+// round the connections, arguments and digests.
+func (l *IOCs) In(snap *snapshot.Snapshot, f *facts.Facts) []Hit {
+	x := &finder{l: l, seen: map[string]bool{}}
+	x.facts(f)
+	for _, name := range []string{snapshot.OutSshdLog, snapshot.OutCronLog} {
+		x.output(snap, name)
+	}
+	if d, err := snap.Deeper(); err == nil && d != nil {
+		for _, name := range []string{snapshot.OutProcWords, snapshot.OutProcDigests, snapshot.OutDigests, snapshot.OutSetuidSums, snapshot.OutAccountsLog, snapshot.OutOwned} {
+			x.output(d, name)
+		}
+		h := &looker{snap: snap, deep: d, out: &Host{}, byPID: map[int]*process{}, names: map[int64]string{}}
+		for _, s := range h.sockets() {
+			if s.remote.IsValid() && !s.remote.Addr().IsUnspecified() {
+				e := &facts.Evidence{Path: "/proc/net/" + s.proto, Text: fmt.Sprintf("%s %s -> %s", s.state, s.local, s.remote)}
+				x.address(s.remote.Addr().String(), "connections", e)
+			}
+		}
+		records, _ := h.records(snapshot.OutWtmp)
+		for _, r := range records {
+			e := &facts.Evidence{Path: "/var/log/wtmp", Text: r.User + " from " + r.Host + " at " + stamp(r.At)}
+			if r.Addr.IsValid() {
+				x.address(r.Addr.String(), "logins", e)
+			}
+			x.text(r.User+" "+r.Host, "logins", e)
+		}
+	}
+	return x.hits
+}
+
+func (f *finder) output(s *snapshot.Snapshot, name string) {
+	n := 0
+	lines(s.Output(name), func(line string) {
+		n++
+		f.text(line, name, &facts.Evidence{Path: name, Line: n, Text: clip(line, 300)})
+	})
+}
+
+// facts looks at every string of every item.
+func (f *finder) facts(x *facts.Facts) {
+	v := reflect.ValueOf(x).Elem()
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("cel")
+		if name == "" || name == "timeline" { // its files are those of other facts
+			continue
+		}
+		if field := v.Field(i); field.Kind() == reflect.Slice {
+			for k := range field.Len() {
+				f.value(field.Index(k), name, evidenceIn(field.Index(k)))
+			}
+		} else {
+			f.value(field, name, nil)
+		}
+	}
+}
+
+func evidenceIn(v reflect.Value) *facts.Evidence {
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	if e := v.FieldByName("Evidence"); e.IsValid() {
+		if list, ok := e.Interface().([]facts.Evidence); ok && len(list) > 0 {
+			return &list[0]
+		}
+	}
+	return nil
+}
+
+func (f *finder) value(v reflect.Value, where string, e *facts.Evidence) {
+	switch v.Kind() {
+	case reflect.String:
+		f.text(v.String(), where, e)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				f.value(v.Field(i), where, e)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			f.value(v.Index(i), where, e)
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			f.value(it.Value(), where, e)
+		}
+	}
+}
+
+// Len is how many lines are hunted for.
+func (l *IOCs) Len() int { return l.n }
