@@ -195,7 +195,11 @@ func (tr *cronTrial) model(c *cronTable) string {
 		if stdin != "" && !strings.HasSuffix(stdin, "\n") {
 			stdin += "\n" // both daemons that know input end its last line
 		}
-		fmt.Fprintf(&b, "cd %s && printf '%%s' %s | setpriv --reuid %s --regid 100 --clear-groups env -i", quoteSh(env["HOME"]), quoteSh(stdin), c.account)
+		in := "cd " + quoteSh(env["HOME"])
+		if tr.daemon == cron.Debian {
+			in = "{ " + in + " || cd /var/spool/cron; }"
+		}
+		fmt.Fprintf(&b, "%s && printf '%%s' %s | setpriv --reuid %s --regid 100 --clear-groups env -i", in, quoteSh(stdin), c.account)
 		var names []string
 		for k := range env {
 			names = append(names, k)

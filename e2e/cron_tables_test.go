@@ -43,7 +43,7 @@ func knownTables() []cronCase {
 		"* * * * * touch x; : " + strings.Repeat("y", 140000) + "\n", "FOO='" + strings.Repeat("x", 1500) + "'\n* * * * * /r long\n",
 		strings.Repeat("# flood\n", 10100) + j + "\n", "export FOO=bar\n* * * * * /r exported\n", "FOO=\"abc\n* * * * * /r open\n",
 		"FOO=\"a\"b\n* * * * * /r behind\n", "FOO=\n* * * * * /r empty\n", "MAILTO=\n" + j + "\n", "\"FOO 7\"=x\n" + j + "\n",
-		"SHELL=/nonexistent\n" + j + "\n", "SHELL=/usr/sbin/nologin\n" + j + "\n", "TZ=JST-9\n* 3 * * * /r tz\n", "TZ=JST-9\n* * * * * /r tz\n",
+		"HOME=/nonexistent\n* * * * * touch /h/USER/x; pwd >/h/USER/cwd\n", "SHELL=/nonexistent\n" + j + "\n", "SHELL=/usr/sbin/nologin\n" + j + "\n", "TZ=JST-9\n* 3 * * * /r tz\n", "TZ=JST-9\n* * * * * /r tz\n",
 		"CRON_TZ=JST-9\n* 21 * * * /r crontz\n", "CRON_TZ=Asia/Tokyo\n* 12 * * * /r crontz\n", j + "\x1b[2K\x1b[1A\n", j + ";true;\r# harmless\n",
 		"FOO='a  b '\n* * * * * /r blanks\n", "FOO = b # c\n* * * * * /r comment\n", "BAR=$HOME\n* * * * * /r none\n", "HOME=/tmp\n* * * * * cd; /r elsewhere\n",
 		"LOGNAME=root\n* * * * * /r forced\n", "PATH=/bin\n* * * * * /r path\n", "* * * * * /r a%in%put\\%\n", "* * * * * /r 'a\\%b'\n",

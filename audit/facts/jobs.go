@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/postern-ssh/postern/audit/account"
 	"github.com/postern-ssh/postern/audit/compare"
 	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/snapshot"
@@ -193,6 +194,9 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	if out.Runs && b.in.cronRuns == no && scheduler != string(cron.SchedTimer) && scheduler != string(cron.SchedAt) {
 		out.Runs, out.Reason = false, "no cron daemon is running"
 	}
+	if out.Runs && (b.in.daemon == cron.Debian || b.in.daemon == cron.Cronie) && byCron[scheduler] && b.expired(j.User) {
+		out.Runs, out.Reason = false, "the account has expired: PAM lets cron start nothing for it"
+	}
 	if !out.Runs && j.Fate.Runs() {
 		j.Fate = cron.FateNever // expectations are met by what runs
 	}
@@ -213,6 +217,16 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	b.cronJobs = append(b.cronJobs, j)
 	b.analyses = append(b.analyses, an)
 	b.jobUIDs = append(b.jobUIDs, uid)
+}
+
+// byCron are the schedulers whose jobs cron itself starts, by way of PAM.
+var byCron = map[string]bool{string(cron.SchedSpool): true, string(cron.SchedCrontab): true, string(cron.SchedCronD): true}
+
+// expired reports an account that is known to have expired. A locked one, or one
+// without a shell, has its jobs run (seen on Debian 11 to 13 and cronie).
+func (b *builder) expired(user string) bool {
+	a := b.byName[user]
+	return a != nil && a.Expire != account.Never && a.Expire > 0 && b.today() >= a.Expire
 }
 
 // signs judges every job beside its neighbours.

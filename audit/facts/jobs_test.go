@@ -247,3 +247,15 @@ func TestExpected(t *testing.T) {
 		}
 	})
 }
+
+// Cron asks PAM whether an account may be used at all: what an expired one has in
+// a table is not started, whoever's table it is.
+func TestExpiredAccountRunsNothing(t *testing.T) {
+	h := plainHost().text("/etc/crontab", "* * * * * alice /opt/x\n* * * * * root /opt/y\n")
+	h.out(snapshot.OutShadow, "root:hash:yescrypt:20000:0:99999:7::\nalice:hash:yescrypt:20000:0:99999:7::19000\n")
+	for _, j := range h.facts().Jobs {
+		if want := j.User == "root"; j.Runs != want || want != (j.Reason == "") {
+			t.Errorf("%s: runs %v, %q", j.User, j.Runs, j.Reason)
+		}
+	}
+}
