@@ -242,13 +242,15 @@ func planOf(c *cli.Context, t audit.Target, how *planRequest, now time.Time) (h 
 		return nil, fmt.Errorf("%s: the host's answer ended before it was whole: nothing is planned on a part", t.Host.Name)
 	}
 	var own []string
+	var fetch func(string) ([]byte, error)
 	if s, ok := t.Source.(audit.SSH); ok {
 		own = s.Dialer.Keys(ctx, t.Host)
+		fetch = func(file string) ([]byte, error) { return fetchFile(ctx, s, file) }
 	}
 	first := true
 	host := fix.Make(fix.Input{
 		Breach: how.breach.of(),
-		Host:   t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, OwnKeys: own, Earlier: how.earlier(t.Host.Name, snap.Start),
+		Host:   t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, OwnKeys: own, Fetch: fetch, Earlier: how.earlier(t.Host.Name, snap.Start),
 		Judge: func(f *facts.Facts) []policies.Outcome {
 			if first { // as it was read
 				how.breach.saw(t.Host.Name, f)
@@ -259,6 +261,44 @@ func planOf(c *cli.Context, t audit.Target, how *planRequest, now time.Time) (h 
 		},
 	})
 	return &host, nil
+}
+
+// maxFetch bounds a file that the planner asks for: Debian's moduli has 0.6 MB.
+const maxFetch = 4 << 20
+
+// fetchFile reads a file over a connection of its own, with the account's rights.
+func fetchFile(ctx context.Context, s audit.SSH, file string) ([]byte, error) {
+	if strings.ContainsAny(file, "'\\!\n") {
+		return nil, errors.New("a name that is not asked for")
+	}
+	conn, err := s.Dialer.Dial(ctx, s.Host)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	out := &bounded{left: maxFetch}
+	exit, err := conn.Run(ctx, "cat '"+file+"'", nil, out, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case exit != 0:
+		return nil, fmt.Errorf("cat ended with %d", exit)
+	}
+	return out.data, nil
+}
+
+// bounded keeps what is written to it, up to a bound.
+type bounded struct {
+	data []byte
+	left int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, fmt.Errorf("more than %d bytes", maxFetch)
+	}
+	b.data = append(b.data, p...)
+	return len(p), nil
 }
 
 // keepLogins are the inventory's keep: logins, public key files read.

@@ -39,6 +39,10 @@ func (c *Change) Diff() []string {
 			out = append(out, fmt.Sprintf("owner %d:%d becomes %d:%d: %s", b.UID, b.GID, a.UID, a.GID, name))
 		}
 	}
+	if c.Before.Real == moduliFile && len(c.New) > 0 {
+		// Lines of a thousand digits: the saved plan holds them.
+		return append(out, "lines taken out of "+name+": "+groupWords(c.Old, c.New))
+	}
 	oldName, newName := "a"+name, "b"+name
 	if !b.Exists {
 		oldName = "/dev/null"

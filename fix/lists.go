@@ -32,12 +32,6 @@ func (p *planner) terrapin() {
 	})
 }
 
-// groupExchange: the moduli file's content is not part of a snapshot (it is half a
-// megabyte), and without group exchange it is not asked.
-func (p *planner) groupExchange() {
-	p.without("KexAlgorithms", wire.GroupExchange)
-}
-
 // without takes names out of a list of algorithms.
 func (p *planner) without(keyword string, bad func(string) bool) {
 	rule := p.rule

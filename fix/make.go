@@ -34,6 +34,8 @@ type Input struct {
 	Earlier func(yield func(name string, s *snapshot.Snapshot) bool)
 	// Breach is what to do after a break-in beside the rules; nil: nothing.
 	Breach *Breach
+	// Fetch reads one more file of the host; nil: it cannot be asked again.
+	Fetch func(path string) ([]byte, error)
 	// Facts are those of Snapshot, where they are made already.
 	Facts *facts.Facts
 }

@@ -123,7 +123,7 @@ func table() []fixer {
 
 const (
 	modesDo      = "gives the file to root and takes writing from group and others (chown root, chmod go-w)"
-	moduliDo     = "takes diffie-hellman-group-exchange out of KexAlgorithms, so that no small group is handed out; the moduli file itself stays"
+	moduliDo     = "takes the groups below 3072 bits out of /etc/ssh/moduli; where the file cannot be read or too few would be left, diffie-hellman-group-exchange out of KexAlgorithms instead"
 	quarantineDo = "copies the table and what it runs as evidence, then comments the line out (a script of run-parts is moved into the record)"
 )
 

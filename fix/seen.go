@@ -158,8 +158,21 @@ func changed(snap *snapshot.Snapshot, changes []Change, rested []string) *snapsh
 			}
 		}
 	}
+	moduli := []byte(nil)
+	for i := range changes {
+		if c := &changes[i]; c.Before.Real == moduliFile && c.After.Exists && c.Kind == KindSshd {
+			moduli = c.New
+		}
+	}
 	after.Outputs = slices.DeleteFunc(slices.Clone(after.Outputs), func(o snapshot.Output) bool {
 		return o.Name == snapshot.OutWire || strings.HasPrefix(o.Name, snapshot.OutSshdT)
 	})
+	if moduli != nil {
+		for i := range after.Outputs {
+			if after.Outputs[i].Name == snapshot.OutModuli {
+				after.Outputs[i].Data = histogram(moduli)
+			}
+		}
+	}
 	return &after
 }
