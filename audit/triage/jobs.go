@@ -277,10 +277,21 @@ func (l *looker) memory() {
 		p.n++
 		p.last = s.at
 	}
-	if len(l.list.Gaps) > 0 {
-		return // a table that was not read may hold them
+	for _, g := range l.list.Gaps {
+		if g.Path != "/var/lib/systemd/linger" { // users' own managers do not log as cron does
+			return // a table that was not read may hold them
+		}
 	}
+	changed := l.tablesChanged()
 	for _, p := range gone {
+		// Two minutes are what daemons take to see a change.
+		if !changed.IsZero() && p.last.After(changed.Add(2*time.Minute)) {
+			l.add(Thing{Kind: KindMemory, Severity: "high", Title: "runs, and stands in no table: " + cron.Quote(clip(p.command, 200)) + " as " + p.user,
+				Why:    []string{fmt.Sprintf("the log shows it started %d times, the last time at %s, and the tables last changed at %s: cron holds an older table in memory than lies on disk", p.n, stamp(p.last), stamp(changed))},
+				Attack: []string{"T1053.003", "T1070"}, Since: stamp(p.last), Evidence: []facts.Evidence{{Path: "log.cron", Text: "(" + p.user + ") CMD (" + p.command + ")"}},
+				Returns: "no: the daemon's next start reads the table on disk"}, p.user, p.command)
+			continue
+		}
 		severity := "low"
 		if oddTables[p.user] {
 			severity = "medium"
@@ -290,6 +301,26 @@ func (l *looker) memory() {
 			Since:    stamp(p.last),
 			Evidence: []facts.Evidence{{Path: "log.cron", Text: "(" + p.user + ") CMD (" + p.command + ")"}}}, "gone", p.user, p.command)
 	}
+}
+
+// tablesChanged is the last change of any table that was seen, or of a folder of tables.
+func (l *looker) tablesChanged() (at time.Time) {
+	see := func(p string) {
+		if f := l.snap.Lookup(p); f != nil {
+			for _, t := range [...]time.Time{f.MTime, f.CTime} {
+				if t.After(at) {
+					at = t
+				}
+			}
+		}
+	}
+	for i := range l.f.Tables {
+		see(l.f.Tables[i].Path)
+		see(path.Dir(l.f.Tables[i].Path))
+	}
+	see("/etc/cron.d")
+	see("/var/spool/cron/crontabs")
+	return at
 }
 
 // commandsOf gives the texts by which a log may name a job.

@@ -1,0 +1,149 @@
+package snapshot
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// openDir is a folder that every account may enter: what lies below /tmp is read with
+// another account's rights.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestDeeper runs the second round under each shell on this machine, with names that
+// would be code, were they ever read as such.
+func TestDeeper(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads the whole machine once for each shell")
+	}
+	dir := filepath.Join(openDir(t), "a '\"$(touch evil)`touch evil`;\\0 b")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	odd := filepath.Join(dir, "up\tdate")
+	for p, text := range map[string]string{odd: "#!/bin/sh\n", filepath.Join(dir, "x.pid"): "31337\n"} {
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sh := range shells {
+		t.Run(filepath.Base(sh), func(t *testing.T) {
+			if _, err := exec.LookPath(strings.Fields(sh)[0]); err != nil {
+				without(t, "needs "+sh)
+			}
+			s, err := Deepen(t.Context(), withShell{sh: sh}, Options{Source: SourceLocal}, Questions{Paths: []string{odd, "/etc/passwd", "/no/such"}, Rooms: []string{dir}})
+			if err != nil || !s.Complete {
+				t.Fatal(err)
+			}
+			if f := s.Lookup(odd); f == nil || string(f.Content) != "#!/bin/sh\n" {
+				t.Errorf("what was asked for did not come: %+v", f)
+			}
+			if f := s.Lookup(filepath.Join(dir, "x.pid")); f == nil || string(f.Content) != "31337\n" {
+				t.Errorf("the pid file beside it did not come: %+v", f)
+			}
+			for _, name := range []string{OutProcStat, OutProcStatus, OutProcWords, OutDigests} {
+				if o := s.Output(name); o == nil || len(o.Data) == 0 {
+					t.Errorf("no %s", name)
+				}
+			}
+			if o := s.Output(OutProcStat); o != nil && !strings.Contains(string(o.Data), "/proc/self") && !strings.Contains(string(o.Data), "/proc/1/stat:1 (") {
+				t.Errorf("the first process is not there: %.200s", o.Data)
+			}
+			if sum := string(s.Output(OutDigests).Data); !strings.Contains(sum, "  /etc/passwd\n") {
+				t.Errorf("no digest: %q", sum)
+			}
+			if f := s.Lookup("/etc/passwd-"); f != nil && f.HasContent() && strings.Contains(string(f.Content), "$") {
+				t.Errorf("a hash of a password came along")
+			}
+		})
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*evil*")); len(left) > 0 {
+		t.Errorf("a name was run as code: %q", left)
+	}
+	if _, err := os.Stat("evil"); err == nil {
+		t.Errorf("a name was run as code")
+	}
+}
+
+// TestFetchKeepsSecretsBack asks for a private key as evidence: its digest comes, and no
+// byte of it.
+func TestFetchKeepsSecretsBack(t *testing.T) {
+	dir := openDir(t)
+	key := filepath.Join(dir, "id_ed25519")
+	if err := os.WriteFile(key, []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, []byte("kept\x00\xff whole"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Fetch(t.Context(), Local{}, Options{Source: SourceLocal}, []string{key, plain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := s.Lookup(key); f != nil && f.HasContent() {
+		t.Errorf("the key came along: %q", f.Content)
+	}
+	if f := s.Lookup(plain); f == nil || string(f.Content) != "kept\x00\xff whole" {
+		t.Errorf("what may be kept did not come whole: %+v", f)
+	}
+	if sums := string(s.Output(OutDigests).Data); !strings.Contains(sums, key) || !strings.Contains(sums, plain) {
+		t.Errorf("digests: %q", sums)
+	}
+}
+
+// FuzzQuestions: whatever a name is, the words that carry it hold no quote and no blank
+// but between names, so a shell reads them as data.
+func FuzzQuestions(f *testing.F) {
+	f.Add("/root/. ../update")
+	f.Add("/a'; touch x; '")
+	f.Add("/\x00\n$(x)")
+	f.Fuzz(func(t *testing.T, name string) {
+		got := questions("ASKED", []string{name, "/etc/passwd"}, 10)
+		words, ok := strings.CutPrefix(got, "ASKED='")
+		words, ok2 := strings.CutSuffix(words, " '\n")
+		if !ok || !ok2 {
+			t.Fatalf("%q", got)
+		}
+		for _, w := range strings.Split(words, " ") {
+			for i := range len(w) {
+				if !isPlain(w[i]) && w[i] != '\\' {
+					t.Errorf("%q holds %q", w, w[i])
+				}
+			}
+		}
+	})
+}
+
+// TestKeepDeeper keeps a second round in the first's archive, and reads it back.
+func TestKeepDeeper(t *testing.T) {
+	deep := &Snapshot{Source: SourceLocal, Complete: true, Outputs: []Output{{Name: OutProcStat, Data: []byte("/proc/1/stat:1 (x) S\n")}}}
+	first := &Snapshot{Source: SourceLocal}
+	if err := first.Keep(deep); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := Write(&b, first); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Read(strings.NewReader(b.String()), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := back.Deeper()
+	if err != nil || got == nil || got.Output(OutProcStat) == nil || string(got.Output(OutProcStat).Data) != "/proc/1/stat:1 (x) S\n" {
+		t.Fatalf("%+v %v", got, err)
+	}
+	if got, err := (&Snapshot{}).Deeper(); got != nil || err != nil {
+		t.Errorf("a second round that is not there: %v %v", got, err)
+	}
+}
