@@ -234,6 +234,21 @@ func TestTriageClean(t *testing.T) {
 	})
 }
 
+// serverPackages are forty packages that servers commonly have.
+const serverPackages = "nginx apache2 mariadb-server postgresql redis-server memcached postfix dovecot-imapd bind9 unbound " +
+	"fail2ban rsyslog logrotate chrony sudo curl wget git rsync tmux screen vim htop unattended-upgrades cron-apt " +
+	"monitoring-plugins-basic munin-node sysstat smartmontools lm-sensors certbot php-fpm haproxy squid vsftpd samba nfs-common rpcbind ufw debsums"
+
+// TestTriagePackages does the same on a host with forty server packages. Its layer takes
+// minutes to build: .ci/full asks for it.
+func TestTriagePackages(t *testing.T) {
+	if os.Getenv("POSTERN_FULL") == "" {
+		t.Skip("builds a layer of forty packages (POSTERN_FULL=1)")
+	}
+	e2e.NeedHosts(t)
+	triageClean(t, e2e.Spec{Release: e2e.Bookworm, Layers: []string{serverPackages}})
+}
+
 func triageClean(t *testing.T, spec e2e.Spec) {
 	key, public := newKey(t)
 	spec.Setup += admit("root", public)

@@ -30,11 +30,11 @@ type Answer struct {
 	Evidence []facts.Evidence // of these items, or of the facts that the question names
 }
 
-// Bounds of a question: its length, and what evaluating it may cost. A step of a loop
-// costs a few units; 100,000 jobs asked by a plain question cost about 2 million.
+// Bounds of a question: its length, and what evaluating it may cost in CEL's units. A
+// step of a loop costs a few: 20 million take about two seconds.
 const (
 	maxQuestion     = 8 << 10
-	maxQuestionCost = 50_000_000
+	maxQuestionCost = 20_000_000
 )
 
 // existsOf is a question about one list alone.
