@@ -286,6 +286,9 @@ func huntPast(c *cli.Context, s streams, ask1 *huntRequest, hosts []string) erro
 	if ask1.question != nil {
 		names = ask1.question.Names()
 	}
+	if len(hosts) == 0 {
+		hosts = nil // all
+	}
 	return ask(c, s, func(ix *history.Index) error {
 		if len(hosts) > 0 {
 			known := ix.Hosts()
