@@ -96,6 +96,11 @@ type Analysis struct {
 	// Behind is the whole text read as one command, where the daemon splits it at a
 	// %: not what is run, but what its writer may have meant. nil: no % in it.
 	Behind *Analysis
+
+	// Meant is what follows an account's name that stands first in a user's table,
+	// as if the table had a column for it: it runs the name, and its writer meant the
+	// rest. nil: no such name.
+	Meant *Analysis
 }
 
 // Candidates returns the paths where the shell would look for a target, in order.

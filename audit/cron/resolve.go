@@ -55,6 +55,9 @@ func (j *Job) Resolve(home string, d Daemon) *Analysis {
 		e.Stdin, e.HasStdin = "", false
 		a.Behind = Resolve(j.Raw, e, d)
 	}
+	if rest, ok := strings.CutPrefix(strings.TrimLeft(j.Command, " \t"), "root"); ok && j.Scheduler == SchedSpool && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "\t")) {
+		a.Meant = Resolve(rest, e, d)
+	}
 	return a
 }
 

@@ -63,20 +63,26 @@ func Severity(signs []Sign) Level {
 	return worst
 }
 
-// behind judges the text as if there were no %: an intruder who forgot what the
-// daemon makes of it is still one. Such signs weigh a step less.
+// behind judges the text as if there were no %, and what follows an account's name
+// that does not belong there: an intruder who forgot what the daemon makes of his
+// line is still one. Such signs weigh a step less.
 func (s *signer) behind() {
-	if s.a.Behind == nil {
+	s.meant(s.a.Behind, "a % before it keeps this daemon from running it")
+	s.meant(s.a.Meant, "the name before it, which is a command in a user's table, keeps this daemon from running it")
+}
+
+func (s *signer) meant(a *Analysis, why string) {
+	if a == nil {
 		return
 	}
-	b := &signer{j: s.j, a: s.a.Behind, c: s.c}
+	b := &signer{j: s.j, a: a, c: s.c}
 	b.commands()
 	b.names()
 	b.places()
 	for _, x := range b.out {
 		if !x.Booster && x.Severity > Info && !hasSign(s.out, x.ID) {
 			x.Severity--
-			x.Message += "; a % before it keeps this daemon from running it"
+			x.Message += "; " + why
 			s.out = append(s.out, x)
 		}
 	}

@@ -561,6 +561,9 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 				continue
 			}
 			sev := Low
+			if has("autossh") {
+				sev = Info // kept alive on purpose, under its own name
+			}
 			for i := range full {
 				u := full[i].Text
 				low := strings.ToLower(u)
