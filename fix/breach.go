@@ -17,6 +17,8 @@ type Breach struct {
 	Quarantine []JobRef // jobs to take out, with what they run
 	Revoke     []string // fingerprints (SHA256:...) of keys that no account may be opened by any more
 	Lock       []string // accounts that nothing may open any more
+	Files      []string // to move into the record: what starts at a login, a boot, a device
+	ByHand     []string // what else has to be done, in sentences: it goes into the plan
 	// Alone: no rule is mended beside it.
 	Alone bool
 	// Found is told of each of the above that this host has, as it was written; nil:
@@ -30,6 +32,44 @@ type JobRef struct {
 	Host string // "" any
 	Path string
 	Line int64 // 0: the file is the job (run-parts, at)
+
+	Command string // that the job must still run; "" whatever stands there
+}
+
+// Process is one process of a host.
+type Process struct {
+	PID     int
+	Exe     string   // its program as the kernel names it; "" not seen
+	Deleted bool     // that file is gone, or never was one
+	Args    []string // its words
+	Dir     string   // in which it runs; "" not seen
+}
+
+// jobFiles are what a job runs: files of its own, by their paths, and programs of
+// the system, by the last parts of theirs.
+type jobFiles struct {
+	own     map[string]bool
+	system  map[string]bool
+	command string
+}
+
+// runs tells whether it is one of a job's own files, or was told to read one, or is
+// a program of the system with the words that the job gives it.
+func (r *Process) runs(job *jobFiles) bool {
+	if job.own[r.Exe] {
+		return true
+	}
+	for i, w := range r.Args {
+		if i > 0 && (job.own[w] || r.Dir != "" && job.own[path.Join(r.Dir, w)]) || job.command != "" && strings.Contains(w, job.command) {
+			return true
+		}
+		for f := range job.own { // sh -c: a word that is a command
+			if strings.Contains(w, f) {
+				return true
+			}
+		}
+	}
+	return len(r.Args) > 1 && job.system[path.Base(r.Args[0])] && strings.Contains(job.command, strings.Join(r.Args[1:], " "))
 }
 
 // String writes it as ParseJobRef reads it.
@@ -92,6 +132,10 @@ func (p *planner) breach() {
 			p.quarantineJob(ref)
 		}
 	}
+	for _, file := range b.Files {
+		p.rule = "quarantine"
+		p.quarantineFile(file)
+	}
 	for _, print := range b.Revoke {
 		p.rule = "revoke-key"
 		p.revoke(print)
@@ -99,6 +143,9 @@ func (p *planner) breach() {
 	for _, name := range b.Lock {
 		p.rule = "lock-account"
 		p.lock(name)
+	}
+	for _, what := range b.ByHand {
+		p.unfixed("by-hand", what)
 	}
 	p.rule = ""
 	p.elsewhere()
@@ -121,6 +168,11 @@ func (p *planner) quarantineJob(ref JobRef) {
 		p.unfixed(p.rule, ref.String()+": no such job was seen: postern jobs shows what there is")
 		return
 	}
+	if ref.Command != "" && !slices.ContainsFunc(jobs, func(j *facts.Job) bool { return j.Command == ref.Command }) {
+		p.unfixed(p.rule, fmt.Sprintf("%s: the line holds another job by now (%s): postern triage shows the host as it is", ref, cutWords(jobs[0].Command, 60)))
+		p.found(ref.String())
+		return
+	}
 	p.found(ref.String())
 	for _, j := range jobs {
 		files := p.runsAlone(j, jobs)
@@ -139,6 +191,31 @@ func (p *planner) quarantineJob(ref JobRef) {
 		}
 		p.running(j)
 	}
+}
+
+// quarantineFile takes one file out of its place.
+func (p *planner) quarantineFile(file string) {
+	p.found(file)
+	_, real := seen(p.in.Snapshot, file)
+	if real == "" {
+		real = file
+	}
+	if shipped(file) || shipped(real) {
+		p.unfixed(p.rule, file+": it lies where packages put files: install the package anew rather than lose its program")
+		return
+	}
+	f, err := p.open(file, KindMove)
+	switch {
+	case err != nil:
+	case !f.before.Exists:
+		err = errNotHere{"it was not seen"}
+	default:
+		f.kind, f.after = KindMove, State{Path: f.before.Path, Real: f.before.Real}
+		p.away[file], p.away[real] = true, true
+		p.keep(f, p.rule, "kept in the record as evidence, with owner, mode and times")
+		return
+	}
+	p.unfixed(p.rule, fmt.Sprintf("%s stays where it is: %s", file, err))
 }
 
 // runsAlone are the files that a job runs and nothing else that is seen does: its
@@ -188,44 +265,72 @@ func (p *planner) moveAway(file string, ref JobRef) error {
 }
 
 // running refuses while what a job started may still run, unless its executable is
-// kept. A reading brings daemons and not all processes: then that is not known, and
-// not knowing is no yes.
+// kept. Where not all processes were seen that is not known, and not knowing is no
+// yes.
 func (p *planner) running(j *facts.Job) {
 	if p.in.Snapshot.Source == snapshot.SourceRoot {
 		return // nothing runs in a tree
 	}
 	where := fmt.Sprintf("%s:%d", j.Path, j.Line)
-	targets := map[string]bool{}
+	job := &jobFiles{own: map[string]bool{}, system: map[string]bool{}, command: j.Command}
 	for _, t := range j.Targets {
-		targets[t.Path] = true
-		if _, real := seen(p.in.Snapshot, t.Path); real != "" {
-			targets[real] = true
+		_, real := seen(p.in.Snapshot, t.Path)
+		for _, f := range []string{t.Path, real} {
+			switch {
+			case f == "":
+			case !path.IsAbs(f) || shipped(f):
+				job.system[path.Base(f)] = true
+			default:
+				job.own[f] = true
+			}
 		}
 	}
+	list, whole := p.processes()
+	for _, r := range list {
+		shown := r.Exe
+		if r.Deleted {
+			shown += " (deleted)"
+		}
+		switch {
+		case !r.runs(job):
+			if r.Deleted && !shipped(r.Exe) {
+				p.warn("process %d runs %s, a program that is gone: whether %s started it is not known; postern triage tells more of it", r.PID, shown, where)
+			}
+		case !r.Deleted && (p.away[r.Exe] || shipped(r.Exe)):
+			// a script: its interpreter is the system's, and the script itself is kept
+			p.warn("process %d still runs what %s started; its executable is kept", r.PID, where)
+			return
+		default:
+			p.refuse(Refusal{Risk: riskRunning, Why: fmt.Sprintf("process %d, which the job %s started, still runs, and its executable %s is not kept", r.PID, where, shown),
+				Path: j.Path, Line: int(j.Line), Text: j.Command, WayOut: fmt.Sprintf("keep it first: cp /proc/%d/exe to another machine; end the process once you have what you want of it", r.PID)})
+			return
+		}
+	}
+	if whole {
+		return
+	}
+	p.refuse(Refusal{Risk: riskRunning, Why: fmt.Sprintf("whether something that the job %s started still runs is not known: not all processes were seen", where),
+		Path: j.Path, Line: int(j.Line), Text: j.Command,
+		WayOut: "look on the host: ls -l /proc/[0-9]*/exe; keep what is odd (cp /proc/PID/exe), above all what is (deleted)"})
+}
+
+// processes are those that were asked for, and the daemons of the reading.
+func (p *planner) processes() (list []Process, whole bool) {
+	list = slices.Clone(p.in.Processes)
 	for i := range p.in.Snapshot.Files {
 		f := &p.in.Snapshot.Files[i]
-		pid, is := strings.CutPrefix(f.Path, "/proc/")
-		if pid, is = strings.CutSuffix(pid, "/exe"); !is || strings.Contains(pid, "/") || f.Type != 'l' {
+		digits, is := strings.CutPrefix(f.Path, "/proc/")
+		if digits, is = strings.CutSuffix(digits, "/exe"); !is || strings.Contains(digits, "/") || f.Type != 'l' {
+			continue
+		}
+		pid, err := strconv.Atoi(digits)
+		if err != nil {
 			continue
 		}
 		exe, gone := strings.CutSuffix(f.Target, " (deleted)")
-		words := strings.Split(string(p.cmdline(pid)), "\x00")
-		mine := targets[exe] || slices.ContainsFunc(words, func(w string) bool { return targets[w] })
-		switch {
-		case !mine:
-		case !gone && (p.away[exe] || shipped(exe)):
-			// a script: its interpreter is the system's, and the script itself is kept
-			p.warn("process %s still runs what %s started; its executable is kept", pid, where)
-			return
-		default:
-			p.refuse(Refusal{Risk: riskRunning, Why: fmt.Sprintf("process %s, which the job %s started, still runs, and its executable %s is not kept", pid, where, f.Target),
-				Path: j.Path, Line: int(j.Line), Text: j.Command, WayOut: fmt.Sprintf("keep it first: cp /proc/%s/exe to another machine; end the process once you have what you want of it", pid)})
-			return
-		}
+		list = append(list, Process{PID: pid, Exe: exe, Deleted: gone, Args: strings.Split(string(p.cmdline(digits)), "\x00")})
 	}
-	p.refuse(Refusal{Risk: riskRunning, Why: fmt.Sprintf("whether something that the job %s started still runs is not known: this reading brings daemons, not all processes", where),
-		Path: j.Path, Line: int(j.Line), Text: j.Command,
-		WayOut: "look on the host: ls -l /proc/[0-9]*/exe; keep what is odd (cp /proc/PID/exe), above all what is (deleted)"})
+	return list, p.in.ProcessesWhole
 }
 
 func (p *planner) cmdline(pid string) []byte {

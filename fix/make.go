@@ -36,6 +36,10 @@ type Input struct {
 	Breach *Breach
 	// Fetch reads one more file of the host; nil: it cannot be asked again.
 	Fetch func(path string) ([]byte, error)
+	// Processes are those of the host; ProcessesWhole says that none is missing. A
+	// reading brings daemons, only a triage's second round brings all.
+	Processes      []Process
+	ProcessesWhole bool
 	// Facts are those of Snapshot, where they are made already.
 	Facts *facts.Facts
 }
