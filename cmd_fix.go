@@ -91,7 +91,7 @@ func fixPlan(c *cli.Context, s streams) error {
 		if err := checkSource(c); err != nil {
 			return err
 		}
-		sel, err := choose(c, s)
+		sel, err := chooseOf(c, s, how.hosts(c))
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func checkPlanFlags(c *cli.Context) error {
 		if c.Args().Present() {
 			return usagef("--plan and the host %q are two sources", c.Args().First()).hint("a saved plan holds its hosts")
 		}
-		for _, name := range []string{"local", "root", "snapshot", "inventory", "only", "skip", "profile", "save-plan", "quarantine", "revoke-key", "lock-account"} {
+		for _, name := range []string{"local", "root", "snapshot", "inventory", "only", "skip", "profile", "save-plan", "quarantine", "revoke-key", "lock-account", "from-triage"} {
 			if c.IsSet(name) {
 				return usagef("--plan and --%s do not go together", name).hint("a saved plan is shown as it is")
 			}
@@ -232,7 +232,15 @@ func planOf(c *cli.Context, t audit.Target, how *planRequest, now time.Time) (h 
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	snap, err := t.Source.Snapshot(ctx)
+	var snap *snapshot.Snapshot
+	var running []fix.Process
+	var whole bool
+	if how.breach != nil {
+		snap, err = deeper(ctx, t, now)
+		running, whole = runningOn(snap)
+	} else {
+		snap, err = t.Source.Snapshot(ctx)
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("%s: no whole answer within --timeout", t.Host.Name)
@@ -249,8 +257,8 @@ func planOf(c *cli.Context, t audit.Target, how *planRequest, now time.Time) (h 
 	}
 	first := true
 	host := fix.Make(fix.Input{
-		Breach: how.breach.of(),
-		Host:   t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, OwnKeys: own, Fetch: fetch, Earlier: how.earlier(t.Host.Name, snap.Start),
+		Breach: how.breach.of(t.Host.Name), Processes: running, ProcessesWhole: whole,
+		Host: t.Host, Snapshot: snap, Now: now, Named: how.named, Keep: keep, OwnKeys: own, Fetch: fetch, Earlier: how.earlier(t.Host.Name, snap.Start),
 		Judge: func(f *facts.Facts) []policies.Outcome {
 			if first { // as it was read
 				how.breach.saw(t.Host.Name, f)

@@ -147,7 +147,7 @@ func fixApply(c *cli.Context, s streams) error {
 	var p *fix.Plan
 	var request *planRequest
 	if c.IsSet("plan") {
-		for _, name := range []string{"only", "skip", "profile", "quarantine", "revoke-key", "lock-account"} {
+		for _, name := range []string{"only", "skip", "profile", "quarantine", "revoke-key", "lock-account", "from-triage"} {
 			if c.IsSet(name) {
 				return usagef("--plan and --%s do not go together", name).hint("a saved plan is applied as it is")
 			}
@@ -162,6 +162,8 @@ func fixApply(c *cli.Context, s streams) error {
 		}
 	} else if request, err = readPlanRequest(c); err != nil {
 		return err
+	} else {
+		words = request.hosts(c)
 	}
 	targets, err := fixHosts(c, s, words)
 	if err != nil {

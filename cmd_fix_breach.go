@@ -20,6 +20,7 @@ func breachFlags() []cli.Flag {
 		&cli.StringSliceFlag{Category: c, Name: "quarantine", Usage: "take out the `JOB` HOST:PATH:LINE and put what it runs into the record; may be repeated"},
 		&cli.StringSliceFlag{Category: c, Name: "revoke-key", Usage: "let the key of that `FINGERPRINT` (SHA256:...) open no account any more; may be repeated"},
 		&cli.StringSliceFlag{Category: c, Name: "lock-account", Usage: "lock the password of the account `NAME` and end it, keys and jobs too; may be repeated"},
+		&cli.StringFlag{Category: c, Name: "from-triage", Usage: "the arguments are ids of things that the triage `RUN` named (last, the name it is kept by, or its JSON file): end these"},
 	}
 }
 
@@ -29,6 +30,7 @@ type breachRequest struct {
 	revoke     []string
 	lock       []string
 	alone      bool
+	chosen     *triageChoice // nil: not from a triage
 
 	mu     sync.Mutex
 	found  map[string]bool
@@ -55,7 +57,11 @@ func readBreach(c *cli.Context) (*breachRequest, error) {
 			return nil, usagef("--lock-account %q is no name of an account", name)
 		}
 	}
-	named := len(r.quarantine)+len(r.revoke)+len(r.lock) > 0
+	var err error
+	if r.chosen, err = readTriageChoice(c); err != nil {
+		return nil, err
+	}
+	named := len(r.quarantine)+len(r.revoke)+len(r.lock) > 0 || r.chosen != nil
 	if !named && c.String("profile") != policies.ProfileBreach {
 		return nil, nil
 	}
@@ -64,15 +70,27 @@ func readBreach(c *cli.Context) (*breachRequest, error) {
 }
 
 // of is what one host is asked for.
-func (r *breachRequest) of() *fix.Breach {
+func (r *breachRequest) of(host string) *fix.Breach {
 	if r == nil {
 		return nil
 	}
-	return &fix.Breach{Quarantine: r.quarantine, Revoke: r.revoke, Lock: r.lock, Alone: r.alone, Found: func(what string) {
+	b := &fix.Breach{Quarantine: r.quarantine, Revoke: r.revoke, Lock: r.lock, Alone: r.alone, Found: func(what string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.found[what] = true
 	}}
+	if r.chosen != nil {
+		r.chosen.add(host, b)
+	}
+	return b
+}
+
+// hosts are those of the chosen things; else what the arguments say.
+func (r *planRequest) hosts(c *cli.Context) []string {
+	if r.breach != nil && r.breach.chosen != nil {
+		return r.breach.chosen.names
+	}
+	return c.Args().Slice()
 }
 
 // saw takes down which keys open a host.

@@ -45,7 +45,7 @@ func readFleetRequest(c *cli.Context) (*fleetRequest, error) {
 		return nil, usagef("--format %q is not known", f).hint("one of text, json")
 	}
 	if c.Bool("resume") {
-		for _, name := range []string{"plan", "only", "skip", "profile", "archive", "quarantine", "revoke-key", "lock-account"} {
+		for _, name := range []string{"plan", "only", "skip", "profile", "archive", "quarantine", "revoke-key", "lock-account", "from-triage"} {
 			if c.IsSet(name) {
 				return nil, usagef("--resume and --%s do not go together", name).hint("the plan of the run that stopped is gone on with")
 			}

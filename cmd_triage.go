@@ -41,6 +41,7 @@ be read.`,
 		Flags: concat(sourceFlags(), []cli.Flag{
 			&cli.StringFlag{Category: "What to keep", Name: "evidence", Usage: "keep the files that things name in `DIR`"},
 			&cli.StringFlag{Category: "What to keep", Name: "archive", Usage: "keep what was read of each host in `DIR`, for --snapshot"},
+			&cli.BoolFlag{Category: "What to keep", Name: "no-history", Usage: "do not keep the report for fix --from-triage"},
 			&cli.StringFlag{Category: "What to show", Name: "fail-on", Value: "medium", Usage: "exit with 1 at things of this `LEVEL`: low, medium, high, critical or none"},
 		}, outputFlagsOf("text or json")),
 		Action: func(c *cli.Context) error {
@@ -116,6 +117,7 @@ func readTriageRequest(c *cli.Context) (*triageRequest, error) {
 
 // runTriage looks at the hosts side by side and writes the pages in their order.
 func runTriage(c *cli.Context, s streams, sel *selection, ask *triageRequest) error {
+	start := time.Now()
 	type answer struct {
 		host *triage.Host
 		deep *audit.Deep
@@ -158,6 +160,14 @@ func runTriage(c *cli.Context, s streams, sel *selection, ask *triageRequest) er
 			return fmt.Errorf("--evidence %s: %w", ask.evidence, err)
 		}
 		fmt.Fprintf(s.err, "postern: %d files kept in %s; postern verify %s checks them\n", n, visible(ask.evidence), visible(ask.evidence))
+	}
+	if !c.Bool("no-history") {
+		id := history.NewID(start)
+		if err := triage.Save(triageDir(), id, r); err != nil {
+			fmt.Fprintf(s.err, "postern: warning: this triage is not kept: %s\n", visible(reasonOf(err).Error()))
+		} else {
+			fmt.Fprintf(s.err, "postern: kept as %s: postern fix --from-triage %s ID... ends what you choose\n", id, id)
+		}
 	}
 	worst := r.Worst()
 	if err := writeTriage(c, s, r, ask); err != nil {

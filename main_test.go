@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"triageschema":  cmdTriageSchema,
 			"huntschema":    cmdHuntSchema,
 			"cmpids":        cmdCompareIDs,
+			"thingids":      cmdThingIDs,
 		},
 	})
 }
@@ -85,6 +86,29 @@ func isolate(e *testscript.Env) error {
 		e.Setenv(name, now.AddDate(0, 0, days).Format(time.DateOnly))
 	}
 	return nil
+}
+
+// cmdThingIDs sets a variable for each kind to the id of a triage's first thing of it.
+func cmdThingIDs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: thingids FILE KIND...")
+	}
+	var r triage.Report
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &r))
+	for _, kind := range args[1:] {
+		id := ""
+		for _, h := range r.Hosts {
+			for _, t := range h.Things {
+				if t.Kind == kind && id == "" {
+					id = t.ID
+				}
+			}
+		}
+		if id == "" {
+			ts.Fatalf("%s has no thing of kind %s", args[0], kind)
+		}
+		ts.Setenv(kind, id)
+	}
 }
 
 func condition(name string) (bool, error) {

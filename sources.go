@@ -57,6 +57,11 @@ type selection struct {
 
 // choose turns flags and arguments into targets.
 func choose(c *cli.Context, s streams) (*selection, error) {
+	return chooseOf(c, s, c.Args().Slice())
+}
+
+// chooseOf is choose where the command's words are others than its arguments.
+func chooseOf(c *cli.Context, s streams, words []string) (*selection, error) {
 	if err := oneSource(c); err != nil {
 		return nil, err
 	}
@@ -73,9 +78,9 @@ func choose(c *cli.Context, s streams) (*selection, error) {
 		err = sel.addRoot(c.String("root"))
 	case c.IsSet("snapshot"):
 		// --snapshot *.pst: the shell makes arguments of all but the first.
-		err = sel.addArchives(append(c.StringSlice("snapshot"), c.Args().Slice()...))
+		err = sel.addArchives(append(c.StringSlice("snapshot"), words...))
 	default:
-		return sel, sel.overSSH(c, s)
+		return sel, sel.overSSH(c, s, words)
 	}
 	if err != nil {
 		return nil, err
@@ -168,7 +173,7 @@ func oneSource(c *cli.Context) error {
 	if len(given) == 0 {
 		return nil
 	}
-	if c.Args().Present() && !c.IsSet("snapshot") {
+	if c.Args().Present() && !c.IsSet("snapshot") && !c.IsSet("from-triage") {
 		given = append(given, fmt.Sprintf("the host %q", c.Args().First()))
 	}
 	if len(given) > 1 {
@@ -213,18 +218,18 @@ func (sel *selection) withInventory(c *cli.Context, s streams) error {
 }
 
 // overSSH selects hosts by arguments and inventory.
-func (sel *selection) overSSH(c *cli.Context, s streams) error {
+func (sel *selection) overSSH(c *cli.Context, s streams, words []string) error {
 	inv, err := loadInventory(c, s)
 	if err != nil {
 		return err
 	}
-	if !c.Args().Present() && (inv == nil || len(inv.Hosts) == 0) {
+	if len(words) == 0 && (inv == nil || len(inv.Hosts) == 0) {
 		if inv != nil {
 			return usagef("%s names no host", inv.Path).hint("add one below hosts:, or name one: postern %s user@host", c.Command.Name)
 		}
 		return usagef("no host to look at").hint("name one (postern %s user@host), write ./postern.yaml, give -i FILE, or try postern demo", c.Command.Name)
 	}
-	hosts, excluded, err := inv.Select(c.Args().Slice())
+	hosts, excluded, err := inv.Select(words)
 	if err != nil {
 		return &usageError{text: err.Error()}
 	}

@@ -311,7 +311,7 @@ func (h *crashHost) try(t *testing.T, c crash) {
 		}
 		if c.clock != 0 {
 			a := j.answer(t)
-			if off := a.Now.Sub(time.Now()) - j.Clock; off.Abs() > 10*time.Minute {
+			if off := time.Until(a.Now) - j.Clock; off.Abs() > 10*time.Minute {
 				fault("the laptop's clock is not wrong as it was to be: %v off", off)
 			}
 			if a.Result.Outcome != apply.Done {

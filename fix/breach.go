@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/snapshot"
 )
@@ -33,7 +34,7 @@ type JobRef struct {
 	Path string
 	Line int64 // 0: the file is the job (run-parts, at)
 
-	Command string // that the job must still run; "" whatever stands there
+	Command string // that the job must still run, its secrets masked or not; "" whatever stands there
 }
 
 // Process is one process of a host.
@@ -168,7 +169,7 @@ func (p *planner) quarantineJob(ref JobRef) {
 		p.unfixed(p.rule, ref.String()+": no such job was seen: postern jobs shows what there is")
 		return
 	}
-	if ref.Command != "" && !slices.ContainsFunc(jobs, func(j *facts.Job) bool { return j.Command == ref.Command }) {
+	if ref.Command != "" && !slices.ContainsFunc(jobs, func(j *facts.Job) bool { return j.Command == ref.Command || cron.Mask(j.Command) == ref.Command }) {
 		p.unfixed(p.rule, fmt.Sprintf("%s: the line holds another job by now (%s): postern triage shows the host as it is", ref, cutWords(jobs[0].Command, 60)))
 		p.found(ref.String())
 		return
@@ -369,8 +370,8 @@ func (p *planner) lock(name string) {
 		return
 	}
 	p.found(name)
-	if a.UID == 0 {
-		p.unfixed(p.rule, name+" is uid 0: expiring it would end cron, sudo and the console with it; no-root-login shuts its way in by ssh")
+	if name == "root" {
+		p.unfixed(p.rule, "root: expiring it would end cron, sudo and the console with it; no-root-login shuts its way in by ssh")
 		return
 	}
 	if line := p.shadowLine(name); line == "" {

@@ -245,7 +245,7 @@ func TestLockAccount(t *testing.T) {
 	text := strings.Join(strings.Fields(tell(h)), " ")
 	for _, want := range []string{"account bob: password locked, over since 1970-01-02", "usermod -L -e 1 bob",
 		"/var/spool/cron/crontabs/bob:1 (/home/bob/report)", "Accepted password for bob from 192.0.2.7", "loginctl terminate-user bob",
-		"- bob by publickey", "- bob by password", "root is uid 0"} {
+		"- bob by publickey", "- bob by password", "root: expiring it would end cron"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the plan lacks %q\n%s", want, tell(h))
 		}

@@ -241,7 +241,7 @@ shadow_line() { WHO=$US awk -F: '$1 == ENVIRON["WHO"] { print; exit }' /etc/shad
 
 check_account() {
 	[ "$(id -u -- "$US" 2>/dev/null)" = "$BU" ] || die changed "$1 the account $BU is not there, or another by now"
-	[ "$BU" != 0 ] || die refused "$1 account: it is root's"
+	[ "$US" != root ] || die refused "$1 account: it is root's"
 	[ -n "$(shadow_line)" ] || die refused "$1 account: it has no line in /etc/shadow"
 	for _t in usermod chage passwd; do
 		command -v "$_t" >/dev/null || die refused "$1 tools: the host has no $_t"
