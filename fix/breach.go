@@ -320,8 +320,8 @@ func (p *planner) processes() (list []Process, whole bool) {
 	list = slices.Clone(p.in.Processes)
 	for i := range p.in.Snapshot.Files {
 		f := &p.in.Snapshot.Files[i]
-		digits, is := strings.CutPrefix(f.Path, "/proc/")
-		if digits, is = strings.CutSuffix(digits, "/exe"); !is || strings.Contains(digits, "/") || f.Type != 'l' {
+		digits, is := strings.CutSuffix(strings.TrimPrefix(f.Path, "/proc/"), "/exe")
+		if !is || !strings.HasPrefix(f.Path, "/proc/") || strings.Contains(digits, "/") || f.Type != 'l' {
 			continue
 		}
 		pid, err := strconv.Atoi(digits)
