@@ -123,7 +123,9 @@ expect:
 		}
 		got := map[string]string{}
 		for line := range strings.Lines(out) {
-			var h struct{ Outcomes []struct{ Rule, Outcome string } }
+			var h struct {
+				Outcomes []struct{ Rule, Outcome string }
+			}
 			if !strings.HasPrefix(line, `{"type":"host"`) {
 				continue
 			}
