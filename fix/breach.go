@@ -185,7 +185,7 @@ func (p *planner) quarantineJob(ref JobRef) {
 			continue
 		}
 		for _, f := range files {
-			if err := p.moveAway(f, ref); err != nil {
+			if err := p.moveAway(f, "what "+ref.String()+" runs: kept in the record as evidence, with owner, mode and times"); err != nil {
 				delete(p.away, f)
 				p.unfixed(p.rule, fmt.Sprintf("%s: %s stays where it is: %s", ref, f, err))
 			}
@@ -197,26 +197,13 @@ func (p *planner) quarantineJob(ref JobRef) {
 // quarantineFile takes one file out of its place.
 func (p *planner) quarantineFile(file string) {
 	p.found(file)
+	err := p.moveAway(file, "kept in the record as evidence, with owner, mode and times")
+	if err != nil {
+		p.unfixed(p.rule, fmt.Sprintf("%s stays where it is: %s", file, err))
+		return
+	}
 	_, real := seen(p.in.Snapshot, file)
-	if real == "" {
-		real = file
-	}
-	if shipped(file) || shipped(real) {
-		p.unfixed(p.rule, file+": it lies where packages put files: install the package anew rather than lose its program")
-		return
-	}
-	f, err := p.open(file, KindMove)
-	switch {
-	case err != nil:
-	case !f.before.Exists:
-		err = errNotHere{"it was not seen"}
-	default:
-		f.kind, f.after = KindMove, State{Path: f.before.Path, Real: f.before.Real}
-		p.away[file], p.away[real] = true, true
-		p.keep(f, p.rule, "kept in the record as evidence, with owner, mode and times")
-		return
-	}
-	p.unfixed(p.rule, fmt.Sprintf("%s stays where it is: %s", file, err))
+	p.away[file], p.away[real] = true, true
 }
 
 // runsAlone are the files that a job runs and nothing else that is seen does: its
@@ -228,10 +215,19 @@ func (p *planner) runsAlone(j *facts.Job, also []*facts.Job) []string {
 		if f == nil || f.Type != 'f' || shipped(real) || shipped(t.Path) || slices.Contains(out, t.Path) {
 			continue
 		}
+		if a := p.account(j.User); j.User != "root" && (a == nil || a.UID != 0 && a.UID != f.UID) {
+			// whoever may write a table may name any file in it
+			p.warn("%s stays where it is: it is not %s's own, whose job runs it", t.Path, j.User)
+			continue
+		}
 		shared := false
 		for i := range p.before.Jobs {
 			other := &p.before.Jobs[i]
-			if !slices.Contains(also, other) && slices.ContainsFunc(other.Targets, func(o facts.Target) bool { return o.Path == t.Path }) && !p.namedJob(other) {
+			same := func(o facts.Target) bool {
+				_, at := seen(p.in.Snapshot, o.Path)
+				return at == real
+			}
+			if !slices.Contains(also, other) && slices.ContainsFunc(other.Targets, same) && !p.namedJob(other) {
 				shared = true
 				p.warn("%s stays where it is: the job in %s:%d runs it too", t.Path, other.Path, other.Line)
 				break
@@ -252,16 +248,22 @@ func (p *planner) namedJob(j *facts.Job) bool {
 }
 
 // moveAway moves a file into the record, where it stays with owner, mode and times.
-func (p *planner) moveAway(file string, ref JobRef) error {
+func (p *planner) moveAway(file, why string) error {
+	if why := p.needed(file); why != "" {
+		return errNotHere{why}
+	}
 	f, err := p.open(file, KindMove)
 	if err != nil {
 		return err
 	}
-	if !f.before.Exists {
+	switch {
+	case !f.before.Exists:
 		return errNotHere{"it was not seen"}
+	case f.kind != KindMove: // a table that a line goes out of: its other jobs stay
+		return errNotHere{"this plan changes it, and the rest of it stays"}
 	}
-	f.kind, f.after = KindMove, State{Path: f.before.Path, Real: f.before.Real}
-	p.keep(f, p.rule, "what "+ref.String()+" runs: kept in the record as evidence, with owner, mode and times")
+	f.after = State{Path: f.before.Path, Real: f.before.Real}
+	p.keep(f, p.rule, why)
 	return nil
 }
 
@@ -370,6 +372,10 @@ func (p *planner) lock(name string) {
 		return
 	}
 	p.found(name)
+	if !plainAccount(name) {
+		p.unfixed(p.rule, fmt.Sprintf("%q: a name that tools take for something else: take its line out of /etc/passwd by hand (vipw)", name))
+		return
+	}
 	if name == "root" {
 		p.unfixed(p.rule, "root: expiring it would end cron, sudo and the console with it; no-root-login shuts its way in by ssh")
 		return
@@ -397,6 +403,19 @@ func (p *planner) lock(name string) {
 	p.warn("sessions of %s go on until they are ended; %s. Look (loginctl list-sessions; who), then loginctl terminate-user %s, or pkill -KILL -u %s", name, p.sessions(name), name, name)
 	p.edits++
 	p.locked = append(p.locked, Change{Kind: KindAccount, Before: s, After: s, User: name, Rules: []string{p.rule}, Why: why})
+}
+
+// plainAccount reports names that useradd(8) would take, or that Windows domains
+// have: they are quoted in commands that people copy.
+func plainAccount(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || strings.IndexByte("-.$@+", c) < 0 || c == '$' && i < len(name)-1) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 const shadowFile = "/etc/shadow"

@@ -43,7 +43,9 @@ func (p *planner) logins(after *snapshot.Snapshot) {
 	if len(h.Checks) == 0 && h.Reload.Needed {
 		p.warn("this host was read without a login, and keep: names none: no login was checked")
 	}
-	touches := h.Reload.Needed || slices.ContainsFunc(h.Changes, func(c Change) bool { return c.Kind == KindKeys || c.Kind == KindMode || c.Kind == KindAccount })
+	touches := h.Reload.Needed || slices.ContainsFunc(h.Changes, func(c Change) bool {
+		return c.Kind == KindKeys || c.Kind == KindMode || c.Kind == KindMove || c.Kind == KindAccount
+	})
 	if !touches {
 		return
 	}
