@@ -283,3 +283,44 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// TestPutBackFollowsNoLink: the folder may be somebody else's, who makes the name lead
+// to another folder in the moment in which root gives a file back.
+func TestPutBackFollowsNoLink(t *testing.T) {
+	cut := func(name string) string {
+		at := strings.Index(program, "\n"+name+"() {")
+		if at < 0 {
+			t.Fatalf("no function %s", name)
+		}
+		end := strings.Index(program[at:], "\n}\n")
+		return program[at : at+end+3]
+	}
+	for name, argv := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, d := range []string{"theirs", "daily", "record"} {
+				if err := os.Mkdir(filepath.Join(dir, d), 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Chmod(filepath.Join(dir, "theirs"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "record", "2"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(filepath.Join(dir, "daily"), filepath.Join(dir, "theirs", "report")); err != nil {
+				t.Fatal(err)
+			}
+			script := cut("parent") + cut("no_link_race") + cut("put_back") + "R=" + quote(dir+"/theirs/report") + "\ncd " + quote(dir+"/theirs") + "\nput_back " + quote(dir+"/record/2") + "\n:\n"
+			cmd := exec.Command(argv[0], argv[1:]...)
+			cmd.Stdin = strings.NewReader(script)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if left, _ := os.ReadDir(filepath.Join(dir, "daily")); len(left) > 0 {
+				t.Errorf("root put %s where the link leads", left[0].Name())
+			}
+		})
+	}
+}
