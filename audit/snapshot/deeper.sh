@@ -73,6 +73,7 @@ words() {
   if [ -z "$GREPZ" ]; then
     for P do
       limit head -c 4096 "/proc/$P/cmdline" </dev/null 2>/dev/null | tr '\n\0' '\001\n' | sed "s,^,/proc/$P/cmdline:,"
+      echo # the last word may have no end
     done
     return
   fi
@@ -80,7 +81,10 @@ words() {
     ulimit -v 300000
     printf '/proc/%s/cmdline\n' "$@" | quick xargs grep -asHz '' --
     [ "$UID0" != yes ] || printf '/proc/%s/environ\n' "$@" | quick xargs grep -asHzE '^LD_(PRELOAD|AUDIT)=' --
-  } 2>/dev/null | tr '\n\0' '\001\n' | sed -E 's,^(/proc/[0-9]+/[a-z]+:).*(PRIVATE KEY-----|PuTTY-User-Key-File).*,\1postern-withheld,' | head -c 524288
+  } 2>/dev/null | tr '\n\0' '\001\n' | sed -E 's,^(/proc/[0-9]+/[a-z]+:).*(PRIVATE KEY-----|PuTTY-User-Key-File).*,\1postern-withheld,' | {
+    head -c 524288
+    [ -z "$(head -c 1)" ] || printf '\nleft %s\n' "$WU"
+  }
 }
 # quick COMMAND...: for at most three seconds; says so where they were not enough.
 quick() {
@@ -342,13 +346,21 @@ setuids() {
 # few COMMAND...: find's own bound; the time of others' directories is not ours.
 few() { if [ -n "$TIMEOUT" ]; then timeout 4 "$@"; [ $? != 124 ] || printf '\nslow\n'; else "$@"; fi; }
 
+# program PATH: it is /proc/PID/exe itself, and no name that goes on through a
+# process's links to where its user put others.
+program() {
+  PN=${1#/proc/} PN=${PN%/exe}
+  case $1,$PN in /proc/*/exe,*[!0-9]* | /proc/*/exe,) return 1;; /proc/*/exe,*) return 0;; esac
+  return 1
+}
+
 # digest PATH: SHA-256 and name, with the rights that its path asks for. A name with
 # a newline is not looked at.
 digest() {
   case $1 in *"$NL"*) return;; esac
   [ -f "$1" ] || return 0
   case $1 in
-    /proc/*) RU=0;;
+    /proc/*) program "$1" || return 0; RU=0;;
     *) entered "$1" || return 0; rights "$1"; case $(readlink -f -- "$1" </dev/null) in /proc/* | /sys/* | /dev/[!s]* ) return 0;; esac;;
   esac
   if [ "$RU" = 0 ]; then D=$(limit sha256sum -- "$1" </dev/null 2>/dev/null)
@@ -448,10 +460,12 @@ fetch() {
     named "$W"
     case $NAMED in
       /proc/*/exe)
+        program "$NAMED" || continue
         mark "v $CAP"
         printf '%s\0' "$NAMED"
         limit head -c $((CAP + 1)) -- "$NAMED" </dev/null;;
-      /proc/*/*)
+      /proc/*/*/*) gap unsafe "$NAMED" "a name that goes through a process's links: not opened";;
+      /proc/*/cmdline)
         mark "v 65536"
         printf '%s\0' "$NAMED"
         few head -c 65537 -- "$NAMED" </dev/null;;

@@ -101,6 +101,64 @@ func TestFetchKeepsSecretsBack(t *testing.T) {
 	}
 }
 
+// TestNoWayThroughProcesses: the links of a process lead to where its user put others.
+// A name that goes through them is neither opened nor measured with root's rights.
+func TestNoWayThroughProcesses(t *testing.T) {
+	dir := openDir(t)
+	for _, name := range []string{"secret", "exe", "cmdline"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("nobody's business\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var asked []string
+	for _, name := range []string{"secret", "exe", "cmdline"} {
+		asked = append(asked, "/proc/self/root"+dir+"/"+name, "/proc/1/root"+dir+"/"+name, "/proc/../"+dir+"/"+name)
+	}
+	asked = append(asked, "/proc/self/cwd/deeper.sh", "/proc/1/exe", "/proc/1/cmdline")
+	deep, err := Deepen(t.Context(), Local{}, Options{Source: SourceLocal}, Questions{Paths: asked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched, err := Fetch(t.Context(), Local{}, Options{Source: SourceLocal}, asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, s := range map[string]*Snapshot{"asked": deep, "fetched": fetched} {
+		for i := range s.Files {
+			if f := &s.Files[i]; f.HasContent() && strings.Contains(string(f.Content), "nobody's business") {
+				t.Errorf("%s: %s was opened", what, f.Path)
+			}
+		}
+		if o := s.Output(OutDigests); o != nil && (strings.Contains(string(o.Data), "/root/") || strings.Contains(string(o.Data), "/cwd/")) {
+			t.Errorf("%s: digests: %q", what, o.Data)
+		}
+	}
+	if f := fetched.Lookup("/proc/1/cmdline"); f == nil || !f.HasContent() {
+		t.Errorf("the words of a process did not come: %+v", f)
+	}
+}
+
+// TestWordsThatHideOthers: more words than are kept are said to be more.
+func TestWordsThatHideOthers(t *testing.T) {
+	long := strings.Repeat("x", 100<<10)
+	var args []string
+	for range 8 {
+		args = append(args, long)
+	}
+	cmd := exec.Command("sh", append([]string{"-c", "sleep 60; :", "sh"}, args...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	s, err := Deepen(t.Context(), Local{}, Options{Source: SourceLocal}, Questions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := s.Output(OutProcWords); o == nil || !strings.Contains(string(o.Data), "\nleft ") {
+		t.Error("nothing says that words were left")
+	}
+}
+
 // FuzzQuestions: whatever a name is, the words that carry it hold no quote and no blank
 // but between names, so a shell reads them as data.
 func FuzzQuestions(f *testing.F) {
