@@ -126,7 +126,7 @@ func (l *looker) keys() {
 			say("low", "it is weak: "+k.Weak)
 		}
 		attack = append(attack, "T1098.004")
-		l.add(Thing{Kind: KindKey, Severity: severity, Title: fmt.Sprintf("key %s opens %s (%s%s)", k.Fingerprint, cron.Quote(k.User), k.Type, comment(k.Comment)), Why: why, Attack: attack, Since: since,
+		l.add(Thing{Kind: KindKey, Whose: k.User, Severity: severity, Title: fmt.Sprintf("key %s opens %s (%s%s)", k.Fingerprint, cron.Quote(k.User), k.Type, comment(k.Comment)), Why: why, Attack: attack, Since: since,
 			Returns: "it stays: whoever has it logs in again", Evidence: append(slices.Clone(k.Evidence), l.stat(k.Path, "")), Files: []string{k.Path},
 			Actions: []Action{{Do: DoKey, Target: k.Fingerprint, User: k.User, Fingerprint: k.Fingerprint}}}, k.User, k.Path, k.Fingerprint)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/account"
@@ -33,14 +34,10 @@ type Hit struct {
 // IOCs is a list to hunt for, ready for many hosts.
 type IOCs struct {
 	words    map[string]IOC // names, digests, fingerprints and addresses, lower case
-	prefixes []prefix
+	prefixes map[netip.Prefix]IOC
+	lengths  []int // of the prefixes: a list has ten thousand networks, and few lengths
 	phrases  []IOC // names with blanks and the like: looked for as they are
 	n        int
-}
-
-type prefix struct {
-	p   netip.Prefix
-	ioc IOC
 }
 
 // Bounds of a list.
@@ -58,7 +55,7 @@ var keyFingerprint = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}=?$`)
 // account) a line. "#" begins a comment; "name:" and "address:" before a line say what
 // it is where that could be mistaken. The error names every wrong line.
 func ParseIOC(file string, data []byte) (*IOCs, error) {
-	out := &IOCs{words: map[string]IOC{}}
+	out := &IOCs{words: map[string]IOC{}, prefixes: map[netip.Prefix]IOC{}}
 	var faults []error
 	n := 0
 	fault := func(format string, args ...any) {
@@ -109,7 +106,10 @@ func ParseIOC(file string, data []byte) (*IOCs, error) {
 				fault("%q is every address", t)
 				continue
 			}
-			out.prefixes = append(out.prefixes, prefix{net.Masked(), x})
+			out.prefixes[net.Masked()] = x
+			if !slices.Contains(out.lengths, net.Bits()) {
+				out.lengths = append(out.lengths, net.Bits())
+			}
 		case kind == "address":
 			fault("%q is no address and no network", t)
 		case keyFingerprint.MatchString(t):
@@ -286,9 +286,11 @@ func (f *finder) address(t, where string, e *facts.Evidence) {
 	if x, ok := f.l.words[a.String()]; ok {
 		f.add(x, where, e)
 	}
-	for _, p := range f.l.prefixes {
-		if p.p.Contains(a) {
-			f.add(p.ioc, where, e)
+	for _, n := range f.l.lengths {
+		if p, err := a.Prefix(n); err == nil {
+			if x, ok := f.l.prefixes[p]; ok {
+				f.add(x, where, e)
+			}
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (l *looker) jobs() {
 			title = "dormant but armed: " + title
 		}
 		slices.Sort(attack)
-		l.add(Thing{Kind: KindJob, Severity: severity, Title: title, Why: why, Attack: slices.Compact(attack), Since: since, Returns: returns, Evidence: evidence,
+		l.add(Thing{Kind: KindJob, Whose: j.User, Severity: severity, Title: title, Why: why, Attack: slices.Compact(attack), Since: since, Returns: returns, Evidence: evidence,
 			Files: files, Actions: l.jobActions(j)}, j.Path, j.User, j.Command)
 	}
 }

@@ -257,19 +257,32 @@ func (l *looker) gap(p, reason string) {
 	}
 }
 
-// maxThings bounds the things of one kind on a host: a hostile one has any number.
-const maxThings = 60
+// Bounds on the things of one kind: of one account, whose user may have made any number
+// to push others' out, and of a host.
+const (
+	maxThings    = 60
+	maxAllThings = 300
+)
 
 // add takes a thing over.
 func (l *looker) add(t Thing, identity ...string) *Thing {
-	n := 0
+	n, all := 0, 0
 	for i := range l.out.Things {
-		if l.out.Things[i].Kind == t.Kind {
-			n++
+		if x := &l.out.Things[i]; x.Kind == t.Kind {
+			all++
+			if x.Whose == t.Whose {
+				n++
+			}
 		}
 	}
-	if n >= maxThings {
-		l.gap(t.Kind, fmt.Sprintf("more than %d things of this kind; the rest is left out", maxThings))
+	if n >= maxThings || all >= maxAllThings {
+		most, whose := maxAllThings, ""
+		if n >= maxThings {
+			if most = maxThings; t.Whose != "" {
+				whose = " of " + t.Whose
+			}
+		}
+		l.gap(t.Kind, fmt.Sprintf("more than %d things of this kind%s; the rest is left out", most, whose))
 		return &Thing{}
 	}
 	t.ID = id(l.out.Host, t.Kind, identity...)

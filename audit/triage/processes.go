@@ -177,8 +177,9 @@ func (l *looker) statFields(p *process, rest string, hz int64) {
 	}
 }
 
-// maxWords bounds the words that are kept of one process.
-const maxWords = 64
+// maxWords bounds the words that are kept of one process. Whoever gives more hides
+// what comes behind them, and that is said.
+const maxWords = 1024
 
 // words reads arguments and what is loaded before all else.
 func (l *looker) words() {
@@ -188,8 +189,12 @@ func (l *looker) words() {
 			return
 		}
 		if pid, word, ok := procLine(line, "/cmdline:"); ok {
-			if p := l.byPID[pid]; p != nil && len(p.argv) < maxWords {
+			switch p := l.byPID[pid]; {
+			case p == nil:
+			case len(p.argv) < maxWords:
 				p.argv = append(p.argv, word)
+			default:
+				l.gap(fmt.Sprintf("/proc/%d/cmdline", pid), fmt.Sprintf("more than %d words", maxWords))
 			}
 		} else if pid, word, ok := procLine(line, "/environ:"); ok {
 			if p := l.byPID[pid]; p != nil && len(p.preload) < 4 {
@@ -432,7 +437,7 @@ func (l *looker) judge(p *process, firstSpace string) {
 	if name == "" {
 		name = p.comm
 	}
-	t := Thing{Kind: KindProcess, Severity: severity, Title: fmt.Sprintf("process %d of %s: %s", p.pid, l.account(p.uid), cron.Quote(clip(l.commandLine(p), 200))),
+	t := Thing{Kind: KindProcess, Whose: l.account(p.uid), Severity: severity, Title: fmt.Sprintf("process %d of %s: %s", p.pid, l.account(p.uid), cron.Quote(clip(l.commandLine(p), 200))),
 		Why: why, Attack: attack, Since: stamp(p.start), Evidence: l.processEvidence(p), Actions: []Action{{Do: DoStop, Target: strconv.Itoa(p.pid)}}}
 	t.Files = append(t.Files, fmt.Sprintf("/proc/%d/exe", p.pid), fmt.Sprintf("/proc/%d/cmdline", p.pid))
 	if script != "" && l.file(script) != nil {

@@ -50,7 +50,8 @@ type Thing struct {
 	Files    []string         `json:"files"`   // on the host, that hold what it is about
 	Actions  []Action         `json:"actions"` // what would end it, for a breach plan
 
-	Key string `json:"-"` // of sorting among equals
+	Key   string `json:"-"` // of sorting among equals
+	Whose string `json:"-"` // the account whose it is; "" nobody's in particular
 }
 
 // The kinds of thing.

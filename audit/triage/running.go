@@ -1,6 +1,10 @@
 package triage
 
-import "github.com/postern-ssh/postern/audit/snapshot"
+import (
+	"strings"
+
+	"github.com/postern-ssh/postern/audit/snapshot"
+)
 
 // Process is one process of a host, as it stood when the host was asked.
 type Process struct {
@@ -20,6 +24,16 @@ func Processes(snap *snapshot.Snapshot) (list []Process, whole bool) {
 	}
 	l := &looker{snap: snap, deep: deep, byPID: map[int]*process{}, names: map[int64]string{}, out: &Host{}}
 	l.processes()
+	for _, g := range deep.Gaps {
+		if g.Path == "/" || g.Path == "/proc" || strings.HasPrefix(g.Path, "proc.words") || g.Path == "processes" {
+			l.whole = false // some were not looked at, or not what they run
+		}
+	}
+	for _, name := range []string{snapshot.OutProcStat, snapshot.OutProcWords} {
+		if o := deep.Output(name); o != nil && o.Truncated {
+			l.whole = false
+		}
+	}
 	for _, p := range l.procs {
 		if p.kernel {
 			continue

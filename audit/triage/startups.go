@@ -149,7 +149,7 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 		kind = KindPreload
 	}
 	files := []string{f.Path}
-	t := Thing{Kind: kind, Severity: severity, Title: title, Why: why, Attack: []string{s.attack}, Since: stamp(f.CTime),
+	t := Thing{Kind: kind, Whose: user, Severity: severity, Title: title, Why: why, Attack: []string{s.attack}, Since: stamp(f.CTime),
 		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: files, Actions: []Action{{Do: DoFile, Target: f.Path}}}
 	if s.when != "" {
 		t.Returns = "it runs " + s.when

@@ -28,8 +28,11 @@ type Checked struct {
 	Faults   []string `json:"faults"`   // what is changed, missing or added; none: all is as it was kept
 }
 
-// maxManifest bounds a manifest: a line is below 8 KiB, and hosts are few.
-const maxManifest = 64 << 20
+// Bounds of a manifest: a line is mostly below 8 KiB, and hosts are few.
+const (
+	maxManifest = 64 << 20
+	maxEntries  = 200_000
+)
 
 // Verify compares a folder of evidence with its manifest: every changed bit, every
 // missing and every added file is a fault.
@@ -60,8 +63,12 @@ func Verify(dir string) (*Checked, error) {
 		}
 	}
 	seen := map[string]bool{}
-	walk := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		rel, rerr := filepath.Rel(dir, p)
+	root, err := filepath.EvalSymlinks(dir) // a link to the folder is the folder
+	if err != nil {
+		return nil, err
+	}
+	walk := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		rel, rerr := filepath.Rel(root, p)
 		if rerr != nil {
 			return rerr
 		}
@@ -121,7 +128,10 @@ func (c *Checked) manifest(data []byte) []Manifest {
 	var out []Manifest
 	n := 0
 	for line := range bytes.Lines(body) {
-		n++
+		if n++; n > maxEntries {
+			c.fault("%s: more than %d lines: the rest was not read", manifestName, maxEntries)
+			break
+		}
 		var m Manifest
 		if err := json.Unmarshal(line, &m); err != nil {
 			c.fault("%s:%d: not a line of a manifest", manifestName, n)
