@@ -46,6 +46,7 @@ func readTriageChoice(c *cli.Context) (*triageChoice, error) {
 		return nil, usagef("--from-triage %s: no thing is named", found).hint("ids stand before the things: postern fix --from-triage %s ID...", word)
 	}
 	out := &triageChoice{things: map[string][]*triage.Thing{}}
+	of := map[string]string{} // host by id
 	var ids []string
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
@@ -55,6 +56,11 @@ func readTriageChoice(c *cli.Context) (*triageChoice, error) {
 			if !slices.Contains(c.Args().Slice(), t.ID) {
 				continue
 			}
+			if before, twice := of[t.ID]; twice && before != h.Host {
+				// an id is made of a host's own words: one host may have aimed at another's
+				return nil, usagef("--from-triage %s: %s is the id of a thing on %s and of one on %s", found, t.ID, before, h.Host).hint("look at both: triage each host by itself, and fix from that")
+			}
+			of[t.ID] = h.Host
 			if out.things[h.Host] == nil {
 				out.names = append(out.names, h.Host)
 			}
@@ -100,7 +106,7 @@ func (t *triageChoice) add(host string, b *fix.Breach) {
 			case triage.DoFile:
 				b.Files = append(b.Files, a.Target)
 			case triage.DoUnit:
-				byHand("stop and disable the unit as root: systemctl disable --now %s", shellWord(a.Target))
+				byHand("stop and disable the unit as root: systemctl disable --now -- %s", shellWord(a.Target))
 			case triage.DoStop:
 				pid, err := strconv.Atoi(a.Target)
 				if err != nil {

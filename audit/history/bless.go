@@ -142,8 +142,12 @@ func (s Store) append(list []Blessing) error {
 		}
 	}
 	for i := range list {
+		before := b.Len()
 		if err := enc.Encode(&list[i]); err != nil {
 			return err
+		}
+		if b.Len()-before >= maxBlessedLine { // which nobody could read again
+			return fmt.Errorf("%s: the note is too long: its line would have %d bytes, and %d are the bound", list[i].Host, b.Len()-before, maxBlessedLine)
 		}
 	}
 	at("blessing")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,4 +173,19 @@ func FuzzAsked(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestBlessingThatNobodyCouldRead: a note as long as a file is refused; else each later
+// reading of the list would fail.
+func TestBlessingThatNobodyCouldRead(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	if err := s.append([]Blessing{{Host: "a", Run: "r"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.append([]Blessing{{Host: "b", Run: "r", Note: strings.Repeat("\x01", maxBlessedLine/4)}}); err == nil {
+		t.Error("a line was written that is too long to be read")
+	}
+	if list, err := s.Blessings(); err != nil || len(list) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
 }
