@@ -26,7 +26,7 @@ const (
 
 // Run describes one run: the first record of the stream.
 type Run struct {
-	ID         string // sortable: 20060102T150405Z-xxxx
+	ID         string // sortable: 20060102T150405Z-xxxxxx
 	Tool       string // version
 	Catalogue  string // version of the rule catalogue
 	Hash       string // sha256 of the catalogue

@@ -1,10 +1,10 @@
 // Package history keeps runs: the archive of every host and the results, in a
 // folder a run, for the operator's eyes only (0700, files 0600).
 //
-//	STATE/runs/20261123T194800Z-1a2b/run.jsonl       the results, as report.Lines writes them
-//	STATE/runs/20261123T194800Z-1a2b/asked.jsonl     by what the facts were made
-//	STATE/runs/20261123T194800Z-1a2b/hosts/NAME.pst  the host's snapshot
-//	STATE/index.db                                   what they hold, for quick answers
+//	STATE/runs/20261123T194800Z-1a2b3c/run.jsonl       the results, as report.Lines writes them
+//	STATE/runs/20261123T194800Z-1a2b3c/asked.jsonl     by what the facts were made
+//	STATE/runs/20261123T194800Z-1a2b3c/hosts/NAME.pst  the host's snapshot
+//	STATE/index.db                                     what they hold, for quick answers
 //
 // The folders are the truth. The index is written after a run's files are whole
 // and on the disk, and is made anew from them where it is missing, damaged or of
@@ -16,7 +16,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,13 +39,16 @@ const Results = "run.jsonl"
 // ErrNone says that no run is kept.
 var ErrNone = errors.New("no run is kept")
 
-// NewID makes the name of a run: its start in UTC, so that names sort by time,
-// and four random digits, so that two runs of one second differ.
+// NewID makes the name of a run: its start in UTC and behind it the second's
+// fraction in 65536ths, so that names sort by time (a small host is audited several
+// times a second, and "previous" has to be the one before), and two random digits,
+// so that two runs of one moment differ.
 func NewID(start time.Time) string {
-	var r [2]byte
+	var r [1]byte
 	// crypto/rand.Read never fails (Go 1.24).
 	rand.Read(r[:])
-	return start.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(r[:])
+	fraction := int64(start.Nanosecond()) << 16 / int64(time.Second)
+	return fmt.Sprintf("%s-%04x%02x", start.UTC().Format("20060102T150405Z"), fraction, r[0])
 }
 
 // Store is a folder of runs.

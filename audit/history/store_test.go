@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,18 @@ func TestRuns(t *testing.T) {
 		if p, err := s.Path(id); err == nil {
 			t.Errorf("Path(%q) = %s", id, p)
 		}
+	}
+}
+
+// TestNamesSortByTime: also within a second, since "last" and "previous" are found
+// by their order.
+func TestNamesSortByTime(t *testing.T) {
+	var ids []string
+	for i := range 200 {
+		ids = append(ids, NewID(start.Add(time.Duration(i)*11*time.Millisecond)))
+	}
+	if !slices.IsSorted(ids) {
+		t.Errorf("not in the order of time: %q", ids)
 	}
 }
 
