@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/postern-ssh/postern/fix/lock"
 )
 
 // entry is one line of a journal: what was about to happen on a host.
@@ -41,9 +43,9 @@ func openJournal(dir, host string) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockFile(f); err != nil {
+	if err := lock.Take(f); err != nil {
 		f.Close()
-		if errors.Is(err, errLocked) {
+		if errors.Is(err, lock.ErrHeld) {
 			return nil, &StepError{Step: "journal", Code: "busy", Why: "another postern on this machine is at work on " + clip(host), Err: ErrBusy}
 		}
 		return nil, err
@@ -116,5 +118,3 @@ func (j *journal) close() {
 		j.f.Close()
 	}
 }
-
-var errLocked = errors.New("locked by another process")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/postern-ssh/postern/fix"
+	"github.com/postern-ssh/postern/fix/lock"
 )
 
 // Rollout is one run through a fleet, on this machine's disk: the plan, and what
@@ -100,9 +101,9 @@ func (r *Rollout) hold() error {
 	if err != nil {
 		return err
 	}
-	if err := lockFile(f); err != nil {
+	if err := lock.Take(f); err != nil {
 		f.Close()
-		if errors.Is(err, errLocked) {
+		if errors.Is(err, lock.ErrHeld) {
 			return ErrBusy
 		}
 		return err
@@ -277,5 +278,3 @@ func (r *Rollout) add(e Entry) error {
 	}
 	return nil
 }
-
-var errLocked = errors.New("locked by another process")

@@ -1,4 +1,4 @@
-package apply
+package lock
 
 import (
 	"errors"
@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockFile takes the file's lock, which ends with the process whatever happens. It
+// Take takes the file's lock, which ends with the process whatever happens. It
 // covers a byte far behind the end: Windows locks are mandatory.
-func lockFile(f *os.File) error {
+func Take(f *os.File) error {
 	at := windows.Overlapped{OffsetHigh: 1 << 30}
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-		return errLocked
+		return ErrHeld
 	}
 	return err
 }
