@@ -166,16 +166,19 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 func (w *textPage) change(c *Change) {
 	fmt.Fprintln(w)
 	if c.Why != "" {
-		w.para("  ", "# "+report.Inline(c.Why))
+		w.comment(report.Inline(c.Why))
 	}
 	if len(c.Rules) > 0 {
-		w.para("  ", "# for "+strings.Join(c.Rules, ", "))
+		w.comment("for " + strings.Join(c.Rules, ", "))
 	}
 	if c.Source != "" {
-		w.para("  ", "# "+report.Inline(c.Source))
+		w.comment(report.Inline(c.Source))
 	}
 	w.diff("  ", c.Diff())
 }
+
+// comment is prose above a diff: each of its lines is marked, for none is of the file.
+func (w *textPage) comment(text string) { w.para("  # ", text) }
 
 // diff writes the lines of a diff.
 func (w *textPage) diff(indent string, lines []string) {
