@@ -48,7 +48,7 @@ func (t *AccessText) Write(a *audit.Access) error {
 
 func (p *page) logins(h *audit.HostLogins) {
 	if h.Logins == nil {
-		p.para(0, p.strong(Name(h.Host))+": ", "not known: "+Inline(h.Error))
+		p.para(0, p.strong(Name(h.Host))+": ", "not known: "+Inline(strings.TrimPrefix(h.Error, h.Host+": ")))
 		return
 	}
 	for i := range h.Logins.Servers {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/triage"
@@ -75,7 +76,7 @@ func (p *page) hunted(x *triage.HuntedFor) {
 		text += x.Verdict
 	}
 	if x.Reason != "" && x.Verdict == "unknown" {
-		text += ": " + Inline(x.Reason)
+		text += ": " + Inline(strings.TrimPrefix(x.Reason, x.Host+": "))
 	}
 	p.space()
 	p.para(0, "", text)

@@ -68,7 +68,7 @@ func (t *JobsText) Write(j *audit.Jobs) error {
 // jobHost writes the head of a host: which daemon reads its tables, what was not seen.
 func (p *page) jobHost(h *audit.HostJobs) {
 	if h.JobList == nil {
-		p.para(0, p.strong(Name(h.Host))+": ", "not known: "+Inline(h.Error))
+		p.para(0, p.strong(Name(h.Host))+": ", "not known: "+Inline(strings.TrimPrefix(h.Error, h.Host+": ")))
 		return
 	}
 	text := "tables read as " + Inline(h.Daemon) + " does"
@@ -128,11 +128,11 @@ func (p *page) job(j *facts.ListedJob, zone string) {
 	p.para(2, label, p.strong(head))
 	const in = 4
 	when := j.Words
-	if j.Schedule != "" && j.Schedule != j.Words {
+	if fields := oneBlank(j.Schedule); fields != "" && fields != j.Words {
 		if when == "" || when == j.Schedule {
-			when = j.Schedule
+			when = fields
 		} else {
-			when += " (" + j.Schedule + ")"
+			when += " (" + fields + ")"
 		}
 	}
 	if when != "" {
@@ -324,4 +324,10 @@ func (p *page) jobSum(j *audit.Jobs, hidden int) {
 	}
 	p.space()
 	p.line(0, text)
+}
+
+// oneBlank writes a schedule with a blank between its fields, as /etc/crontab has
+// tabs there. Anything else stays what it is, for Inline to show.
+func oneBlank(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' }), " ")
 }

@@ -122,9 +122,12 @@ func (p *page) triageThings(h *triage.Host) {
 				p.line(6, fmt.Sprintf("and %d more pieces of evidence (-v shows them)", len(t.Evidence)-k))
 				break
 			}
-			text := Place(e.Path, e.Line)
-			if e.Text != "" {
-				text += ": " + Inline(e.Text)
+			text := Inline(e.Text)
+			if e.Path != "" {
+				text = Place(e.Path, e.Line)
+				if e.Text != "" {
+					text += ": " + Inline(e.Text)
+				}
 			}
 			if e.Witness != "" && triage.Level(t.Severity) > 0 {
 				text += " (" + literal(e.Witness) + ")"
