@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,33 @@ func TestReadmeShowsTheDemo(t *testing.T) {
 				t.Errorf("the README shows %q, which the demo does not print after its line %d:\n%s", want, from, out.String())
 				break
 			}
+		}
+	}
+}
+
+// TestReadmeCommands: each command that a page shows is one: its words name a
+// command, and its flags exist and take such values.
+func TestReadmeCommands(t *testing.T) {
+	quoted := regexp.MustCompile(`'[^']*'`)
+	for _, page := range []string{"README.md", "fix/README.md", recipes} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			command, ok := strings.CutPrefix(line, "    ")
+			if !ok || strings.HasPrefix(command, " ") {
+				continue
+			}
+			command, _, _ = strings.Cut(quoted.ReplaceAllString(command, "quoted"), " #")
+			if i := strings.Index(command, "postern "); i >= 0 {
+				commandLine(t, command[i:])
+				n++
+			}
+		}
+		if n < 5 {
+			t.Errorf("%s shows %d commands: are its blocks not read?", page, n)
 		}
 	}
 }

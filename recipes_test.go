@@ -9,17 +9,20 @@ import (
 	"github.com/postern-ssh/postern/audit/cron"
 )
 
-// block gives the README's block of a kind.
+// recipes is the page that says how postern is run every night.
+const recipes = "audit/history/README.md"
+
+// block gives that page's block of a kind.
 func block(t *testing.T, kind string) string {
 	t.Helper()
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile(recipes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, text, ok := strings.Cut(string(readme), "```"+kind+"\n")
 	text, _, closed := strings.Cut(text, "```")
 	if !ok || !closed {
-		t.Fatalf("the README has no block of kind %s", kind)
+		t.Fatalf("%s has no block of kind %s", recipes, kind)
 	}
 	return text
 }
@@ -47,7 +50,7 @@ func commandLine(t *testing.T, command string) {
 	}
 }
 
-// TestCronRecipe: Debian's and cronie's daemons run the README's lines, as audit.
+// TestCronRecipe: Debian's and cronie's daemons run the recipe's lines, as audit.
 func TestCronRecipe(t *testing.T) {
 	text := block(t, "crontab")
 	for _, name := range []string{"debian", "cronie"} {
