@@ -313,7 +313,8 @@ func unknownCommand(cmds []*cli.Command, path []*cli.Command, word string) error
 	return e.hint("commands: %s", strings.Join(names, ", "))
 }
 
-// near gives the name that is at most a third of its letters away, or "".
+// near gives the name that is at most a third of its letters away, else the only
+// one that the word is a part of, or "".
 func near(word string, names []string) string {
 	best, bestDistance := "", len(word)/3+2
 	for _, n := range names {
@@ -321,6 +322,18 @@ func near(word string, names []string) string {
 		if d := levenshtein.ComputeDistance(word, n); d < bestDistance && d < min(len(word), len(n)) {
 			best, bestDistance = n, d
 		}
+	}
+	if best != "" || len(word) < 3 {
+		return best
+	}
+	for _, n := range names {
+		if !strings.Contains(n, word) {
+			continue
+		}
+		if best != "" {
+			return "" // it says which of them no more
+		}
+		best = n
 	}
 	return best
 }

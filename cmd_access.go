@@ -22,7 +22,7 @@ import (
 )
 
 func accessCommand(s streams) *cli.Command {
-	source := slices.DeleteFunc(sourceFlags(), func(f cli.Flag) bool { return f.Names()[0] == "user" })
+	source := slices.DeleteFunc(sourceFlags(), func(f cli.Flag) bool { return f.Names()[0] == "login" })
 	return &cli.Command{
 		Name:      "access",
 		Category:  lookAtHosts,
@@ -83,18 +83,10 @@ type accessRequest struct {
 
 func readAccessRequest(c *cli.Context) (*accessRequest, error) {
 	r := &accessRequest{user: c.String("user")}
-	switch f := c.String("format"); f {
-	case "text":
-	case "json":
-		r.json = true
-	default:
-		return nil, usagef("--format %q is not known", f).hint("one of text, json")
+	if err := textOrJSON(c); err != nil {
+		return nil, err
 	}
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-	default:
-		return nil, usagef("--color %q is not known", v).hint("one of auto, always, never")
-	}
+	r.json = c.String("format") == "json"
 	if c.IsSet("from") {
 		a, err := netip.ParseAddr(c.String("from"))
 		if err != nil {
@@ -120,14 +112,14 @@ const maxKeyList = 256 << 20
 
 func readSmall(flag, file string, most int64) ([]byte, error) {
 	if err := readable(file); err != nil {
-		return nil, usagef("--%s %s: %s", flag, file, reasonOf(err))
+		return nil, usagef("--%s %s: %s", flag, file, reasonOf(err)).hint("name a file that you may read")
 	}
 	if info, err := os.Stat(file); err == nil && info.Size() > most {
 		return nil, usagef("--%s %s: more than %d bytes", flag, file, most)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, usagef("--%s %s: %s", flag, file, reasonOf(err))
+		return nil, usagef("--%s %s: %s", flag, file, reasonOf(err)).hint("name a file that you may read")
 	}
 	return data, nil
 }

@@ -80,16 +80,6 @@ func ruleFlags() []cli.Flag {
 	}
 }
 
-func outputFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text, json or jsonl"},
-		&cli.StringFlag{Category: "Report", Name: "output", Aliases: []string{"o"}, Usage: "write the report to `FILE`, whole or not at all"},
-		&cli.StringFlag{Category: "Report", Name: "color", Value: "auto", Usage: "auto, always or never"},
-		&cli.BoolFlag{Category: "Report", Name: "verbose", Aliases: []string{"v"}, Usage: "show also what passes, and all evidence"},
-		&cli.BoolFlag{Category: "Report", Name: "show-secrets", Usage: "do not mask passwords and tokens in job lines"},
-	}
-}
-
 func keepFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Category: "Keeping the run", Name: "archive", Usage: "keep the run below `DIR`, not in the XDG state folder"},
@@ -167,7 +157,7 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 		case err == nil:
 			handlers = append(handlers, kept)
 		case c.IsSet("archive"):
-			return usagef("--archive: %s", err)
+			return usagef("--archive: %s", err).hint("name a folder that you may write; --no-history keeps nothing")
 		default:
 			fmt.Fprintf(s.err, "postern: warning: %s\nhint: choose another folder with --archive DIR, or --no-history\n", visible(err.Error()))
 		}
@@ -293,10 +283,8 @@ func ruleInfos(cat *policies.Catalogue) []audit.RuleInfo {
 // formatter is the report that --format names, written to w; width and colour
 // are those of o.
 func formatter(c *cli.Context, s streams, o *output, w io.Writer) (audit.Handler, error) {
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-	default:
-		return nil, usagef("--color %q is not known", v).hint("one of auto, always, never")
+	if err := checkColor(c); err != nil {
+		return nil, err
 	}
 	mask := cron.Mask
 	if c.Bool("show-secrets") {

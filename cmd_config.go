@@ -52,8 +52,8 @@ daemon itself does otherwise than its -T says: postern config --differences.`,
 			&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text or json"},
 		}),
 		Action: func(c *cli.Context) error {
-			if f := c.String("format"); f != "text" && f != "json" {
-				return usagef("--format %q is not known", f).hint("one of text, json")
+			if err := textOrJSON(c); err != nil {
+				return err
 			}
 			if c.Bool("differences") {
 				return printDifferences(s)

@@ -75,9 +75,15 @@ func serveDemo(c *cli.Context, s streams, fleet *demo.Fleet) error {
 
   %[1]s inventory %[2]s
   %[1]s audit %[3]s
-  %[1]s audit breached stock --only '*root*' %[3]s
+  %[1]s access %[3]s
+  %[1]s jobs breached %[3]s
+  %[1]s triage breached %[3]s
+  %[1]s fix stock --only no-root-login %[3]s
   %[1]s facts breached %[3]s
+  %[1]s diff previous last
   %[1]s report last --format json
+
+What the hosts answer is recorded: nothing can be applied to them.
 `, self, at, login)
 	<-c.Context.Done()
 	return nil

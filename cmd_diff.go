@@ -23,7 +23,7 @@ import (
 func diffCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "diff",
-		Category:  lookAtHosts,
+		Category:  overTime,
 		Usage:     "show what changed between two readings: jobs, keys, accounts, sshd",
 		ArgsUsage: "OLD NEW [HOST...]",
 		Description: `OLD and NEW are each a kept run (its name, "last", or "previous" for the one
@@ -47,15 +47,8 @@ or in a file; 3 no change was seen, and not everything could be compared.`,
 			if n := c.Args().Len(); n < 2 {
 				return usagef("diff compares two readings, and %d is named", n).hint("postern diff previous last, or two archives: postern diff old.pst new.pst")
 			}
-			switch f := c.String("format"); f {
-			case "text", "json":
-			default:
-				return usagef("--format %q is not known", f).hint("one of text, json")
-			}
-			switch v := c.String("color"); v {
-			case "auto", "always", "never":
-			default:
-				return usagef("--color %q is not known", v).hint("one of auto, always, never")
+			if err := textOrJSON(c); err != nil {
+				return err
 			}
 			old, err := readSide(c, c.Args().Get(0))
 			if err != nil {

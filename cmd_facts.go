@@ -17,7 +17,7 @@ import (
 func factsCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "facts",
-		Category:  lookAtHosts,
+		Category:  theRules,
 		Usage:     "show what rules can ask, or what the answers are on a host",
 		ArgsUsage: "[HOST...]",
 		Description: `Without a source: the vocabulary. With hosts, -i, --local, --root or --snapshot:

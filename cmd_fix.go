@@ -33,9 +33,16 @@ const (
 
 func fixCommand(s streams) *cli.Command {
 	return &cli.Command{
-		Name:        "fix",
-		Category:    changeHosts,
-		Usage:       "mend findings: plan the exact bytes, apply them under a guard, undo them",
+		Name:     "fix",
+		Category: changeHosts,
+		Usage:    "show what would mend the findings, apply it under a guard, undo it",
+		Description: `  postern fix web1                        the plan: nothing is changed
+  postern fix apply web1                  shows it, asks, and makes it so
+  postern fix status web1                 what is in force, what is armed
+  postern fix undo web1                   gives it back
+  postern fix --from-triage last ID...    ends what a triage has named
+
+"postern fix web1" is short for "postern fix plan web1".`,
 		Subcommands: append([]*cli.Command{fixPlanCommand(s), fixApplyCommand(s), fixKeyCommand(s)}, fixHostCommands(s)...),
 	}
 }
@@ -106,15 +113,11 @@ func fixPlan(c *cli.Context, s streams) error {
 }
 
 func checkPlanFlags(c *cli.Context) error {
-	switch f := c.String("format"); f {
-	case "text", "json":
-	default:
-		return usagef("--format %q is not known", f).hint("one of text, json")
+	if err := textOrJSON(c); err != nil {
+		return err
 	}
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-	default:
-		return usagef("--color %q is not known", v).hint("one of auto, always, never")
+	if err := checkRisks(c); err != nil {
+		return err
 	}
 	if c.IsSet("plan") {
 		if c.Args().Present() {
@@ -125,6 +128,21 @@ func checkPlanFlags(c *cli.Context) error {
 				return usagef("--plan and --%s do not go together", name).hint("a saved plan is shown as it is")
 			}
 		}
+	}
+	return nil
+}
+
+// checkRisks refuses the name of a risk that there is not: it would accept nothing.
+func checkRisks(c *cli.Context) error {
+	for _, r := range c.StringSlice("accept-risk") {
+		if slices.Contains(fix.Risks(), r) {
+			continue
+		}
+		e := usagef("--accept-risk %s: there is no such risk", r)
+		if n := near(r, fix.Risks()); n != "" {
+			return e.hint("did you mean %s?", n)
+		}
+		return e.hint("a refused plan names it; one of %s", strings.Join(fix.Risks(), ", "))
 	}
 	return nil
 }
@@ -357,11 +375,11 @@ func (r *planRequest) earlier(host string, before time.Time) func(func(string, *
 
 func readPlan(file string) (*fix.Plan, error) {
 	if err := readable(file); err != nil {
-		return nil, usagef("--plan %s: %s", file, reasonOf(err))
+		return nil, usagef("--plan %s: %s", file, reasonOf(err)).hint("postern fix plan HOST... --save-plan %s writes one", file)
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, usagef("--plan %s: %s", file, reasonOf(err))
+		return nil, usagef("--plan %s: %s", file, reasonOf(err)).hint("postern fix plan HOST... --save-plan %s writes one", file)
 	}
 	defer f.Close()
 	p, err := fix.Read(f)

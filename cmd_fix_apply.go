@@ -155,7 +155,7 @@ func fixApply(c *cli.Context, s streams) error {
 		if p, err = readPlan(c.String("plan")); err != nil {
 			return err
 		}
-		if len(words) == 0 && !c.IsSet("inventory") {
+		if len(words) == 0 { // a saved plan holds its hosts
 			for i := range p.Hosts {
 				words = append(words, p.Hosts[i].Name)
 			}

@@ -124,7 +124,7 @@ func (r *breachRequest) settle(p *fix.Plan, whole bool) error {
 	}
 	for _, what := range slices.Concat(words, r.revoke, r.lock) {
 		if !r.found[what] {
-			return usagef("no host that was read has %s", what).hint("postern jobs, postern access and postern facts show what there is")
+			return usagef("no host that was read has %s", what).hint("a job is HOST:PATH:LINE, as postern jobs shows the place; postern access shows keys and accounts")
 		}
 	}
 	return nil

@@ -80,13 +80,13 @@ type keyResult struct {
 }
 
 func installKey(c *cli.Context, s streams) error {
-	if v := c.String("color"); v != "auto" && v != "always" && v != "never" {
-		return usagef("--color %q is not known", v).hint("one of auto, always, never")
+	if err := textOrJSON(c); err != nil {
+		return err
+	}
+	if err := checkRisks(c); err != nil {
+		return err
 	}
 	asJSON := c.String("format") == "json"
-	if v := c.String("format"); v != "text" && !asJSON {
-		return usagef("--format %q is not known", v).hint("one of text, json")
-	}
 	if c.NArg() < 3 {
 		return usagef("a key file, an account and a host are needed").hint("postern fix install-key KEY.pub USER HOST...")
 	}

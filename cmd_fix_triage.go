@@ -43,7 +43,7 @@ func readTriageChoice(c *cli.Context) (*triageChoice, error) {
 		return nil, usagef("--from-triage %s: %s", word, reasonOf(err))
 	}
 	if !c.Args().Present() {
-		return nil, usagef("--from-triage %s: no thing is named", found).hint("ids stand before the things: postern fix --from-triage %s ID...", word)
+		return nil, usagef("--from-triage %s: no thing is named", found).hint("name them by the ids that triage shows with each: postern fix --from-triage %s ID...", word)
 	}
 	out := &triageChoice{things: map[string][]*triage.Thing{}}
 	of := map[string]string{} // host by id
@@ -73,7 +73,7 @@ func readTriageChoice(c *cli.Context) (*triageChoice, error) {
 			if n := near(id, ids); n != "" {
 				return nil, e.hint("did you mean %s?", n)
 			}
-			return nil, e.hint("hosts are not named here: they are those of the things")
+			return nil, e.hint("the arguments are ids that triage shows with each thing; hosts are those of the things")
 		}
 	}
 	return out, nil

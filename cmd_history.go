@@ -15,9 +15,10 @@ import (
 
 func historyCommand(s streams) *cli.Command {
 	return &cli.Command{
-		Name:     "history",
-		Category: overTime,
-		Usage:    "the kept runs: scores over time, what to keep, the index",
+		Name:        "history",
+		Category:    overTime,
+		Usage:       "the kept runs: scores over time, a key's first sight, what to keep",
+		Description: `"postern history" is short for "postern history list".`,
 		Subcommands: []*cli.Command{
 			historyListCommand(s),
 			historyKeyCommand(s),
@@ -133,20 +134,6 @@ func historyOutputFlags() []cli.Flag {
 		}
 	}
 	return out
-}
-
-func textOrJSON(c *cli.Context) error {
-	switch f := c.String("format"); f {
-	case "text", "json":
-	default:
-		return usagef("--format %q is not known", f).hint("one of text, json")
-	}
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-	default:
-		return usagef("--color %q is not known", v).hint("one of auto, always, never")
-	}
-	return nil
 }
 
 // show writes a report to where the flags say, whole or not at all.

@@ -24,7 +24,7 @@ import (
 func huntCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "hunt",
-		Category:  lookAtHosts,
+		Category:  afterBreach,
 		Usage:     "put one question to many hosts, and to their past",
 		ArgsUsage: "EXPR|NAME [HOST...]",
 		Description: `One question in CEL to the facts of each host, or the name of one that is
@@ -62,18 +62,10 @@ const maxIOCFile = 64 << 20
 
 func hunt(c *cli.Context, s streams) error {
 	ask := &huntRequest{result: &triage.Hunt{Schema: triage.HuntSchema, Hosts: []triage.HuntedFor{}}}
-	switch f := c.String("format"); f {
-	case "text":
-	case "json":
-		ask.json = true
-	default:
-		return usagef("--format %q is not known", f).hint("one of text, json")
+	if err := textOrJSON(c); err != nil {
+		return err
 	}
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-	default:
-		return usagef("--color %q is not known", v).hint("one of auto, always, never")
-	}
+	ask.json = c.String("format") == "json"
 	if c.Bool("list") {
 		return listQuestions(c, s, ask.json)
 	}

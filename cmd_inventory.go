@@ -30,6 +30,9 @@ group (@web), a label (env=prod), "!" in front of one takes it away.`,
 			&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text or json"},
 		},
 		Action: func(c *cli.Context) error {
+			if err := textOrJSON(c); err != nil {
+				return err
+			}
 			inv, err := loadInventory(c, s)
 			if err != nil {
 				return err
@@ -41,14 +44,10 @@ group (@web), a label (env=prod), "!" in front of one takes it away.`,
 			if err != nil {
 				return &usageError{text: err.Error()}
 			}
-			switch f := c.String("format"); f {
-			case "text":
-				return inventoryText(s, hosts)
-			case "json":
+			if c.String("format") == "json" {
 				return inventoryJSON(s, hosts)
-			default:
-				return usagef("--format %q is not known", f).hint("one of text, json")
 			}
+			return inventoryText(s, hosts)
 		},
 	}
 }

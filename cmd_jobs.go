@@ -62,18 +62,6 @@ Exit code 3 when a host could not be read.`,
 	}
 }
 
-// outputFlagsOf are the output flags with other forms.
-func outputFlagsOf(forms string) []cli.Flag {
-	var out []cli.Flag
-	for _, f := range outputFlags() {
-		if f.Names()[0] == "format" {
-			f = &cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: forms}
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
 // jobsRequest is what postern jobs was asked, read before any host is.
 type jobsRequest struct {
 	table  string // "-" or a file: one table alone
@@ -85,18 +73,10 @@ type jobsRequest struct {
 
 func readJobsRequest(c *cli.Context) (*jobsRequest, error) {
 	r := &jobsRequest{least: c.String("least")}
-	switch f := c.String("format"); f {
-	case "text":
-	case "json":
-		r.json = true
-	default:
-		return nil, usagef("--format %q is not known", f).hint("one of text, json")
+	if err := textOrJSON(c); err != nil {
+		return nil, err
 	}
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-	default:
-		return nil, usagef("--color %q is not known", v).hint("one of auto, always, never")
-	}
+	r.json = c.String("format") == "json"
 	if _, ok := audit.JobLevel(r.least); !ok {
 		return nil, usagef("--least %q is not known", r.least).hint("one of none, info, low, medium, high, critical")
 	}
@@ -147,11 +127,11 @@ func showTable(c *cli.Context, s streams, ask *jobsRequest) error {
 	in, name := s.in, "standard input"
 	if ask.table != "-" {
 		if err := readable(ask.table); err != nil {
-			return usagef("--file %s: %s", ask.table, reasonOf(err))
+			return usagef("--file %s: %s", ask.table, reasonOf(err)).hint("name a table such as /etc/crontab, or give it to standard input: crontab -l | postern jobs -")
 		}
 		f, err := os.Open(ask.table)
 		if err != nil {
-			return usagef("--file %s: %s", ask.table, reasonOf(err))
+			return usagef("--file %s: %s", ask.table, reasonOf(err)).hint("name a table such as /etc/crontab, or give it to standard input: crontab -l | postern jobs -")
 		}
 		defer f.Close()
 		in, name = f, ask.table

@@ -36,7 +36,7 @@ mistake on the command line or in a file.`,
 				return err
 			}
 			if n := c.Int("days"); n < 1 || n > 36500 {
-				return usagef("--days %d is not between 1 and 36500", n)
+				return usagef("--days %d is not between 1 and 36500", n).hint("audits once a night: --days 2")
 			}
 			names, err := expectedHosts(c, s)
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 func reportCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "report",
-		Category:  lookAtHosts,
+		Category:  overTime,
 		Usage:     "show a saved run again, or in another form",
 		ArgsUsage: "[RUN|FILE]",
 		Description: `RUN is the name of a kept run, or "last" (the default); FILE is a run saved with

@@ -52,7 +52,7 @@ func listRules(c *cli.Context, s streams) error {
 		known = known || p.Name == name
 	}
 	if !known {
-		return usagef("--profile %q is not known", name).hint("one of baseline, all")
+		return usagef("--profile %q is not known", name).hint("one of baseline, breach, all")
 	}
 	n := 0
 	for _, r := range cat.Rules() {

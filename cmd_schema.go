@@ -13,7 +13,7 @@ func schemaCommand(s streams) *cli.Command {
 		Category: aboutPostern,
 		Usage:    "print the JSON Schema of --format json or jsonl",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs, diff, history, triage, hunt, overdue or past (what these commands write with --format json)"},
+			&cli.StringFlag{Name: "format", Value: "json", Usage: "of which `FORM`: json, jsonl, access, jobs, fix, diff, history, triage, hunt, overdue or past (what these commands write with --format json)"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -43,7 +43,7 @@ func schemaCommand(s streams) *cli.Command {
 			case "hunt":
 				schema = report.HuntSchema()
 			default:
-				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, diff, history, triage, hunt, overdue, past")
+				return usagef("--format %q is not known", f).hint("one of json, jsonl, access, jobs, fix, diff, history, triage, hunt, overdue, past")
 			}
 			_, err := s.out.Write(schema)
 			return err

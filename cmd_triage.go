@@ -22,15 +22,15 @@ import (
 func triageCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "triage",
-		Category:  lookAtHosts,
+		Category:  afterBreach,
 		Usage:     "after a breach: what is there, since when, how it comes back",
 		ArgsUsage: "[HOST...]",
 		Description: `A deeper look at hosts that are suspected: processes and whom they talk to,
 jobs that are dormant but armed, keys and accounts, start-up files and units of
 no package, programs that are not what their packages brought, setuid copies;
 one page a host, with the timeline, the doors and what to keep first. Each
-thing has an id that stays. The host is asked twice on one connection, and
-nothing on it is changed.
+thing has an id that stays. The host is asked again about what the first answer
+raised, on one connection, and nothing on it is changed.
 
 With --evidence DIR the files that things name are kept there, with digests and
 a manifest: postern verify DIR finds every later change. Of private keys and
@@ -71,18 +71,10 @@ type triageRequest struct {
 
 func readTriageRequest(c *cli.Context) (*triageRequest, error) {
 	r := &triageRequest{evidence: c.String("evidence"), archive: c.String("archive")}
-	switch f := c.String("format"); f {
-	case "text":
-	case "json":
-		r.json = true
-	default:
-		return nil, usagef("--format %q is not known", f).hint("one of text, json")
+	if err := textOrJSON(c); err != nil {
+		return nil, err
 	}
-	switch v := c.String("color"); v {
-	case "auto", "always", "never":
-	default:
-		return nil, usagef("--color %q is not known", v).hint("one of auto, always, never")
-	}
+	r.json = c.String("format") == "json"
 	switch v := c.String("fail-on"); v {
 	case "none":
 		r.failOn = triage.Level("critical") + 1

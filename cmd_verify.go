@@ -15,7 +15,7 @@ import (
 func verifyCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
-		Category:  lookAtHosts,
+		Category:  afterBreach,
 		Usage:     "check that kept evidence is as it was kept",
 		ArgsUsage: "DIR...",
 		Description: `Compares folders that postern triage --evidence wrote with their manifests. A
@@ -28,8 +28,8 @@ Exit code 1 where something is not as it was kept.`,
 			&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text or json"},
 		},
 		Action: func(c *cli.Context) error {
-			if f := c.String("format"); f != "text" && f != "json" {
-				return usagef("--format %q is not known", f).hint("one of text, json")
+			if err := textOrJSON(c); err != nil {
+				return err
 			}
 			if !c.Args().Present() {
 				return usagef("no folder to check").hint("name one that triage --evidence wrote: postern verify DIR")
@@ -37,7 +37,7 @@ Exit code 1 where something is not as it was kept.`,
 			bad := false
 			for _, dir := range c.Args().Slice() {
 				if info, err := os.Stat(dir); err != nil {
-					return usagef("%s: %s", dir, reasonOf(err))
+					return usagef("%s: %s", dir, reasonOf(err)).hint("name a folder that triage --evidence wrote")
 				} else if !info.IsDir() {
 					return usagef("%s: not a directory", dir).hint("name the folder that holds MANIFEST")
 				}

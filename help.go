@@ -40,57 +40,78 @@ func printHelp(s streams, w io.Writer, app *cli.App, path []*cli.Command) {
 	printFlags(w, width, cmd.Flags)
 }
 
-// printCommands lists commands below their categories, in the order of the list.
+// byCategory groups a list, the groups and what is in them in the order in which
+// they are first met: a category stands in a help once.
+func byCategory[T any](list []T, category func(T) string) [][]T {
+	var groups [][]T
+	at := map[string]int{}
+	for _, x := range list {
+		c := category(x)
+		i, known := at[c]
+		if !known {
+			i = len(groups)
+			at[c], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], x)
+	}
+	return groups
+}
+
+// printCommands lists commands below their categories.
 func printCommands(w io.Writer, width int, before string, cmds []*cli.Command) {
-	last, column := "-", 14
+	column := 14
 	for _, c := range cmds {
 		column = max(column, len(c.Name)+4)
 	}
-	for _, c := range cmds {
-		if c.Hidden {
-			continue
+	for _, group := range byCategory(cmds, func(c *cli.Command) string { return c.Category }) {
+		fmt.Fprintf(w, "\n%s\n", either(group[0].Category, "Commands"))
+		for _, c := range group {
+			row(w, width, column, c.Name, c.Usage)
 		}
-		if c.Category != last {
-			last = c.Category
-			fmt.Fprintf(w, "\n%s\n", either(c.Category, "Commands"))
-		}
-		row(w, width, column, c.Name, c.Usage)
 	}
 	if len(cmds) > 0 {
 		fmt.Fprintf(w, "\n%s\n", wrapped("postern help "+before+"COMMAND says more.", width, ""))
 	}
 }
 
-// printFlags lists flags below their categories, in the order of the list.
+// printFlags lists flags below their categories. Of a flag's other names only a
+// letter is shown: a second word for one thing helps nobody who reads.
 func printFlags(w io.Writer, width int, flags []cli.Flag) {
-	last := "-"
-	for _, f := range flags {
-		doc, ok := f.(cli.DocGenerationFlag)
-		if !ok {
-			continue
-		}
-		category := ""
+	category := func(f cli.Flag) string {
 		if c, ok := f.(cli.CategorizableFlag); ok {
-			category = c.GetCategory()
+			return c.GetCategory()
 		}
-		if category != last {
-			last = category
-			fmt.Fprintf(w, "\n%s\n", either(category, "Flags"))
+		return ""
+	}
+	for _, group := range byCategory(flags, category) {
+		fmt.Fprintf(w, "\n%s\n", either(category(group[0]), "Flags"))
+		for _, f := range group {
+			printFlag(w, width, f)
 		}
-		usage, value := strings.ReplaceAll(doc.GetUsage(), "`", ""), valueName(f, doc.GetUsage())
-		left := "    "
-		for _, n := range f.Names()[1:] {
+	}
+}
+
+func printFlag(w io.Writer, width int, f cli.Flag) {
+	doc, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return
+	}
+	usage, value := strings.ReplaceAll(doc.GetUsage(), "`", ""), valueName(f, doc.GetUsage())
+	left := "    "
+	for _, n := range f.Names()[1:] {
+		if len(n) == 1 {
 			left = "-" + n + ", "
 		}
-		left += "--" + f.Names()[0]
-		if doc.TakesValue() {
-			left += " " + value
-			if v := doc.GetValue(); v != "" && v != "[]" {
-				usage += " (default: " + v + ")"
-			}
-		}
-		row(w, width, 30, left, usage)
 	}
+	left += "--" + f.Names()[0]
+	if doc.TakesValue() {
+		left += " " + value
+		// A flag whose usage tells its default has a zero that means it.
+		if v := doc.GetValue(); v != "" && v != "[]" && !strings.Contains(usage, "(default: ") {
+			usage += " (default: " + v + ")"
+		}
+	}
+	row(w, width, 30, left, usage)
 }
 
 // valueName is the word for a flag's value: the one in backquotes of its usage,

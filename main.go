@@ -41,6 +41,7 @@ func tuneMemory() {
 // The categories of commands in the help.
 const (
 	lookAtHosts  = "Look at hosts"
+	afterBreach  = "After a breach"
 	overTime     = "Over time"
 	theRules     = "The rules"
 	changeHosts  = "Change hosts"
@@ -146,19 +147,19 @@ Exit codes
 			auditCommand(s),
 			accessCommand(s),
 			jobsCommand(s),
+			configCommand(s),
+			inventoryCommand(s),
+			fixCommand(s),
+			reportCommand(s),
+			diffCommand(s),
+			historyCommand(s),
+			overdueCommand(s),
 			triageCommand(s),
 			huntCommand(s),
 			verifyCommand(s),
-			configCommand(s),
-			fixCommand(s),
-			factsCommand(s),
-			inventoryCommand(s),
-			diffCommand(s),
-			reportCommand(s),
-			historyCommand(s),
-			overdueCommand(s),
 			rulesCommand(s),
 			explainCommand(s),
+			factsCommand(s),
 			demoCommand(s),
 			schemaCommand(s),
 			versionCommand(s),

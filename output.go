@@ -11,6 +11,47 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// outputFlags are those of every command that reports.
+func outputFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: "text, json or jsonl"},
+		&cli.StringFlag{Category: "Report", Name: "output", Aliases: []string{"o"}, Usage: "write the report to `FILE`, whole or not at all"},
+		&cli.StringFlag{Category: "Report", Name: "color", Value: "auto", Usage: "auto, always or never"},
+		&cli.BoolFlag{Category: "Report", Name: "verbose", Aliases: []string{"v"}, Usage: "show also what passes, and all evidence"},
+		&cli.BoolFlag{Category: "Report", Name: "show-secrets", Usage: "do not mask passwords and tokens in job lines"},
+	}
+}
+
+// outputFlagsOf are the output flags with other forms.
+func outputFlagsOf(forms string) []cli.Flag {
+	var out []cli.Flag
+	for _, f := range outputFlags() {
+		if f.Names()[0] == "format" {
+			f = &cli.StringFlag{Category: "Report", Name: "format", Value: "text", Usage: forms}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// textOrJSON refuses a --format of another name, and a --color of no meaning. A
+// command that has neither flag passes.
+func textOrJSON(c *cli.Context) error {
+	if f := c.String("format"); f != "" && f != "text" && f != "json" {
+		return usagef("--format %q is not known", f).hint("one of text, json")
+	}
+	return checkColor(c)
+}
+
+func checkColor(c *cli.Context) error {
+	switch v := c.String("color"); v {
+	case "", "auto", "always", "never":
+		return nil
+	default:
+		return usagef("--color %q is not known", v).hint("one of auto, always, never")
+	}
+}
+
 // output is standard output, or a file that appears whole or not at all.
 // Standard output is written as the report comes.
 type output struct {

@@ -38,7 +38,7 @@ func sourceFlags() []cli.Flag {
 		&cli.BoolFlag{Category: which, Name: "local", Usage: "look at this machine"},
 		&cli.StringFlag{Category: which, Name: "root", Usage: "look at the tree `DIR`: an image, a mounted disk"},
 		&cli.StringSliceFlag{Category: which, Name: "snapshot", Usage: "look at the archive `FILE`; may be repeated"},
-		&cli.StringFlag{Category: login, Name: "user", Usage: "log in as `NAME` where the inventory names nobody"},
+		&cli.StringFlag{Category: login, Name: "login", Aliases: []string{"user"}, Usage: "log in as `NAME` where the inventory names nobody"},
 		&cli.StringSliceFlag{Category: login, Name: "key", Usage: "private key where the inventory names none; may be repeated (default: ~/.ssh/id_ed25519, id_ecdsa, id_rsa)"},
 		&cli.BoolFlag{Category: login, Name: "no-agent", Usage: "do not ask the SSH agent"},
 		&cli.StringSliceFlag{Category: login, Name: "known-hosts", Usage: "known host keys; may be repeated (default: ~/.ssh/known_hosts and the system's)"},
@@ -179,21 +179,12 @@ func oneSource(c *cli.Context) error {
 	if len(given) > 1 {
 		return usagef("%s and %s are two sources", given[0], given[1]).hint("run postern once for each")
 	}
-	for _, name := range []string{loginFlag(c), "key", "no-agent", "known-hosts", "host-key-policy", "allow-insecure-algorithms"} {
+	for _, name := range []string{"login", "key", "no-agent", "known-hosts", "host-key-policy", "allow-insecure-algorithms"} {
 		if c.IsSet(name) {
 			return usagef("--%s is about logging in, and %s does not log in", name, given[0]).hint("leave one of them out")
 		}
 	}
 	return nil
-}
-
-// loginFlag is the flag that names whom to log in as: --user, but for access, whose
-// --user names whom to look at.
-func loginFlag(c *cli.Context) string {
-	if c.Command.Name == "access" {
-		return "login"
-	}
-	return "user"
 }
 
 // withInventory gives an archive, a tree or this machine what an inventory that
@@ -290,7 +281,7 @@ func readInventory(file string) (*inventory.Inventory, error) {
 
 func newDialer(c *cli.Context, s streams) (*connect.Dialer, error) {
 	opt := connect.Options{
-		User:          c.String(loginFlag(c)),
+		User:          c.String("login"),
 		KeyFiles:      c.StringSlice("key"),
 		KnownHosts:    c.StringSlice("known-hosts"),
 		AllowInsecure: c.Bool("allow-insecure-algorithms"),
