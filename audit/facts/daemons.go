@@ -259,7 +259,7 @@ func (b *builder) processStart(proc string) time.Time {
 		return time.Time{}
 	}
 	ticks, err := strconv.ParseInt(f[19], 10, 64)
-	if err != nil || ticks < 0 || boot < 0 {
+	if err != nil || ticks < 0 || boot < 0 || boot > 1<<37 || ticks/hz > 1<<37 { // in years that a report can hold
 		return time.Time{}
 	}
 	return time.Unix(boot+ticks/hz, (ticks%hz)*int64(time.Second)/hz).UTC()

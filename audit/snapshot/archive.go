@@ -386,7 +386,7 @@ func (d *decoder) time(key string) time.Time {
 		d.fail("field %s: %q is no time", key, clip(v, 40))
 		return time.Time{}
 	}
-	return time.Unix(sec, int64(n)).UTC()
+	return told(time.Unix(sec, int64(n)))
 }
 
 // raw reads n bytes and the LF after them. It grows with what really comes.

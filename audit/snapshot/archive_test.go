@@ -3,9 +3,11 @@ package snapshot
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -25,7 +27,7 @@ func anySnapshot(t *rapid.T) *Snapshot {
 		if rapid.Bool().Draw(t, "none") {
 			return time.Time{}
 		}
-		return time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC()
+		return time.Unix(rapid.Int64Range(-1<<35, 253402300799).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC()
 	})
 	s := &Snapshot{
 		Collector: Collector{text.Draw(t, "version"), text.Draw(t, "sha")},
@@ -246,4 +248,29 @@ func BenchmarkArchive(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestTimesThatNoReportHolds: a file system may give a file the year 36000, and JSON's
+// times end with 9999: one such file must not keep a fleet's plan from being written.
+func TestTimesThatNoReportHolds(t *testing.T) {
+	for _, text := range []string{"253402300800", "999999999999", "1099511627776", "-99999999999", "-1099511627776.5"} {
+		if got := stamp([]byte(text)); !got.IsZero() {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	if got := stamp([]byte("253402300799")); got.Year() != 9999 {
+		t.Errorf("%v", got)
+	}
+	for _, sec := range []int64{math.MaxInt64, math.MinInt64, 1 << 60, 253402300800} {
+		s := &Snapshot{Start: time.Unix(sec, 0), Files: []File{{Path: "/a", Type: 'f', MTime: time.Unix(sec, 0), CTime: time.Unix(sec, 5)}}}
+		back, err := Read(bytes.NewReader(archive(t, s)), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []time.Time{back.Start, back.Files[0].MTime, back.Files[0].CTime} {
+			if _, err := json.Marshal(got); err != nil {
+				t.Errorf("%d: %v", sec, err)
+			}
+		}
+	}
 }

@@ -267,7 +267,16 @@ func stamp(b []byte) time.Time {
 			ns *= 10
 		}
 	}
-	return time.Unix(sec, ns).UTC()
+	return told(time.Unix(sec, ns))
+}
+
+// told is a time in UTC where RFC 3339 can say it: years 1 to 9999. Beyond, which file
+// systems allow and no report could hold, it is not known.
+func told(t time.Time) time.Time {
+	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 // contents reads what head -v printed for the names of the last n frame: for

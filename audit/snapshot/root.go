@@ -166,7 +166,7 @@ func (r *rooted) one(h how, p string, follow bool) {
 	f.Type = letter(fi.Mode())
 	f.Mode = uint32(fi.Mode().Perm())
 	f.Size, f.Links = fi.Size(), 1
-	f.MTime = fi.ModTime().UTC()
+	f.MTime = told(fi.ModTime())
 	f.fill(fi)
 	if f.Type == 'l' {
 		at, err := r.t.locate(p, false)

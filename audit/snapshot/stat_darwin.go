@@ -15,7 +15,7 @@ func (f *File) fill(fi fs.FileInfo) {
 	f.Mode = uint32(st.Mode) & 0o7777
 	f.UID, f.GID = int64(st.Uid), int64(st.Gid)
 	f.Links, f.Inode, f.Dev = int64(st.Nlink), st.Ino, uint64(st.Dev)
-	f.CTime = time.Unix(st.Ctimespec.Unix()).UTC()
+	f.CTime = told(time.Unix(st.Ctimespec.Unix()))
 }
 
 // nonblock keeps an open from waiting for the other end of a FIFO.

@@ -15,7 +15,7 @@ func (f *File) fill(fi fs.FileInfo) {
 	f.Mode = st.Mode & 0o7777
 	f.UID, f.GID = int64(st.Uid), int64(st.Gid)
 	f.Links, f.Inode, f.Dev = int64(st.Nlink), st.Ino, st.Dev //nolint:unconvert // Nlink is 32 bits wide on some
-	f.CTime = time.Unix(st.Ctim.Unix()).UTC()
+	f.CTime = told(time.Unix(st.Ctim.Unix()))
 }
 
 // nonblock keeps an open from waiting for the other end of a FIFO.
