@@ -14,7 +14,6 @@ import (
 	"github.com/postern-ssh/postern/audit"
 	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/facts"
-	"github.com/postern-ssh/postern/audit/history"
 	"github.com/postern-ssh/postern/audit/report"
 	"github.com/postern-ssh/postern/audit/snapshot"
 	"github.com/postern-ssh/postern/audit/triage"
@@ -265,69 +264,6 @@ func told(h *triage.HuntedFor, at time.Time) {
 	case "unknown":
 		h.Unknown = 1
 	}
-}
-
-// huntPast asks the kept runs, from the oldest. Equal facts are asked once.
-func huntPast(c *cli.Context, s streams, ask1 *huntRequest, hosts []string) error {
-	for _, name := range []string{"local", "root", "snapshot"} {
-		if c.IsSet(name) {
-			return usagef("--past and --%s are two sources", name).hint("run postern once for each")
-		}
-	}
-	var names []string
-	if ask1.question != nil {
-		names = ask1.question.Names()
-	}
-	if len(hosts) == 0 {
-		hosts = nil // all
-	}
-	return ask(c, s, func(ix *history.Index) error {
-		if len(hosts) > 0 {
-			known := ix.Hosts()
-			for _, h := range hosts {
-				if !slices.Contains(known, h) {
-					e := usagef("no kept run has the host %q", h)
-					if n := near(h, known); n != "" {
-						return e.hint("did you mean %s?", n)
-					}
-					return e.hint("postern history names the hosts")
-				}
-			}
-		}
-		ask1.result.Hosts = ask1.result.Hosts[:0]
-		at := map[string]int{}
-		answers := map[string]triage.HuntedFor{}
-		return ix.Readings(c.Context, history.Filter{Hosts: hosts}, func(r *history.Reading) error {
-			var h triage.HuntedFor
-			if !r.HasFacts() {
-				h = triage.HuntedFor{Verdict: "unknown", Reason: "not read: " + r.Reason, Items: []string{}, Evidence: []facts.Evidence{}, Hits: []triage.Hit{}, Readings: 1}
-			} else {
-				key, err := r.Key(names...)
-				if err != nil {
-					return err
-				}
-				known, ok := answers[key]
-				if !ok {
-					f, err := r.Facts(c.Context, names...)
-					if err != nil {
-						return err
-					}
-					known = ask1.answer(f, nil)
-					answers[key] = known
-				}
-				h = known
-			}
-			h.Host = r.Host
-			told(&h, r.Start)
-			if i, ok := at[r.Host]; ok {
-				mergeReading(&ask1.result.Hosts[i], &h)
-			} else {
-				at[r.Host] = len(ask1.result.Hosts)
-				ask1.result.Hosts = append(ask1.result.Hosts, h)
-			}
-			return nil
-		})
-	})
 }
 
 func writeHunt(c *cli.Context, s streams, ask *huntRequest) error {

@@ -114,6 +114,7 @@ type overdueHost struct {
 	Asked  int         `json:"asked"` // runs that tried
 	State  audit.State `json:"state"` // of the newest of them
 	Reason string      `json:"reason"`
+	ahead  bool        // it answered in a run that began later than now
 }
 
 func (o *overdue) none(names []string) {
@@ -126,19 +127,31 @@ func (o *overdue) none(names []string) {
 func (o *overdue) look(c *cli.Context, ix *history.Index, names []string) error {
 	o.Hosts, o.Stopped, o.Run = []overdueHost{}, "", ""
 	late := o.Now.Add(-time.Duration(o.Days) * 24 * time.Hour)
-	last, err := ix.Run("last")
+	ahead := func(at time.Time) bool { return at.After(o.Now.Add(time.Minute)) }
+	// A run that began later than now tells of a wrong clock, and of nobody's being
+	// looked at: those beside it count.
+	var last, future *history.Run
+	for _, r := range ix.Runs() {
+		switch {
+		case !r.Whole:
+		case ahead(r.Start):
+			future = r
+		case last == nil || !r.Start.Before(last.Start):
+			last = r
+		}
+	}
 	switch {
-	case err != nil:
+	case last == nil && future != nil:
+		o.Run, o.Stopped = future.ID, "the newest run began later than now: a clock is wrong, and nobody knows how old it is"
+	case last == nil:
 		o.Stopped = "no audit has ended"
-	case last.Start.After(o.Now.Add(time.Minute)):
-		o.Run, o.Stopped = last.ID, "the newest run began later than now: a clock is wrong, and nobody knows how old it is"
 	case last.Start.Before(late):
 		o.Run, o.Stopped = last.ID, fmt.Sprintf("the last audit ended %s ago", days(o.Now.Sub(last.Start)))
 	default:
 		o.Run = last.ID
 	}
 	seen := map[string]*overdueHost{}
-	err = ix.Readings(c.Context, history.Filter{}, func(r *history.Reading) error {
+	err := ix.Readings(c.Context, history.Filter{}, func(r *history.Reading) error {
 		h := seen[r.Host]
 		if h == nil {
 			h = &overdueHost{Name: r.Host}
@@ -146,7 +159,11 @@ func (o *overdue) look(c *cli.Context, ix *history.Index, names []string) error 
 		}
 		h.Asked++
 		h.State, h.Reason = r.State, r.Reason
-		if r.State == audit.Audited || r.State == audit.Partial {
+		switch {
+		case r.State != audit.Audited && r.State != audit.Partial:
+		case ahead(r.Start):
+			h.ahead = true
+		case r.Start.After(h.Last):
 			h.Last = r.Start
 		}
 		return nil
@@ -164,6 +181,9 @@ func (o *overdue) look(c *cli.Context, ix *history.Index, names []string) error 
 			h = &overdueHost{Name: n}
 		}
 		if h.Last.Before(late) {
+			if h.ahead && h.Last.IsZero() {
+				h.Reason = "when it answered is not known: by this machine's clock that was later than now"
+			}
 			o.Hosts = append(o.Hosts, *h)
 		}
 	}
@@ -208,6 +228,8 @@ func (o *overdue) text(w *output, width int, verbose bool) error {
 		switch {
 		case h.Asked == 0:
 			say(report.Name(h.Name) + ": never seen: no kept run has asked it")
+		case h.Last.IsZero() && h.ahead:
+			say(report.Name(h.Name) + ": " + h.Reason)
 		case h.Last.IsZero():
 			say(fmt.Sprintf("%s: has never answered (%s): %s", report.Name(h.Name), plural(h.Asked, "run"), report.Bound(h.Reason, 300)))
 		case h.State == audit.Refused || h.State == audit.Unreachable:

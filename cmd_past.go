@@ -18,6 +18,8 @@ import (
 type answer struct {
 	known, yes bool
 	text       string
+	places     []report.PastPlace // of what has places
+	whole      bool               // where else it was is not so any more
 }
 
 // past puts a question about some facts to all kept readings, and to equal facts
@@ -56,6 +58,7 @@ func past(c *cli.Context, s streams, args []string, question string, names []str
 				known[key] = a
 			}
 			h.Add(r.Start, r.Run.ID, a.known, a.yes, a.text)
+			h.AddPlaces(r.Start, r.Run.ID, a.whole, a.places)
 			return nil
 		})
 		if err != nil {
@@ -215,32 +218,41 @@ key opens, hosts whose own key it is, and private keys whose public half it is.`
 
 // keyThen says where a key was.
 func keyThen(f *facts.Facts, want string) answer {
-	var places []string
+	var places []report.PastPlace
+	var words []string
+	add := func(p report.PastPlace, text string) {
+		places = append(places, p)
+		words = append(words, text)
+	}
 	for i := range f.AuthorizedKeys {
 		if k := &f.AuthorizedKeys[i]; k.Fingerprint == want {
-			places = append(places, fmt.Sprintf("opens %s (%s:%d)", k.User, k.Path, k.Line))
+			add(report.PastPlace{What: "opens", Account: k.User, Path: k.Path, Line: int(k.Line)}, fmt.Sprintf("opens %s (%s:%d)", k.User, k.Path, k.Line))
 		}
 	}
 	for i := range f.Wire.HostKeys {
 		if k := &f.Wire.HostKeys[i]; k.Fingerprint == want {
-			places = append(places, "is the host's own "+k.Type+" key")
+			add(report.PastPlace{What: "is the host's own " + k.Type + " key"}, "is the host's own "+k.Type+" key")
 		}
 	}
 	for i := range f.PrivateKeys {
 		if k := &f.PrivateKeys[i]; k.Fingerprint == want {
-			places = append(places, "lies at "+k.Path)
+			add(report.PastPlace{What: "its private half lies there", Path: k.Path}, "its private half lies at "+k.Path)
 		}
 	}
-	if len(places) > 0 {
-		return answer{known: true, yes: true, text: strings.Join(places, ", ")}
-	}
+	lacks := ""
 	for _, list := range []string{"authorized_keys", "private_keys"} {
-		if why := f.Unknown[list]; why != "" {
-			return answer{text: "not known: " + why}
+		if why := f.Unknown[list]; why != "" && lacks == "" {
+			lacks = why
 		}
-		if g := f.Gaps[list]; len(g) > 0 {
-			return answer{text: "not seen, and not all could be read: " + g[0].Reason}
+		if g := f.Gaps[list]; len(g) > 0 && lacks == "" {
+			lacks = "not all could be read: " + g[0].Reason
 		}
 	}
-	return answer{known: true, text: "not there"}
+	switch {
+	case len(places) > 0:
+		return answer{known: true, yes: true, text: strings.Join(words, ", "), places: places, whole: lacks == ""}
+	case lacks != "":
+		return answer{text: "not seen, and " + lacks}
+	}
+	return answer{known: true, text: "not there", whole: true}
 }

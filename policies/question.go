@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
-	"strings"
+	"slices"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -136,14 +136,6 @@ func pointer(v ref.Val) any {
 	return p.Interface()
 }
 
-// Names gives the facts of the first level that the question names.
-func (q *Question) Names() []string {
-	var out []string
-	for _, p := range q.x.paths {
-		root, _, _ := strings.Cut(p, ".")
-		if !contains(out, root) {
-			out = append(out, root)
-		}
-	}
-	return out
-}
+// Names gives the facts that the question names, as far down as it names them: "jobs",
+// "host.os".
+func (q *Question) Names() []string { return slices.Clone(q.x.paths) }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/postern-ssh/postern/audit/snapshot"
@@ -44,7 +45,7 @@ const (
 // one within is an error: nobody but postern writes there.
 func (s Store) Blessings() ([]Blessing, error) {
 	f, err := os.Open(filepath.Join(s.Dir, BlessedFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // the folder itself may be none
 		return nil, nil
 	}
 	if err != nil {

@@ -88,25 +88,33 @@ func openDatabase(ctx context.Context, path string, how mode) (*database, error)
 	case err != nil:
 		return nil, err
 	}
-	q := url.Values{}
-	q.Set("_txlock", "immediate")
-	for _, p := range []string{"busy_timeout(20000)", "journal_mode(delete)", "synchronous(full)", "temp_store(memory)", "cache_size(-16000)"} {
-		q.Add("_pragma", p)
-	}
-	if how == readOnly {
-		q = url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(20000)", "temp_store(memory)", "cache_size(-16000)"}}
-	}
-	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
-	db, err := sql.Open("sqlite", name.String())
+	d, err := openRaw(path, how)
 	if err != nil {
 		return nil, err
 	}
-	d := &database{db: db, path: path}
 	if err := d.check(ctx, how); err != nil {
-		db.Close()
+		d.close()
 		return nil, err
 	}
 	return d, nil
+}
+
+// openRaw opens a database file, whatever it holds.
+func openRaw(path string, how mode) (*database, error) {
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(20000)", "journal_mode(delete)", "synchronous(full)", "temp_store(memory)", "cache_size(-16000)"}}
+	if how == readOnly {
+		q = url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(20000)", "temp_store(memory)", "cache_size(-16000)"}}
+	}
+	db, err := openSQL(path, q)
+	if err != nil {
+		return nil, err
+	}
+	return &database{db: db, path: path}, nil
+}
+
+func openSQL(path string, q url.Values) (*sql.DB, error) {
+	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
+	return sql.Open("sqlite", name.String())
 }
 
 func (d *database) close() error { return d.db.Close() }
@@ -169,6 +177,14 @@ func (d *database) make(ctx context.Context) error {
 	if tables > 0 {
 		return nil // another process was faster
 	}
+	if err := makeTables(ctx, tx); err != nil {
+		return err
+	}
+	return indexError(tx.Commit())
+}
+
+// makeTables makes the tables of an index in an empty database.
+func makeTables(ctx context.Context, tx *sql.Tx) error {
 	for _, q := range []string{indexTables,
 		fmt.Sprintf("INSERT INTO meta VALUES ('shape', '%s')", shapeName()),
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
@@ -178,7 +194,14 @@ func (d *database) make(ctx context.Context) error {
 			return indexError(err)
 		}
 	}
-	return indexError(tx.Commit())
+	return nil
+}
+
+var errDiskFull = errors.New("the disk is full")
+
+// unwritable reports an error that leaves an index to be read as it is.
+func unwritable(err error) bool {
+	return errors.Is(err, errDiskFull) || errors.Is(err, fs.ErrPermission)
 }
 
 // indexError tells damage from what is wrong around the index.
@@ -196,7 +219,7 @@ func indexError(err error) error {
 				return fmt.Errorf("%w (%s)", ErrIndexDamaged, sqliteWords(e))
 			}
 		case sqlite3.SQLITE_FULL:
-			return errors.New("the disk is full")
+			return errDiskFull
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 			return errors.New("another postern holds the index for too long")
 		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:

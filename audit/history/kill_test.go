@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/postern-ssh/postern/audit"
 )
 
@@ -55,8 +57,24 @@ func TestChild(t *testing.T) {
 		fmt.Printf("err %v\nindex %v\n", r.Err(), r.IndexErr())
 		return
 	}
-	if os.Getenv("POSTERN_HISTORY_DO") == "prune" {
+	switch os.Getenv("POSTERN_HISTORY_DO") {
+	case "prune":
 		_, err := s.Prune(context.Background(), start.Add(1000*time.Hour), time.Hour, true, false)
+		t.Fatal(err)
+	case "rebuild":
+		if err := s.Rebuild(context.Background(), func(text string) { t.Error(text) }); err != nil {
+			t.Fatal(err)
+		}
+		return
+	case "ask":
+		fmt.Printf("answers %x\n", digestOf([]byte(quietDump(t, s))))
+		return
+	case "bless":
+		ids, err := s.Runs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Bless(ids[0], []string{"breached", "stock"}, "ann", "second", start)
 		t.Fatal(err)
 	}
 	n, _ := strconv.Atoi(os.Getenv("POSTERN_HISTORY_RUNS"))
@@ -195,6 +213,118 @@ func TestTogether(t *testing.T) {
 	}
 	if dump(t, s) != live {
 		t.Error("made anew it gives other answers")
+	}
+}
+
+// TestRebuildTogether: several processes make the index anew at once, by hand or since
+// they find it damaged, and each gives the answers of all runs.
+func TestRebuildTogether(t *testing.T) {
+	s := storeAt(t.TempDir())
+	for i := range 3 {
+		auditOf(t, s, start.Add(time.Duration(i)*time.Hour), recorded(t))
+	}
+	live := quietDump(t, s)
+	want := fmt.Sprintf("answers %x\n", digestOf([]byte(live)))
+	together := func(name string, do ...string) {
+		t.Helper()
+		var all []*exec.Cmd
+		var out []*strings.Builder
+		for _, d := range do {
+			c := child(t, s.Dir, "POSTERN_HISTORY_DO="+d)
+			b := &strings.Builder{}
+			c.Stdout, c.Stderr = b, b
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			all, out = append(all, c), append(out, b)
+		}
+		for i, c := range all {
+			if err := c.Wait(); err != nil || do[i] == "ask" && !strings.Contains(out[i].String(), want) {
+				t.Errorf("%s: %s: %v, want %s%s", name, do[i], err, want, out[i])
+			}
+		}
+		if quietDump(t, s) != live {
+			t.Errorf("%s: other answers afterwards", name)
+		}
+		if left, _ := filepath.Glob(s.indexPath() + "-*"); len(left) > 0 {
+			t.Errorf("%s: %v was left", name, left)
+		}
+	}
+	together("by hand", "rebuild", "rebuild", "ask", "ask")
+	for name, damage := range map[string]func() error{
+		"missing":         func() error { return os.Remove(s.indexPath()) },
+		"cut":             func() error { return os.Truncate(s.indexPath(), 5000) },
+		"no database":     func() error { return os.WriteFile(s.indexPath(), []byte(strings.Repeat("no database ", 1000)), 0o600) },
+		"older":           func() error { return pragma(s.indexPath(), "UPDATE meta SET value = '0' WHERE key = 'shape'") },
+		"a record broken": func() error { return pragma(s.indexPath(), "UPDATE content SET data = substr(data, 1, 30)") },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		together(name, "ask", "ask", "ask")
+	}
+}
+
+// TestKillBless: who is ended while blessing leaves the baselines as they were, and
+// what a crash left of a line is passed over by the next one.
+func TestKillBless(t *testing.T) {
+	s := storeAt(t.TempDir())
+	auditOf(t, s, start, recorded(t))
+	ids, err := s.Runs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bless := func(note string) {
+		t.Helper()
+		if _, err := s.Bless(ids[0], []string{"breached"}, "ann", note, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := func() (out []string) {
+		t.Helper()
+		list, err := s.Blessings()
+		if err != nil {
+			t.Error(err)
+		}
+		for _, b := range list {
+			out = append(out, b.Note+" "+b.Host)
+		}
+		return out
+	}
+	bless("first")
+	out, err := child(t, s.Dir, "POSTERN_HISTORY_DIE=blessing", "POSTERN_HISTORY_DO=bless").CombinedOutput()
+	exit, _ := err.(*exec.ExitError)
+	if exit == nil || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("it was not killed: %v\n%s", err, out)
+	}
+	if diff := cmp.Diff([]string{"first breached"}, notes()); diff != "" {
+		t.Error(diff)
+	}
+	path := filepath.Join(s.Dir, BlessedFile)
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Bless(ids[0], []string{"breached", "stock"}, "ann", "second", start); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := len(old); n <= len(whole); n++ {
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"first breached", "second breached", "second stock"}[:strings.Count(string(whole[:n]), "\n")]
+		if diff := cmp.Diff(want, notes()); diff != "" {
+			t.Fatalf("cut at %d of %d: %s", n, len(whole), diff)
+		}
+		bless("third")
+		// A line that lacks its last byte alone is whole for who writes behind it.
+		if got := notes(); len(got) < len(want)+1 || !cmp.Equal(got[:len(want)], want) || got[len(got)-1] != "third breached" {
+			t.Fatalf("cut at %d of %d, and one behind it: %q", n, len(whole), got)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postern-ssh/postern/audit"
@@ -30,6 +31,7 @@ type Index struct {
 	hosts    map[int64]string
 	rows     map[string]int64
 	outcomes map[int64]*Outcome
+	chosen   map[string][]int // names of facts, to their sections
 	contents *sql.Stmt
 }
 
@@ -83,6 +85,7 @@ func (ix *Index) load(ctx context.Context) (err error) {
 		return indexError(err)
 	}
 	ix.byRow, ix.hosts, ix.rows, ix.outcomes = map[int64]*Run{}, map[int64]string{}, map[string]int64{}, map[int64]*Outcome{}
+	ix.runs, ix.chosen = nil, map[string][]int{}
 	err = ix.each(ctx, "SELECT id, name, data FROM run", func(rows *sql.Rows) error {
 		r := &Run{}
 		var sealed []byte
@@ -287,6 +290,20 @@ func (r *Reading) Key(names ...string) (string, error) {
 	return string(b), nil
 }
 
+// Contents calls each with the name of every fact that is kept of the reading and the
+// number of what it holds: of one name, equal numbers are equal facts.
+func (r *Reading) Contents(each func(name string, number int64) error) error {
+	if !r.HasFacts() {
+		return nil
+	}
+	for i, s := range sections() {
+		if err := each(s.name, r.sections[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *Reading) choose(names []string) ([]int, error) {
 	if len(names) == 0 {
 		all := make([]int, len(sections()))
@@ -295,7 +312,16 @@ func (r *Reading) choose(names []string) ([]int, error) {
 		}
 		return all, nil
 	}
-	return sectionsOf(names)
+	// A question names the same facts of every reading.
+	name := strings.Join(names, "\x00")
+	if known, ok := r.ix.chosen[name]; ok {
+		return known, nil
+	}
+	chosen, err := sectionsOf(names)
+	if err == nil {
+		r.ix.chosen[name] = chosen
+	}
+	return chosen, err
 }
 
 // ErrNoFacts says that no facts are kept of a reading.

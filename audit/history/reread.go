@@ -64,9 +64,10 @@ func parseAsked(r io.Reader) (map[string]asked, error) {
 type rereader struct {
 	store  Store
 	setups *facts.Setups
+	unread map[string]bool // runs that cannot be read, or are gone
 }
 
-func newReader(s Store) *rereader { return &rereader{s, facts.NewSetups()} }
+func newReader(s Store) *rereader { return &rereader{s, facts.NewSetups(), map[string]bool{}} }
 
 // run reads one. A run that was cut off gives what is there.
 func (x *rereader) run(ctx context.Context, id string) (*gather, error) {

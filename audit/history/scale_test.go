@@ -20,10 +20,23 @@ import (
 // has names, keys, an account and a job of its own; at every run the clocks differ
 // a little, in a hundredth of the hosts a job or a key is changed, and a quarter of
 // them was started anew. There are no archives: the folders hold a results file
-// each, of which the index believes that it has read it.
+// each, of which the index believes that it has read it. With POSTERN_SCALE_DIR the
+// store is kept below that folder, and one that is there already is taken.
 func fleetOver(tb testing.TB, hosts, runs int) Store {
 	tb.Helper()
 	s := storeAt(tb.TempDir())
+	if dir := os.Getenv("POSTERN_SCALE_DIR"); dir != "" {
+		s = storeAt(filepath.Join(dir, fmt.Sprintf("%dx%d", hosts, runs), "postern"))
+		if d, err := openDatabase(context.Background(), s.indexPath(), readOnly); err == nil {
+			known, err := d.stamps(context.Background())
+			if err = errors.Join(err, d.close()); err == nil && len(known) == runs {
+				return s
+			}
+		}
+		if err := os.RemoveAll(filepath.Dir(s.Dir)); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	cat, err := policies.Embedded()
 	if err != nil {
 		tb.Fatal(err)
@@ -107,7 +120,8 @@ func fleetOver(tb testing.TB, hosts, runs int) Store {
 
 // BenchmarkScale asks a fleet's past: go test ./audit/history -run - -bench Scale -benchtime 3x
 // With POSTERN_FULL=1 it is 2,000 hosts x 52 runs, and half and twice as many hosts;
-// with POSTERN_SCALE=2000x4 that alone.
+// with POSTERN_SCALE=2000x4 that alone. POSTERN_SCALE_DIR=DIR keeps the stores in
+// DIR/2000x52/postern for the whole commands (BenchmarkPast of the program).
 func BenchmarkScale(b *testing.B) {
 	sizes := [][2]int{{50, 12}, {100, 12}, {200, 12}}
 	if os.Getenv("POSTERN_FULL") == "1" {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -25,7 +24,7 @@ func (s Store) Open(ctx context.Context, say func(string)) (*Index, error) {
 	if say == nil {
 		say = func(string) {}
 	}
-	ix, err := s.open(ctx, say)
+	ix, err := s.open(ctx, say, false)
 	if errors.Is(err, ErrIndexDamaged) {
 		return s.renew(ctx, say, err)
 	}
@@ -35,14 +34,15 @@ func (s Store) Open(ctx context.Context, say func(string)) (*Index, error) {
 // renew makes an index anew in which a damaged record was found.
 func (s Store) renew(ctx context.Context, say func(string), why error) (*Index, error) {
 	say(fmt.Sprintf("%s: it is made anew from the archives", why))
-	if err := removeIndex(s.indexPath()); err != nil {
-		return nil, err
+	if err := s.anew(ctx, true); err != nil {
+		say(cannotWrite(s.Dir, err))
+		return s.open(ctx, say, true)
 	}
-	return s.open(ctx, func(text string) {
-		if !strings.HasPrefix(text, noIndex) {
-			say(text)
-		}
-	})
+	return s.open(ctx, say, false)
+}
+
+func cannotWrite(dir string, err error) string {
+	return fmt.Sprintf("%s cannot be written (%s): the index is made for this question alone", dir, reason(err))
 }
 
 // Ask opens the index, as Open does, and puts a question to it. Where a damaged
@@ -66,64 +66,92 @@ func (s Store) Ask(ctx context.Context, say func(string), question func(*Index) 
 	return errors.Join(question(ix), ix.Close())
 }
 
-const noIndex = "there is no index"
-
-func (s Store) open(ctx context.Context, say func(string)) (*Index, error) {
+// open opens the index, or with alone one of this process.
+func (s Store) open(ctx context.Context, say func(string), alone bool) (*Index, error) {
 	ids, err := s.Runs()
 	if err != nil {
 		return nil, err
 	}
-	path := s.indexPath()
-	d, err := openDatabase(ctx, path, readWrite)
+	d, err := (*database)(nil), error(nil)
+	if !alone {
+		if d, err = s.openKept(ctx, say, len(ids)); err != nil {
+			return nil, err
+		}
+	}
 	temp := ""
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrIndexNewer):
-		return nil, fmt.Errorf("%s: %w", path, err)
-	case errors.Is(err, ErrIndexMissing), errors.Is(err, ErrIndexOlder), errors.Is(err, ErrIndexDamaged):
-		if len(ids) > 1 || !errors.Is(err, ErrIndexMissing) {
-			if errors.Is(err, ErrIndexMissing) {
-				say(fmt.Sprintf("%s in %s: it is made from the archives of %d runs", noIndex, s.Dir, len(ids)))
-			} else {
-				say(fmt.Sprintf("%s: it is made anew from the archives of %d runs", err, len(ids)))
-			}
-		}
-		if !errors.Is(err, ErrIndexMissing) {
-			err = removeIndex(path)
-		} else {
-			err = nil
-		}
-		if err == nil {
-			d, err = openDatabase(ctx, path, create)
+	if d == nil {
+		if temp, err = os.MkdirTemp("", "postern-index-*"); err == nil {
+			d, err = openDatabase(ctx, filepath.Join(temp, IndexFile), create)
 		}
 		if err != nil {
-			say(fmt.Sprintf("%s cannot be written (%s): the index is made for this question alone", s.Dir, reason(err)))
-			if temp, err = os.MkdirTemp("", "postern-index-*"); err == nil {
-				d, err = openDatabase(ctx, filepath.Join(temp, IndexFile), create)
-			}
+			removeTemp(temp)
+			return nil, err
 		}
-	default:
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if err != nil {
-		removeTemp(temp)
-		return nil, err
 	}
 	writable := temp != "" || canWrite(s.Dir)
 	if temp == "" && writable {
 		s.tidy(time.Now())
 	}
-	if err := s.catchUp(ctx, d, ids, writable, say); err != nil {
-		d.close()
-		removeTemp(temp)
-		return nil, err
-	}
 	ix := &Index{store: s, d: d, temp: temp}
-	if err := ix.load(ctx); err != nil {
-		ix.Close()
-		return nil, err
+	in := newReader(s)
+	for tries := 0; ; tries++ {
+		err := in.catchUp(ctx, d, ids, writable, say)
+		if err == nil {
+			err = ix.load(ctx)
+		}
+		if err != nil {
+			ix.Close()
+			return nil, err
+		}
+		// Another process may have begun it anew meanwhile: the answers of half an index
+		// would be false ones.
+		if tries == 10 || !writable || !in.lacks(ix, ids) {
+			return ix, nil
+		}
+		ix.tx.Rollback()
+		ix.tx = nil
 	}
-	return ix, nil
+}
+
+// openKept opens the index beside the runs; nil: it cannot be used, and none can be
+// made there.
+func (s Store) openKept(ctx context.Context, say func(string), runs int) (*database, error) {
+	path := s.indexPath()
+	d, err := openDatabase(ctx, path, readWrite)
+	switch {
+	case err == nil:
+		return d, nil
+	case errors.Is(err, ErrIndexMissing):
+		if runs > 1 {
+			say(fmt.Sprintf("there is no index in %s: it is made from the archives of %d runs", s.Dir, runs))
+		}
+	case errors.Is(err, ErrIndexOlder), errors.Is(err, ErrIndexDamaged):
+		say(fmt.Sprintf("%s: it is made anew from the archives of %d runs", err, runs))
+	default:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err = s.anew(ctx, false); err == nil {
+		d, err = openDatabase(ctx, path, readWrite)
+	}
+	if err != nil {
+		say(cannotWrite(s.Dir, err))
+		return nil, nil
+	}
+	return d, nil
+}
+
+// lacks reports whether a run that could be read is not in the index.
+func (x *rereader) lacks(ix *Index, ids []string) bool {
+	known := make(map[string]bool, len(ix.runs))
+	for _, r := range ix.runs {
+		known[r.ID] = true
+	}
+	for _, id := range ids {
+		if !known[id] && !x.unread[id] {
+			return true
+		}
+	}
+	return false
 }
 
 func removeTemp(dir string) error {
@@ -153,7 +181,8 @@ func canWrite(dir string) bool {
 }
 
 // catchUp brings the index to what the folders hold.
-func (s Store) catchUp(ctx context.Context, d *database, ids []string, writable bool, say func(string)) error {
+func (x *rereader) catchUp(ctx context.Context, d *database, ids []string, writable bool, say func(string)) error {
+	s := x.store
 	known, err := d.stamps(ctx)
 	if err != nil {
 		return err
@@ -164,7 +193,11 @@ func (s Store) catchUp(ctx context.Context, d *database, ids []string, writable 
 		there[id] = true
 		info, err := os.Lstat(filepath.Join(s.Dir, "runs", id, Results))
 		if err != nil {
-			continue // pruned since
+			x.unread[id] = true // pruned since
+			continue
+		}
+		if x.unread[id] {
+			continue // said already
 		}
 		if k, ok := known[id]; !ok || k != (stampOf{info.Size(), info.ModTime().UnixNano()}) {
 			missing = append(missing, id)
@@ -190,26 +223,35 @@ func (s Store) catchUp(ctx context.Context, d *database, ids []string, writable 
 	}
 	if len(gone) > 0 {
 		if err := d.commit(ctx, gone); err != nil {
-			return err
+			return err // also where the disk is full: what is gone must not be answered
 		}
 	}
-	in := newReader(s)
 	for i, id := range missing {
 		if s.Progress != nil {
 			s.Progress(i, len(missing))
 		}
-		g, err := in.run(ctx, id)
+		g, err := x.run(ctx, id)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, fs.ErrNotExist):
-			continue // pruned since
+			x.unread[id] = true // pruned since
+			continue
 		case err != nil:
+			x.unread[id] = true
 			say(fmt.Sprintf("run %s is not in the answers: %s", id, err))
 			continue
 		}
 		err = d.commit(ctx, nil, g)
 		g.close()
+		if unwritable(err) {
+			left := len(missing) - i
+			say(fmt.Sprintf("%s cannot be written (%s): %s kept there %s not in the answers", s.Dir, reason(err), count(left, "run"), isAre(left)))
+			for _, id := range missing[i:] {
+				x.unread[id] = true
+			}
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -217,7 +259,10 @@ func (s Store) catchUp(ctx context.Context, d *database, ids []string, writable 
 	if s.Progress != nil {
 		s.Progress(len(missing), len(missing))
 	}
-	return d.sweep(ctx)
+	if err := d.sweep(ctx); !unwritable(err) {
+		return err
+	}
+	return nil // it only makes the file smaller
 }
 
 func count(n int, noun string) string {
@@ -349,10 +394,10 @@ func (s Store) Rebuild(ctx context.Context, say func(string)) error {
 	if errors.Is(err, ErrIndexNewer) {
 		return fmt.Errorf("%s: %w", s.indexPath(), err)
 	}
-	if err := removeIndex(s.indexPath()); err != nil {
+	if err := s.anew(ctx, true); err != nil {
 		return err
 	}
-	if d, err = openDatabase(ctx, s.indexPath(), create); err != nil {
+	if d, err = openDatabase(ctx, s.indexPath(), readWrite); err != nil {
 		return err
 	}
 	defer d.close()
@@ -360,7 +405,7 @@ func (s Store) Rebuild(ctx context.Context, say func(string)) error {
 	if err != nil {
 		return err
 	}
-	return s.catchUp(ctx, d, ids, true, say)
+	return newReader(s).catchUp(ctx, d, ids, true, say)
 }
 
 // indexed writes a run that has just ended into the index. An index that cannot be

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/triage"
@@ -55,7 +56,40 @@ func (t *HuntText) Write(h *triage.Hunt) error {
 	}
 	p.space()
 	p.line(0, counted(len(h.Hosts), "host", "hosts")+": "+either(counts(fmt.Sprintf("%d yes", n["yes"]), fmt.Sprintf("%d no", n["no"]), fmt.Sprintf("%d not known", n["unknown"])), "none"))
+	if text := firstSeen(h.Hosts); text != "" {
+		p.para(0, "", text)
+	}
 	return w.Flush()
+}
+
+// toMinute shortens the time of a reading, RFC 3339 in UTC.
+func toMinute(at string) string {
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return Inline(at)
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+// firstSeen tells of several hosts which was the first; "" there are none.
+func firstSeen(hosts []triage.HuntedFor) string {
+	var first *triage.HuntedFor
+	n, last := 0, ""
+	for i := range hosts {
+		x := &hosts[i]
+		if x.FirstSeen == "" {
+			continue
+		}
+		n++
+		last = max(last, x.LastSeen)
+		if first == nil || x.FirstSeen < first.FirstSeen {
+			first = x
+		}
+	}
+	if n < 2 || first.FirstSeen == last {
+		return ""
+	}
+	return "first seen " + toMinute(first.FirstSeen) + " UTC, on " + Name(first.Host) + "; last " + toMinute(last)
 }
 
 func counted(n int, one, many string) string {
@@ -81,9 +115,9 @@ func (p *page) hunted(x *triage.HuntedFor) {
 	p.space()
 	p.para(0, "", text)
 	if x.FirstSeen != "" {
-		seen := "in what was read at " + x.FirstSeen
+		seen := "in what was read at " + toMinute(x.FirstSeen) + " UTC"
 		if x.Readings > 1 {
-			seen = fmt.Sprintf("first %s, last %s; in %d of %d readings", x.FirstSeen, x.LastSeen, x.Seen, x.Readings)
+			seen = fmt.Sprintf("first %s, last %s UTC; %d of %d readings", toMinute(x.FirstSeen), toMinute(x.LastSeen), x.Seen, x.Readings)
 			if x.Unknown > 0 {
 				seen += fmt.Sprintf(", of %d it is not known", x.Unknown)
 			}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -19,8 +20,46 @@ type Past struct {
 
 // PastHost is a host's answers over time.
 type PastHost struct {
-	Host    string   `json:"host"`
-	Periods []Period `json:"periods"` // oldest first
+	Host    string      `json:"host"`
+	Periods []Period    `json:"periods"`          // oldest first
+	Places  []PastPlace `json:"places,omitempty"` // of a thing that has places; the first seen first
+}
+
+// PastPlace is where a thing was seen, and when.
+type PastPlace struct {
+	What     string    `json:"what"`    // "opens", "is the host's own key", "lies there"
+	Account  string    `json:"account"` // that a key opens; "" none
+	Path     string    `json:"path"`    // "" none
+	Line     int       `json:"line"`    // in the newest reading that shows it; 0 none
+	First    time.Time `json:"first"`   // reading
+	Last     time.Time `json:"last"`
+	FirstRun string    `json:"first_run"`
+	LastRun  string    `json:"last_run"`
+	Runs     int       `json:"runs"`
+	Newest   bool      `json:"newest"` // the newest reading that tells shows it
+}
+
+// AddPlaces takes in where the next reading shows the thing; whole says that it shows
+// all places.
+func (h *PastHost) AddPlaces(at time.Time, run string, whole bool, places []PastPlace) {
+	if whole {
+		for i := range h.Places {
+			h.Places[i].Newest = false
+		}
+	}
+	for _, x := range places {
+		i := slices.IndexFunc(h.Places, func(p PastPlace) bool { return p.What == x.What && p.Account == x.Account && p.Path == x.Path })
+		if i < 0 {
+			x.First, x.FirstRun = at, run
+			i = len(h.Places)
+			h.Places = append(h.Places, x)
+		}
+		p := &h.Places[i]
+		if p.LastRun != run { // a file may name a key twice
+			p.Runs++
+		}
+		p.Line, p.Last, p.LastRun, p.Newest = x.Line, at, run, true
+	}
 }
 
 // Period is a number of readings one after the other with the same answer.
@@ -57,6 +96,10 @@ func PastJSON(w io.Writer, p *Past) error {
 			x.FirstRun, x.LastRun, x.Answer = Inline(x.FirstRun), Inline(x.LastRun), Inline(x.Answer)
 			d.Hosts[i].Periods[k] = x
 		}
+		for _, x := range h.Places {
+			x.What, x.Account, x.Path, x.FirstRun, x.LastRun = Inline(x.What), Inline(x.Account), Inline(x.Path), Inline(x.FirstRun), Inline(x.LastRun)
+			d.Hosts[i].Places = append(d.Hosts[i].Places, x)
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", " ")
@@ -78,23 +121,58 @@ func (t *PastText) Write(p *Past) error {
 	first, where := time.Time{}, ""
 	for i := range p.Hosts {
 		h := &p.Hosts[i]
+		if i > 0 {
+			g.space()
+		}
 		g.line(0, g.strong(Name(h.Host)))
+		for k := range h.Places {
+			g.place(&h.Places[k])
+		}
 		for k := range h.Periods {
 			x := &h.Periods[k]
+			if x.Yes && (first.IsZero() || x.First.Before(first)) {
+				first, where = x.First, h.Host
+			}
+			if len(h.Places) > 0 && x.Known {
+				continue // the places say it
+			}
 			span := day(x.First) + " .. " + day(x.Last)
 			if k == len(h.Periods)-1 {
 				span = "since " + day(x.First) + "   "
 			}
-			if x.Yes && (first.IsZero() || x.First.Before(first)) {
-				first, where = x.First, h.Host
-			}
 			g.para(2, span+"  ", Bound(x.Answer, boundMessage)+" ("+plural(x.Runs, "run", "runs")+")")
 		}
+	}
+	if len(p.Hosts) > 0 {
+		g.space()
 	}
 	if first.IsZero() {
 		g.line(0, Inline(p.Question)+": in no kept run for certain")
 	} else {
-		g.line(0, Inline(p.Question)+": first seen "+first.UTC().Format("2006-01-02 15:04")+" UTC, on "+Name(where))
+		g.line(0, Inline(p.Question)+": first seen "+minute(first)+", on "+Name(where))
 	}
 	return w.Flush()
 }
+
+// place writes where a thing was seen, and below it when.
+func (p *page) place(x *PastPlace) {
+	text := x.What
+	if x.Account != "" {
+		text += " " + Name(x.Account)
+	}
+	if x.Path != "" {
+		text += ", " + Place(x.Path, x.Line)
+	}
+	p.para(2, "", text)
+	now := p.palette.red.Sprint("still there")
+	if !x.Newest {
+		now = "gone since"
+	}
+	seen := "in " + plural(x.Runs, "run", "runs") + ", the first " + minute(x.First)
+	if x.Runs > 1 {
+		seen += ", the last " + minute(x.Last)
+	}
+	p.para(4, "", now+"; "+seen)
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

@@ -186,8 +186,8 @@ func isToken(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r < 0x80 && strings.ContainsRune("._:/@+-~%", r) || r >= 0x80
 }
 
-// maxHits bounds the hits of one host.
-const maxHits = 500
+// MaxHits bounds the hits of one host.
+const MaxHits = 500
 
 // finder looks for a list in one host.
 type finder struct {
@@ -201,7 +201,7 @@ func (f *finder) add(x IOC, where string, e *facts.Evidence) {
 	if e != nil {
 		key = fmt.Sprint(x.Line, where, e.Path, e.Line, e.Text)
 	}
-	if len(f.hits) < maxHits && !f.seen[key] {
+	if len(f.hits) < MaxHits && !f.seen[key] {
 		f.seen[key] = true
 		f.hits = append(f.hits, Hit{x, where, e})
 	}

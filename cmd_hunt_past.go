@@ -1,0 +1,138 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/postern-ssh/postern/audit"
+	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/history"
+	"github.com/postern-ssh/postern/audit/triage"
+)
+
+// huntPast asks the kept runs, from the oldest.
+func huntPast(c *cli.Context, s streams, req *huntRequest, args []string) error {
+	for _, name := range []string{"local", "root", "snapshot"} {
+		if c.IsSet(name) {
+			return usagef("--past and --%s are two sources", name).hint("run postern once for each")
+		}
+	}
+	return ask(c, s, func(ix *history.Index) error {
+		chosen, err := pastHosts(ix, args)
+		if err != nil {
+			return err
+		}
+		req.result.Hosts = req.result.Hosts[:0]
+		at := map[string]int{}
+		then := req.questionThen
+		if req.iocs != nil {
+			then = req.listThen
+		}
+		answer := then(c)
+		return ix.Readings(c.Context, history.Filter{Hosts: chosen}, func(r *history.Reading) error {
+			h := noFacts(r)
+			if r.HasFacts() {
+				var err error
+				if h, err = answer(r); err != nil {
+					return err
+				}
+			}
+			h.Host = r.Host
+			told(&h, r.Start)
+			if i, ok := at[r.Host]; ok {
+				mergeReading(&req.result.Hosts[i], &h)
+			} else {
+				at[r.Host] = len(req.result.Hosts)
+				req.result.Hosts = append(req.result.Hosts, h)
+			}
+			return nil
+		})
+	})
+}
+
+// noFacts is the answer of a host that could not be read in a run.
+func noFacts(r *history.Reading) triage.HuntedFor {
+	why := "the host was " + string(r.State)
+	if r.Reason != "" {
+		why += ": " + r.Reason
+	}
+	return triage.HuntedFor{Verdict: "unknown", Reason: why, Items: []string{}, Evidence: []facts.Evidence{}, Hits: []triage.Hit{}, Readings: 1}
+}
+
+// thenAnswers answers for a reading that has facts.
+type thenAnswers func(*history.Reading) (triage.HuntedFor, error)
+
+// questionThen puts the question to readings, and to equal facts once.
+func (req *huntRequest) questionThen(c *cli.Context) thenAnswers {
+	names := req.question.Names()
+	known := map[string]triage.HuntedFor{}
+	return func(r *history.Reading) (triage.HuntedFor, error) {
+		key, err := r.Key(names...)
+		if err != nil {
+			return triage.HuntedFor{}, err
+		}
+		h, ok := known[key]
+		if !ok {
+			f, err := r.Facts(c.Context, names...)
+			if err != nil {
+				return h, err
+			}
+			h = req.answer(f, nil)
+			known[key] = h
+		}
+		return h, nil
+	}
+}
+
+// listThen hunts for the list in readings. A list is about all facts, and some of them
+// differ in every reading: it is looked for in each fact by itself, and in equal ones
+// once.
+func (req *huntRequest) listThen(c *cli.Context) thenAnswers {
+	type content struct {
+		name   string
+		number int64
+	}
+	known := map[content][]triage.Hit{}
+	return func(r *history.Reading) (triage.HuntedFor, error) {
+		h := triage.HuntedFor{Verdict: "no", Items: []string{}, Evidence: []facts.Evidence{}, Hits: []triage.Hit{}, Readings: 1}
+		err := r.Contents(func(name string, number int64) error {
+			hits, ok := known[content{name, number}]
+			if !ok {
+				f, err := r.Facts(c.Context, name)
+				if err != nil {
+					return err
+				}
+				hits = req.iocs.InFacts(f)
+				known[content{name, number}] = hits
+			}
+			for _, x := range hits {
+				if len(h.Hits) < triage.MaxHits && !sameHit(h.Hits, x) {
+					h.Hits = append(h.Hits, x)
+				}
+			}
+			return nil
+		})
+		switch {
+		case len(h.Hits) > 0:
+			h.Verdict = "yes"
+		case r.State == audit.Partial:
+			h.Verdict, h.Reason = "unknown", r.Reason
+			if h.Reason == "" {
+				h.Reason = "not all of it could be read"
+			}
+		}
+		return h, err
+	}
+}
+
+// sameHit reports a hit without a place of its own that is there already.
+func sameHit(hits []triage.Hit, x triage.Hit) bool {
+	if x.Evidence != nil {
+		return false
+	}
+	for i := range hits {
+		if hits[i].Evidence == nil && hits[i].IOC == x.IOC && hits[i].Where == x.Where {
+			return true
+		}
+	}
+	return false
+}
