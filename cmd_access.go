@@ -22,7 +22,12 @@ import (
 )
 
 func accessCommand(s streams) *cli.Command {
-	source := slices.DeleteFunc(sourceFlags(), func(f cli.Flag) bool { return f.Names()[0] == "login" })
+	source := sourceFlags()
+	for _, f := range source {
+		if f, ok := f.(*cli.StringFlag); ok && f.Name == "login" {
+			f.Aliases = nil // --user names whom to look at
+		}
+	}
 	return &cli.Command{
 		Name:      "access",
 		Category:  lookAtHosts,
@@ -41,7 +46,6 @@ kept runs. HOSTs are then names or globs of hosts in them.
 
 Exit code 3 when a host could not be read.`,
 		Flags: concat(source, []cli.Flag{
-			&cli.StringFlag{Category: "Logging in", Name: "login", Usage: "log in as `NAME` where the inventory names nobody"},
 			&cli.StringFlag{Category: "What to show", Name: "user", Usage: "the account `NAME` alone"},
 			&cli.BoolFlag{Category: "What to show", Name: "past", Usage: "with --user: since when it could log in, and how, by the kept runs; no host is read"},
 			archiveFlag(),

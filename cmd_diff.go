@@ -72,6 +72,33 @@ type side struct {
 	name  string
 	one   bool // an archive that was named by itself
 	hosts map[string]string
+	asked []string // hosts that the run was to look at, whether they answered or not
+}
+
+// asked takes from a run's results whom it was to look at, and no more of them.
+type asked struct{ hosts []string }
+
+var errEnough = errors.New("the run is known")
+
+func (a *asked) Begin(r *audit.Run) error {
+	a.hosts = r.Scope.Selected
+	return errEnough
+}
+
+func (*asked) Host(*audit.Host) error             { return errEnough }
+func (*asked) End(*audit.Run, *audit.Fleet) error { return errEnough }
+
+func askedIn(dir string) ([]string, error) {
+	f, err := os.Open(filepath.Join(dir, history.Results))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var a asked
+	if err := report.Replay(f, &a); err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	return a.hosts, nil
 }
 
 // readSide finds an archive, or the archives of a kept run.
@@ -124,6 +151,9 @@ func runSide(name, dir string) (*side, error) {
 			out.hosts[hostOf(e.Name())] = filepath.Join(dir, "hosts", e.Name())
 		}
 	}
+	if out.asked, err = askedIn(dir); err != nil {
+		return nil, usagef("%s: %s", filepath.Join(dir, history.Results), reasonOf(err)).hint("it is damaged; its archives can be compared one by one: postern diff OLD.pst NEW.pst")
+	}
 	return out, nil
 }
 
@@ -146,6 +176,11 @@ func pairUp(old, new *side, wanted []string) (*diffPairs, error) {
 	for h := range new.hosts {
 		names[h] = names[h] || !old.one || old.hosts[h] != ""
 	}
+	if !old.one && !new.one { // a host that answered in neither is not compared, and said to be
+		for _, h := range slices.Concat(old.asked, new.asked) {
+			names[h] = true
+		}
+	}
 	if old.one && new.one {
 		for _, a := range old.hosts {
 			for h, b := range new.hosts {
@@ -167,7 +202,7 @@ func pairUp(old, new *side, wanted []string) (*diffPairs, error) {
 		}
 	}
 	for _, w := range wanted {
-		if old.hosts[w] == "" && new.hosts[w] == "" {
+		if _, known := names[w]; !known {
 			e := usagef("neither run holds the host %q", w)
 			var all []string
 			for h := range names {
@@ -177,7 +212,7 @@ func pairUp(old, new *side, wanted []string) (*diffPairs, error) {
 			if n := near(w, all); n != "" {
 				return nil, e.hint("did you mean %s?", n)
 			}
-			return nil, e.hint("a host that did not answer has no archive in the run")
+			return nil, e.hint("postern history lists the hosts of the kept runs")
 		}
 	}
 	for h := range names {

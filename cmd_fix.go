@@ -409,6 +409,10 @@ func writePlan(c *cli.Context, s streams, p *fix.Plan) error {
 	} else {
 		err = (&fix.Text{W: out, Width: s.width(out.out), Color: s.colour(c.String("color"), out.out)}).Write(p)
 	}
+	overSSH := !c.Bool("local") && !c.IsSet("root") && !c.IsSet("snapshot") // others are not changed from here
+	if err == nil && overSSH && c.String("format") == "text" && slices.ContainsFunc(p.Hosts, func(h fix.Host) bool { return !h.Empty() && len(h.Refused) == 0 }) {
+		_, err = fmt.Fprintf(out, "\n%s\n", wrapped(whatNow(c), s.width(out.out)-2, "  "))
+	}
 	if err == nil {
 		err = out.keep()
 	}
@@ -416,6 +420,16 @@ func writePlan(c *cli.Context, s streams, p *fix.Plan) error {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
 	return nil
+}
+
+// whatNow says how a plan is made true.
+func whatNow(c *cli.Context) string {
+	for _, flag := range []string{"plan", "save-plan"} {
+		if c.IsSet(flag) {
+			return "to make it so: postern fix apply --plan " + shellWord(c.String(flag))
+		}
+	}
+	return "to make it so: postern fix apply, with the same words"
 }
 
 // planJSON writes a plan for programs: what came from hosts is escaped as in every

@@ -36,7 +36,7 @@ Exit code 3 when a host could not be read.`,
 			&cli.StringFlag{Category: "Which hosts", Name: "file", Usage: "read the table in `FILE` alone"},
 			&cli.StringFlag{Category: "A table alone", Name: "as", Value: "user", Usage: "its `FORM`: user, or system with a column for the account"},
 			&cli.StringFlag{Category: "A table alone", Name: "daemon", Value: "debian", Usage: "whose grammar: `NAME` is debian, cronie, busybox, dcron or systemd-cron"},
-			&cli.StringFlag{Category: "What to show", Name: "least", Value: "none", Usage: "only jobs as odd as `LEVEL`: info, low, medium, high or critical"},
+			&cli.StringFlag{Category: "What to show", Name: "least", Value: "none", Usage: "only jobs that are odd from `SEVERITY` on: critical, high, medium, low or info"},
 			&cli.BoolFlag{Category: "What to show", Name: "signs", Usage: "no jobs, but what is called odd, and how often that is wrong"},
 		}, outputFlagsOf("text or json")),
 		Action: func(c *cli.Context) error {

@@ -23,7 +23,7 @@ func triageCommand(s streams) *cli.Command {
 	return &cli.Command{
 		Name:      "triage",
 		Category:  afterBreach,
-		Usage:     "after a breach: what is there, since when, how it comes back",
+		Usage:     "a deeper look: what is there, since when, how it comes back",
 		ArgsUsage: "[HOST...]",
 		Description: `A deeper look at hosts that are suspected: processes and whom they talk to,
 jobs that are dormant but armed, keys and accounts, start-up files and units of
@@ -42,7 +42,7 @@ be read.`,
 			&cli.StringFlag{Category: "What to keep", Name: "evidence", Usage: "keep the files that things name in `DIR`"},
 			&cli.StringFlag{Category: "What to keep", Name: "archive", Usage: "keep what was read of each host in `DIR`, for --snapshot"},
 			&cli.BoolFlag{Category: "What to keep", Name: "no-history", Usage: "do not keep the report for fix --from-triage"},
-			&cli.StringFlag{Category: "What to show", Name: "fail-on", Value: "medium", Usage: "exit with 1 at things of this `LEVEL`: low, medium, high, critical or none"},
+			&cli.StringFlag{Category: "What to show", Name: "fail-on", Value: "medium", Usage: "exit with 1 from `SEVERITY` on: critical, high, medium or low; none: never"},
 		}, outputFlagsOf("text or json")),
 		Action: func(c *cli.Context) error {
 			ask, err := readTriageRequest(c)
@@ -156,7 +156,7 @@ func runTriage(c *cli.Context, s streams, sel *selection, ask *triageRequest) er
 	if !c.Bool("no-history") {
 		id := history.NewID(start)
 		if err := triage.Save(triageDir(), id, r); err != nil {
-			fmt.Fprintf(s.err, "postern: warning: this triage is not kept: %s\n", visible(reasonOf(err).Error()))
+			fmt.Fprintf(s.err, "postern: warning: this triage is not kept, and fix --from-triage cannot take it: %s\n", visible(err.Error()))
 		} else {
 			fmt.Fprintf(s.err, "postern: kept as %s: postern fix --from-triage %s ID... ends what you choose\n", id, id)
 		}

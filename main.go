@@ -142,7 +142,8 @@ Exit codes
   0  nothing to act on
   1  findings at or above --fail-on (medium), or waivers that have run out
   2  a mistake on the command line or in a file
-  3  nothing found, but hosts or rules that matter could not be judged`,
+  3  nothing found, but hosts or rules that matter could not be judged
+  config, diff, fix, hunt and overdue say their own in their help`,
 		Commands: withUsageErrors([]*cli.Command{
 			auditCommand(s),
 			accessCommand(s),

@@ -84,7 +84,7 @@ func Compare(host string, old, new Reading) HostDiff {
 	}
 	switch {
 	case old.Snapshot == nil && new.Snapshot == nil:
-		d.out.Error = "neither reading holds it"
+		d.out.Error = "it answered in neither"
 	case old.Snapshot == nil:
 		d.out.Error = "the older reading does not hold it"
 	case new.Snapshot == nil:

@@ -56,7 +56,7 @@ func whole(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func exitWords(code int) string {
 	words := map[int]string{
-		0: "nothing to act on",
+		0: "no finding at or above --fail-on",
 		1: "findings at or above --fail-on, or waivers that have run out",
 		3: "no finding at or above --fail-on, but something that matters could not be judged",
 	}[code]

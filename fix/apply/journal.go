@@ -37,11 +37,11 @@ func openJournal(dir, host string) (*journal, error) {
 		return &journal{}, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("nothing is begun that cannot be written down here first: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, journalName(host)), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("nothing is begun that cannot be written down here first: %w", err)
 	}
 	if err := lock.Take(f); err != nil {
 		f.Close()
