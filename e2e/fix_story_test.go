@@ -149,6 +149,8 @@ expect:
 	print := ssh.FingerprintSHA256(stolenSigner.PublicKey())
 	order := []string{"--profile", "breach", "--quarantine", "breached:/var/spool/cron/crontabs/root:2", "--quarantine", "/var/spool/cron/crontabs/root:3",
 		"--revoke-key", print, "--lock-account", "mallory"}
+	// What the implant started still runs, and its program is gone from the disk.
+	h.Run(`cd /root && cp /bin/sh '. ../k' && { setsid '. ../k' -c 'while :; do sleep 1; done' '. ../update' </dev/null >/dev/null 2>&1 & echo $! >/run/k.pid; } && sleep 0.5 && rm '. ../k'`)
 	plan := postern(4, append([]string{"fix", "plan"}, order...)...)
 	flat := strings.Join(strings.Fields(plan), " ")
 	for _, want := range []string{"refused (running-job)", "+" + monitor, "+# postern allow: backup-operator until", "account mallory: password locked, over since 1970-01-02",
@@ -161,7 +163,8 @@ expect:
 	if out := postern(4, append([]string{"fix", "apply", "--yes"}, order...)...); who(false) != all {
 		t.Fatalf("refused, and yet changed\n%s", out)
 	}
-	applied := postern(0, append([]string{"fix", "apply", "--yes", "--accept-risk", "running-job"}, order...)...)
+	h.Run("kill -9 $(cat /run/k.pid); rm /run/k.pid")
+	applied := postern(0, append([]string{"fix", "apply", "--yes"}, order...)...)
 	if t.Failed() {
 		t.Log(applied)
 	}

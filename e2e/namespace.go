@@ -137,7 +137,7 @@ func runOuter() int {
 // compute, so the number of cores would be too few. systemd hosts set the
 // bound: from about 22 on, their boot hangs for want of inotify instances
 // (fs.inotify.max_user_instances is 128 for all of uid 0).
-const parallelTests = 6
+const parallelTests = 12
 
 // innerArgs are the test flags to pass on. The test log is left out: with it,
 // `go test` would answer a later run from its cache, and real hosts would not

@@ -129,7 +129,7 @@ func TestInnerRunIsNeverCached(t *testing.T) {
 	t.Parallel()
 	args := innerArgs([]string{"-test.paniconexit0", "-test.testlogfile=/tmp/log", "-test.parallel=1", "-test.run=X"})
 	// The caller's -parallel comes last, and so counts.
-	if want := []string{"-test.parallel=6", "-test.paniconexit0", "-test.parallel=1", "-test.run=X"}; !slices.Equal(args, want) {
+	if want := []string{"-test.parallel=12", "-test.paniconexit0", "-test.parallel=1", "-test.run=X"}; !slices.Equal(args, want) {
 		t.Errorf("got %q, want %q", args, want)
 	}
 }
