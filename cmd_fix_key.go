@@ -189,7 +189,10 @@ func (j *keyJob) host(c *cli.Context, t *fixTarget, quiet bool) keyResult {
 		return fail(2, err)
 	}
 	dialer := t.target.Source.(audit.SSH).Dialer
-	h, there := fix.InstallKey(fix.Input{Host: t.target.Host, Snapshot: snap, Now: time.Now().UTC(), Keep: keep, OwnKeys: dialer.Keys(c.Context, t.target.Host)}, j.user, j.key)
+	h, there, err := j.plan(fix.Input{Host: t.target.Host, Snapshot: snap, Now: time.Now().UTC(), Keep: keep, OwnKeys: dialer.Keys(c.Context, t.target.Host)})
+	if err != nil {
+		return fail(exitUnread, err)
+	}
 	r.Notes, r.Refused, r.Place = append(r.Notes, h.Warnings...), h.Refused, there
 	if len(h.Changes) > 0 {
 		r.Place = h.Changes[0].Before.Real
@@ -254,6 +257,18 @@ func (j *keyJob) host(c *cli.Context, t *fixTarget, quiet bool) keyResult {
 		r.code = exitUnread
 	}
 	return r
+}
+
+// plan plans for one host. A host whose bytes bring a parser down is an error like any
+// other.
+func (j *keyJob) plan(in fix.Input) (h fix.Host, there string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("postern failed on what this host sent: %v", p)
+		}
+	}()
+	h, there = fix.InstallKey(in, j.user, j.key)
+	return h, there, nil
 }
 
 // readHost reads a host whole.

@@ -52,6 +52,7 @@ Exit code 1 where something is not as it was kept.`,
 				if c.String("format") == "json" {
 					enc := json.NewEncoder(s.out)
 					enc.SetEscapeHTML(false)
+					seen.Made = visible(seen.Made)
 					for i := range seen.Faults {
 						seen.Faults[i] = visible(seen.Faults[i])
 					}

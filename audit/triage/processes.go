@@ -54,7 +54,9 @@ func (l *looker) processes() {
 			return
 		}
 		if p := l.byPID[pid]; p != nil { // a newline in its name: the line goes on
-			p.comm += "\n" + rest
+			if len(p.comm) < maxComm {
+				p.comm += "\n" + clip(rest, maxComm)
+			}
 			l.statFields(p, rest, hz)
 			return
 		}
@@ -153,6 +155,10 @@ func procLine(line, what string) (pid int, rest string, ok bool) {
 	}
 	return int(n), rest[i+len(what):], true
 }
+
+// maxComm bounds a process's own name: the kernel's has 15 bytes, a thread's of its own
+// up to 63 (proc(5)). What calls itself a kernel's answer has no such bound.
+const maxComm = 64
 
 // kernelThread is PF_KTHREAD of the kernel's flags, the 9th field of /proc/PID/stat
 // (proc(5)).

@@ -130,3 +130,15 @@ func TestIOCNetworks(t *testing.T) {
 		}
 	}
 }
+
+// TestNameWithoutEnd: a name that goes on for ever is not gathered for ever.
+func TestNameWithoutEnd(t *testing.T) {
+	deep := &snapshot.Snapshot{Complete: true}
+	deep.Put(snapshot.Output{Name: snapshot.OutProcStat, Data: []byte("/proc/7/stat:7 (x\n" + strings.Repeat("/proc/7/stat:aaaaaaaaa\n", 1000) +
+		"/proc/7/stat:) S 3 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 30 0 0\n")})
+	l := &looker{snap: &snapshot.Snapshot{}, deep: deep, byPID: map[int]*process{}, names: map[int64]string{}, out: &Host{}}
+	l.processes()
+	if len(l.procs) != 1 || l.procs[0].ppid != 3 || len(l.procs[0].comm) > 3*maxComm {
+		t.Errorf("%d processes, a name of %d bytes, parent %d", len(l.procs), len(l.procs[0].comm), l.procs[0].ppid)
+	}
+}
