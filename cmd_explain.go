@@ -70,7 +70,11 @@ func explainKeyword(s streams, h *sshd.Help) {
 	if h.Form != "" {
 		keywordRow(s, "Takes", h.Form)
 	}
-	spans(s, "In OpenSSH", h.Life, "gone")
+	if len(h.Life) == 1 && h.Life[0] == (sshd.Span{Text: "known"}) {
+		keywordRow(s, "In OpenSSH", "known to all releases from 7.4 to 10.5")
+	} else {
+		spans(s, "In OpenSSH", h.Life, "gone")
+	}
 	if len(h.Aliases) > 0 {
 		keywordRow(s, "Also named", strings.Join(h.Aliases, ", "))
 	}

@@ -254,7 +254,11 @@ func (s *server) answer(ch ssh.Channel) uint32 {
 		snap = s.change(snap)
 	}
 	if err := snapshot.Replay(ch, snap, script); err != nil {
-		fmt.Fprintf(ch.Stderr(), "postern demo host %s: %v\n", s.persona.Name, err)
+		why := err.Error()
+		if errors.Is(err, snapshot.ErrNoRequest) {
+			why = "it is a recording, which answers audits and nothing else"
+		}
+		fmt.Fprintf(ch.Stderr(), "postern demo host %s: %s\n", s.persona.Name, why)
 		return 127
 	}
 	return 0

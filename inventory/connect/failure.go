@@ -45,7 +45,7 @@ func (a *attempt) dialError(dctx context.Context, err error) *StageError {
 	case a.ctx.Err() != nil:
 		e.Text, e.Err = ended(a.ctx), context.Cause(a.ctx)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		e.Text, e.Hint = "the name "+quote(a.t.host)+" does not exist", "check the spelling, or set address: in the inventory"
+		e.Text, e.Hint = "the name "+quote(a.t.host)+" does not exist", "check the spelling, or set address: in the inventory; ~/.ssh/config is not read"
 	case errors.As(err, &dns) && (dns.IsTimeout || dctx.Err() != nil):
 		e.Text, e.Hint = "no name server answered for "+quote(a.t.host)+" within "+a.took(), "check this machine's name resolution"
 	case errors.As(err, &dns):
