@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -34,12 +35,13 @@ type breachRequest struct {
 
 	mu     sync.Mutex
 	found  map[string]bool
-	trusts map[string][]string // "alice on web2" by the fingerprint that opens it
+	trusts map[string][]string              // "alice on web2" by the fingerprint that opens it
+	took   map[fix.JobRef]map[string]string // of jobs without a host: a host of each command
 }
 
 // readBreach reads the flags; nil where nothing is said of a break-in.
 func readBreach(c *cli.Context) (*breachRequest, error) {
-	r := &breachRequest{revoke: c.StringSlice("revoke-key"), lock: c.StringSlice("lock-account"), found: map[string]bool{}, trusts: map[string][]string{}}
+	r := &breachRequest{revoke: c.StringSlice("revoke-key"), lock: c.StringSlice("lock-account"), found: map[string]bool{}, trusts: map[string][]string{}, took: map[fix.JobRef]map[string]string{}}
 	for _, text := range c.StringSlice("quarantine") {
 		ref, err := fix.ParseJobRef(text)
 		if err != nil {
@@ -78,6 +80,18 @@ func (r *breachRequest) of(host string) *fix.Breach {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.found[what] = true
+	}, Took: func(ref fix.JobRef, command string) {
+		if ref.Host != "" || ref.Line == 0 {
+			return
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.took[ref] == nil {
+			r.took[ref] = map[string]string{}
+		}
+		if at := r.took[ref][command]; at == "" || host < at {
+			r.took[ref][command] = host
+		}
 	}}
 	if r.chosen != nil {
 		r.chosen.add(host, b)
@@ -114,6 +128,12 @@ func (r *breachRequest) settle(p *fix.Plan, whole bool) error {
 	}
 	for i := range p.Hosts {
 		p.Hosts[i].Opening(r.trusts)
+	}
+	for _, ref := range r.quarantine {
+		if at := slices.Sorted(maps.Values(r.took[ref])); len(at) > 1 {
+			// a line is a place: on the next host the job that must not go may stand there
+			return usagef("%s is one job on %s and another on %s", ref, at[0], at[1]).hint("name the host: --quarantine %s:%s", at[0], ref)
+		}
 	}
 	if !whole {
 		return nil // one of those that were not read may have it

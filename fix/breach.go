@@ -25,6 +25,8 @@ type Breach struct {
 	// Found is told of each of the above that this host has, as it was written; nil:
 	// nobody is.
 	Found func(what string)
+	// Took is told which job stands where a job is to be taken out; nil: nobody is.
+	Took func(ref JobRef, command string)
 }
 
 // JobRef names a job by its place: HOST:PATH:LINE, as postern jobs shows it. Jobs
@@ -176,6 +178,9 @@ func (p *planner) quarantineJob(ref JobRef) {
 	}
 	p.found(ref.String())
 	for _, j := range jobs {
+		if p.in.Breach.Took != nil {
+			p.in.Breach.Took(ref, j.Command)
+		}
 		files := p.runsAlone(j, jobs)
 		for _, f := range files {
 			p.away[f] = true
