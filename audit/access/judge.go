@@ -58,7 +58,7 @@ type Reason struct {
 func (a *Answer) Open() Verdict {
 	v := No
 	for _, m := range []Verdict{a.Password, a.PublicKey, a.Empty, a.Other, a.Mixed} {
-		v = or(v, m)
+		v = v.Or(m)
 	}
 	return v
 }
@@ -101,7 +101,7 @@ func Judge(in Input) (answers []Answer, capped bool) {
 	j.base = j.placesFor(nil)
 	j.nologin = j.there("/etc/nologin")
 	// /var/run is /run; a host with both as folders of their own has no systemd.
-	j.pamNo = or(j.nologin, or(j.there("/run/nologin"), j.there("/var/run/nologin")))
+	j.pamNo = j.nologin.Or(j.there("/run/nologin")).Or(j.there("/var/run/nologin"))
 	users := make([]sshd.User, len(in.Accounts))
 	for i := range in.Accounts {
 		a := &in.Accounts[i]

@@ -30,7 +30,7 @@ func Summarise(answers []Answer) Summary {
 		if a.Password == No && a.Empty == Unsure {
 			r = a.EmptyWhy
 		}
-		return or(a.Password, a.Empty), r
+		return a.Password.Or(a.Empty), r
 	}
 	return Summary{
 		PasswordLogin:     find(answers, anyone, password, "password"),
@@ -51,7 +51,7 @@ func find(answers []Answer, of func(*Answer) bool, says func(*Answer) (Verdict, 
 		}
 		seen = true
 		v, why := says(a)
-		result = or(result, v)
+		result = result.Or(v)
 		switch v {
 		case Yes:
 			yes.witnesses(a, word)

@@ -1,15 +1,5 @@
 package access
 
-func or(a, b Verdict) Verdict {
-	switch {
-	case a == Yes || b == Yes:
-		return Yes
-	case a == Unsure || b == Unsure:
-		return Unsure
-	}
-	return No
-}
-
 // term is a verdict with what makes it so.
 type term struct {
 	v      Verdict

@@ -130,7 +130,7 @@ func (p *policy) offer() *Offer {
 		for _, s := range c {
 			base, _, _ := strings.Cut(s, ":")
 			if v, known := on[base]; known {
-				open = and(open, v)
+				open = open.And(v)
 			}
 		}
 		if open != No {
@@ -154,16 +154,6 @@ func (p *policy) offer() *Offer {
 	}
 	p.offered = o
 	return o
-}
-
-func and(a, b Verdict) Verdict {
-	switch {
-	case a == No || b == No:
-		return No
-	case a == Unsure || b == Unsure:
-		return Unsure
-	}
-	return Yes
 }
 
 // dropped reports whether AuthenticationMethods leaves no list that sshd would

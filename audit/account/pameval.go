@@ -10,6 +10,28 @@ const (
 	Yes
 )
 
+// Or is yes where one of the two is, and no where both are.
+func (v Verdict) Or(o Verdict) Verdict {
+	switch {
+	case v == Yes || o == Yes:
+		return Yes
+	case v == Unsure || o == Unsure:
+		return Unsure
+	}
+	return No
+}
+
+// And is no where one of the two is, and yes where both are.
+func (v Verdict) And(o Verdict) Verdict {
+	switch {
+	case v == No || o == No:
+		return No
+	case v == Unsure || o == Unsure:
+		return Unsure
+	}
+	return Yes
+}
+
 // Result is what a stack says to a question, and what decides it.
 type Result struct {
 	Verdict Verdict

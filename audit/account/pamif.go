@@ -30,7 +30,7 @@ func (s *Stack) condition(e *Entry, q *Question) (v Verdict, what string) {
 		if one == Unsure && what == "" {
 			what = strings.Join(w[:3], " ")
 		}
-		v = min3(v, one)
+		v = v.And(one)
 	}
 	return v, what
 }
@@ -99,7 +99,7 @@ func (s *Stack) compare(q *Question, left, op, right string) Verdict {
 		}
 		in := No
 		for g := range strings.SplitSeq(right, ":") {
-			in = max3(in, q.In(g))
+			in = in.Or(q.In(g))
 		}
 		if in == Unsure || op == "ingroup" {
 			return in

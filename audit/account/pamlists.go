@@ -189,7 +189,7 @@ func (s *Stack) listfile(e *Entry, q *Question) said {
 		if line == "" {
 			continue
 		}
-		if found = max3(found, fits(line)); found == Yes {
+		if found = found.Or(fits(line)); found == Yes {
 			break
 		}
 	}
@@ -227,7 +227,7 @@ func (s *Stack) times(e *Entry, q *Question) said {
 		if len(f) < 4 {
 			continue // a rule that is cut short is left out with a word in the log
 		}
-		fits := min3(min3(logic(f[0], s.Service), logic(f[1], "ssh")), logic(f[2], q.Account.Name))
+		fits := logic(f[0], s.Service).And(logic(f[1], "ssh")).And(logic(f[2], q.Account.Name))
 		if fits == No {
 			continue
 		}
@@ -280,9 +280,9 @@ func logic(list, text string) Verdict {
 			fits = Yes + No - fits
 		}
 		if and {
-			value = min3(value, fits)
+			value = value.And(fits)
 		} else {
-			value = max3(value, fits)
+			value = value.Or(fits)
 		}
 		and = next
 	}
@@ -295,25 +295,4 @@ func when3(ok bool) Verdict {
 		return Yes
 	}
 	return No
-}
-
-// max3 is "or", min3 is "and".
-func max3(a, b Verdict) Verdict {
-	switch {
-	case a == Yes || b == Yes:
-		return Yes
-	case a == Unsure || b == Unsure:
-		return Unsure
-	}
-	return No
-}
-
-func min3(a, b Verdict) Verdict {
-	switch {
-	case a == No || b == No:
-		return No
-	case a == Unsure || b == Unsure:
-		return Unsure
-	}
-	return Yes
 }
