@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -106,7 +107,11 @@ func (t *triageChoice) add(host string, b *fix.Breach) {
 			case triage.DoFile:
 				b.Files = append(b.Files, a.Target)
 			case triage.DoUnit:
-				byHand("stop and disable the unit as root: systemctl disable --now -- %s", shellWord(a.Target))
+				if word, ok := pasted(a.Target); ok {
+					byHand("stop and disable the unit as root: systemctl disable --now -- %s", word)
+				} else {
+					byHand("stop and disable the unit as root, without its name on a command line, which it is made to break out of: %q", a.Target)
+				}
 			case triage.DoStop:
 				pid, err := strconv.Atoi(a.Target)
 				if err != nil {
@@ -114,9 +119,9 @@ func (t *triageChoice) add(host string, b *fix.Breach) {
 				}
 				byHand("keep its program and memory first (cp /proc/%d/exe, gcore %d, to another machine), then kill -STOP %d, and kill -KILL %d once all is kept", pid, pid, pid, pid)
 			case triage.DoPackage:
-				byHand("install the package %s anew from a source that you trust", shellWord(a.Target))
+				byHand("install the package %q anew from a source that you trust", a.Target)
 			default:
-				byHand("%s %s", a.Do, shellWord(a.Target))
+				byHand("%s %q", a.Do, a.Target)
 			}
 		}
 	}
@@ -124,6 +129,24 @@ func (t *triageChoice) add(host string, b *fix.Breach) {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
+}
+
+// pasted is a host's word in a command that somebody copies out of a report into a
+// root's shell. A quote or a backslash would not come through the report's escapes as
+// the one that was meant, so there is no such command then.
+func pasted(s string) (word string, ok bool) {
+	plain := s != ""
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c > '~' || c == '\'' || c == '\\' {
+			return "", false
+		}
+		plain = plain && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("/._-@:+", c) >= 0)
+	}
+	if plain {
+		return s, true
+	}
+	return "'" + s + "'", true
 }
 
 // deeper reads a host with the second round of a triage, where its source can be
