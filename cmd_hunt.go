@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ shipped (--list), or a list of addresses, names, digests and keys (--ioc):
 
 postern facts lists what can be asked. Who does not show it says no only where
 all was read. --past asks the kept runs instead, and says when it was first and
-last so.
+last so; a list is looked for in their facts, and not in the logs.
 
 Exit code 0 nobody, 1 some host does, 3 nobody as far as is known.`,
 		Flags: concat(sourceFlags(), []cli.Flag{
@@ -154,6 +155,10 @@ func (r *huntRequest) answer(f *facts.Facts, snap *snapshot.Snapshot) (h triage.
 			h.Verdict = "yes"
 		case snap != nil && !snap.Complete:
 			h.Verdict, h.Reason = "unknown", "the host's answer was cut"
+		default:
+			if h.Reason = firstGap(f); h.Reason != "" {
+				h.Verdict = "unknown"
+			}
 		}
 		return h
 	}
@@ -162,6 +167,16 @@ func (r *huntRequest) answer(f *facts.Facts, snap *snapshot.Snapshot) (h triage.
 	h.Items = append(h.Items, a.Items...)
 	h.Evidence = append(h.Evidence, a.Evidence...)
 	return h
+}
+
+// firstGap says what facts may lack, of several things one; "" they are whole.
+func firstGap(f *facts.Facts) string {
+	for _, name := range slices.Sorted(maps.Keys(f.Gaps)) {
+		if g := f.Gaps[name]; len(g) > 0 {
+			return name + ": " + g[0].Path + ": " + g[0].Reason
+		}
+	}
+	return ""
 }
 
 // huntHosts asks hosts, or archives of them, side by side.
@@ -209,22 +224,60 @@ func mergeReading(h, a *triage.HuntedFor) {
 	h.Readings += a.Readings
 	h.Seen += a.Seen
 	h.Unknown += a.Unknown
+	h.Newest = a.Newest
 	if a.FirstSeen != "" && (h.FirstSeen == "" || a.FirstSeen < h.FirstSeen) {
 		h.FirstSeen = a.FirstSeen
 	}
 	if a.LastSeen >= h.LastSeen && a.LastSeen != "" {
 		h.LastSeen = a.LastSeen
-		h.Items, h.Evidence, h.Hits = a.Items, a.Evidence, a.Hits
+		h.Items, h.Evidence = a.Items, a.Evidence
 	}
 	if a.Verdict == "yes" || h.Verdict == "no" && a.Verdict == "unknown" {
 		h.Verdict, h.Reason = a.Verdict, a.Reason
+	}
+	mergeHits(h, a.Hits)
+}
+
+// mergeHits adds the hits of another reading: what one alone shows stays, with when
+// that was.
+func mergeHits(h *triage.HuntedFor, more []triage.Hit) {
+	if len(more) == 0 {
+		return
+	}
+	type place struct {
+		line        int
+		where, path string
+		at          int
+		text        string
+	}
+	of := func(x *triage.Hit) place {
+		p := place{line: x.IOC.Line, where: x.Where}
+		if x.Evidence != nil {
+			p.path, p.at, p.text = x.Evidence.Path, x.Evidence.Line, x.Evidence.Text
+		}
+		return p
+	}
+	known := make(map[place]int, len(h.Hits))
+	for i := range h.Hits {
+		known[of(&h.Hits[i])] = i
+	}
+	for _, x := range more {
+		i, ok := known[of(&x)]
+		switch {
+		case ok:
+			h.Hits[i].FirstSeen = min(h.Hits[i].FirstSeen, x.FirstSeen)
+			h.Hits[i].LastSeen = max(h.Hits[i].LastSeen, x.LastSeen)
+		case len(h.Hits) < triage.MaxHits:
+			known[of(&x)] = len(h.Hits)
+			h.Hits = append(h.Hits, x)
+		}
 	}
 }
 
 func huntOne(c *cli.Context, t audit.Target, ask *huntRequest) (h triage.HuntedFor) {
 	name := t.Host.Name
 	lost := func(why string) triage.HuntedFor {
-		return triage.HuntedFor{Host: name, Verdict: "unknown", Reason: why, Items: []string{}, Evidence: []facts.Evidence{}, Hits: []triage.Hit{}, Readings: 1, Unknown: 1}
+		return triage.HuntedFor{Host: name, Verdict: "unknown", Reason: why, Items: []string{}, Evidence: []facts.Evidence{}, Hits: []triage.Hit{}, Newest: "unknown", Readings: 1, Unknown: 1}
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -256,11 +309,16 @@ func huntOne(c *cli.Context, t audit.Target, ask *huntRequest) (h triage.HuntedF
 
 // told says when a reading was.
 func told(h *triage.HuntedFor, at time.Time) {
+	h.Newest = h.Verdict
 	switch h.Verdict {
 	case "yes":
 		h.Seen = 1
 		h.FirstSeen = at.UTC().Format(time.RFC3339)
 		h.LastSeen = h.FirstSeen
+		h.Hits = slices.Clone(h.Hits) // equal readings share them
+		for i := range h.Hits {
+			h.Hits[i].FirstSeen, h.Hits[i].LastSeen = h.FirstSeen, h.FirstSeen
+		}
 	case "unknown":
 		h.Unknown = 1
 	}

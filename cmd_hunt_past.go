@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/postern-ssh/postern/audit"
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/history"
 	"github.com/postern-ssh/postern/audit/triage"
@@ -91,20 +90,27 @@ func (req *huntRequest) listThen(c *cli.Context) thenAnswers {
 		name   string
 		number int64
 	}
-	known := map[content][]triage.Hit{}
+	type found struct {
+		hits []triage.Hit
+		gap  string
+	}
+	known := map[content]found{}
 	return func(r *history.Reading) (triage.HuntedFor, error) {
 		h := triage.HuntedFor{Verdict: "no", Items: []string{}, Evidence: []facts.Evidence{}, Hits: []triage.Hit{}, Readings: 1}
 		err := r.Contents(func(name string, number int64) error {
-			hits, ok := known[content{name, number}]
+			x, ok := known[content{name, number}]
 			if !ok {
 				f, err := r.Facts(c.Context, name)
 				if err != nil {
 					return err
 				}
-				hits = req.iocs.InFacts(f)
-				known[content{name, number}] = hits
+				x = found{req.iocs.InFacts(f), firstGap(f)}
+				known[content{name, number}] = x
 			}
-			for _, x := range hits {
+			if h.Reason == "" {
+				h.Reason = x.gap
+			}
+			for _, x := range x.hits {
 				if len(h.Hits) < triage.MaxHits && !sameHit(h.Hits, x) {
 					h.Hits = append(h.Hits, x)
 				}
@@ -113,12 +119,9 @@ func (req *huntRequest) listThen(c *cli.Context) thenAnswers {
 		})
 		switch {
 		case len(h.Hits) > 0:
-			h.Verdict = "yes"
-		case r.State == audit.Partial:
-			h.Verdict, h.Reason = "unknown", r.Reason
-			if h.Reason == "" {
-				h.Reason = "not all of it could be read"
-			}
+			h.Verdict, h.Reason = "yes", ""
+		case h.Reason != "":
+			h.Verdict = "unknown"
 		}
 		return h, err
 	}

@@ -38,7 +38,7 @@ func (t *HuntText) Write(h *triage.Hunt) error {
 	if h.Question != "" {
 		p.para(0, "asked  ", Inline(h.Question))
 	} else {
-		p.para(0, "asked  ", fmt.Sprintf("the %d lines of %s", h.Lines, Path(h.List)))
+		p.para(0, "asked  ", counted(h.Lines, "line", "lines")+" of "+Path(h.List))
 	}
 	n := map[string]int{}
 	for _, verdict := range []string{"yes", "unknown", "no"} {
@@ -119,7 +119,13 @@ func (p *page) hunted(x *triage.HuntedFor) {
 		if x.Readings > 1 {
 			seen = fmt.Sprintf("first %s, last %s UTC; %d of %d readings", toMinute(x.FirstSeen), toMinute(x.LastSeen), x.Seen, x.Readings)
 			if x.Unknown > 0 {
-				seen += fmt.Sprintf(", of %d it is not known", x.Unknown)
+				seen += fmt.Sprintf(", %d not known", x.Unknown)
+			}
+			switch x.Newest {
+			case "no":
+				seen += "; not in the newest"
+			case "unknown":
+				seen += "; of the newest it is not known"
 			}
 		}
 		p.para(2, "seen    ", seen)
@@ -145,12 +151,27 @@ func (p *page) hunted(x *triage.HuntedFor) {
 			continue
 		}
 		h := &hits[i]
-		label := fmt.Sprintf("%s %s, line %d", h.IOC.Kind, Inline(h.IOC.Text), h.IOC.Line)
-		p.para(2, "found   ", label+", in "+Inline(h.Where))
+		label := fmt.Sprintf("%s %s, line %d, in %s", h.IOC.Kind, iocText(&h.IOC), h.IOC.Line, Inline(h.Where))
+		if h.FirstSeen != x.FirstSeen || h.LastSeen != x.LastSeen {
+			label += "; " + toMinute(h.FirstSeen)
+			if h.LastSeen != h.FirstSeen {
+				label += " until " + toMinute(h.LastSeen)
+			}
+		}
+		p.para(2, "found   ", label)
 		if h.Evidence != nil {
 			p.huntEvidence("  see   ", h.Evidence)
 		}
 	}
+}
+
+// iocText is a line of the list; of a public key what people tell it by.
+func iocText(x *triage.IOC) string {
+	w := strings.Fields(x.Text)
+	if x.Kind != "key" || len(w) < 2 || len(w[1]) < 12 {
+		return Bound(x.Text, 200)
+	}
+	return Bound(strings.Join(append([]string{w[0], "..." + w[1][len(w[1])-12:]}, w[2:]...), " "), 200)
 }
 
 func (p *page) huntEvidence(label string, e *facts.Evidence) {

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -137,10 +138,13 @@ func (t *PastText) Write(p *Past) error {
 				continue // the places say it
 			}
 			span := day(x.First) + " .. " + day(x.Last)
-			if k == len(h.Periods)-1 {
-				span = "since " + day(x.First) + "   "
+			switch {
+			case k == len(h.Periods)-1:
+				span = "since " + moment(x.First)
+			case day(x.First) == day(x.Last):
+				span = moment(x.First)
 			}
-			g.para(2, span+"  ", Bound(x.Answer, boundMessage)+" ("+plural(x.Runs, "run", "runs")+")")
+			g.para(2, fmt.Sprintf("%-24s  ", span), Bound(x.Answer, boundMessage)+" ("+plural(x.Runs, "run", "runs")+")")
 		}
 	}
 	if len(p.Hosts) > 0 {
@@ -175,4 +179,6 @@ func (p *page) place(x *PastPlace) {
 	p.para(4, "", now+"; "+seen)
 }
 
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+func minute(t time.Time) string { return moment(t) + " UTC" }
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }

@@ -25,6 +25,7 @@ type HuntedFor struct {
 	Hits      []Hit            `json:"hits"`
 	FirstSeen string           `json:"first_seen"` // the earliest reading in which it is so; RFC 3339, UTC
 	LastSeen  string           `json:"last_seen"`
+	Newest    string           `json:"newest"`   // the verdict of the newest reading
 	Readings  int              `json:"readings"` // that were asked
 	Seen      int              `json:"seen"`     // of these, in which it is so
 	Unknown   int              `json:"unknown"`  // of these, in which it is not known

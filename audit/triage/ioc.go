@@ -29,6 +29,9 @@ type Hit struct {
 	IOC      IOC             `json:"ioc"`
 	Where    string          `json:"where"` // a fact ("jobs") or an output of the collector ("log.sshd")
 	Evidence *facts.Evidence `json:"evidence"`
+	// The readings that show it first and last; RFC 3339, UTC.
+	FirstSeen string `json:"first_seen"`
+	LastSeen  string `json:"last_seen"`
 }
 
 // IOCs is a list to hunt for, ready for many hosts.
@@ -203,7 +206,7 @@ func (f *finder) add(x IOC, where string, e *facts.Evidence) {
 	}
 	if len(f.hits) < MaxHits && !f.seen[key] {
 		f.seen[key] = true
-		f.hits = append(f.hits, Hit{x, where, e})
+		f.hits = append(f.hits, Hit{IOC: x, Where: where, Evidence: e})
 	}
 }
 
