@@ -457,15 +457,15 @@ func (h *crashHost) open() bool {
 // standing judges as the owner would: can he log in and be root, and is the
 // configuration one of the two, in the files and in force.
 func (h *crashHost) standing(t *testing.T, j *fixJob) (got, note string) {
-	admin := h.Accounts().Admin
-	var err error
-	for deadline := time.Now().Add(12 * time.Second); ; time.Sleep(300 * time.Millisecond) {
-		if err = h.becomesRoot(t, admin); err == nil {
-			break
+	getsIn := func() (err error) {
+		for deadline := time.Now().Add(12 * time.Second); ; time.Sleep(300 * time.Millisecond) {
+			if err = h.becomesRoot(t, h.Accounts().Admin); err == nil || time.Now().After(deadline) {
+				return err
+			}
 		}
-		if time.Now().After(deadline) {
-			return "LOST", err.Error()
-		}
+	}
+	if err := getsIn(); err != nil {
+		return "LOST", err.Error()
 	}
 	old, new := 0, 0
 	for _, c := range j.Plan.Changes {
@@ -492,7 +492,7 @@ func (h *crashHost) standing(t *testing.T, j *fixJob) (got, note string) {
 	for deadline := time.Now().Add(12 * time.Second); ; time.Sleep(300 * time.Millisecond) {
 		if offersPasswords(t, h.Host, "typist") == (got == "old") {
 			// Again: what offers nothing may have ended just now.
-			if err := h.becomesRoot(t, admin); err != nil {
+			if err := getsIn(); err != nil {
 				return "LOST", err.Error()
 			}
 			return got, ""
