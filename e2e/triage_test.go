@@ -151,6 +151,8 @@ func TestTriagePlanted(t *testing.T) {
 	if out, errOut, code := h.Exec(running); code != 0 {
 		t.Fatalf("%d %s %s", code, out, errOut)
 	}
+	// Debian's hourly job must not write to the log between the two looks.
+	h.Run("kill -STOP $(pgrep -x cron)")
 	before := upper(t, h)
 	kept := filepath.Join(t.TempDir(), "kept")
 	_, r := triageRun(t, h, key, "", "--evidence", kept)
