@@ -132,6 +132,9 @@ func TestRun(t *testing.T) {
 	if path == "" {
 		var err error
 		if path, err = exec.LookPath("dropbear"); err != nil {
+			if os.Getenv("POSTERN_E2E") == "require" {
+				t.Fatal("no dropbear to ask: install dropbear-bin")
+			}
 			t.Skip("no dropbear to ask; POSTERN_DROPBEAR=PATH names one")
 		}
 	}

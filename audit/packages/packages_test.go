@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -95,8 +96,10 @@ func TestCompareDeb(t *testing.T) {
 	}
 	dpkg, err := exec.LookPath("dpkg")
 	if err != nil {
-		t.Log("no dpkg here: the table was not put to the real one")
-		return
+		if os.Getenv("POSTERN_E2E") == "require" {
+			t.Fatal("no dpkg to ask: this is no Debian machine")
+		}
+		t.Skip("no dpkg here: the table was not put to the real one")
 	}
 	for _, tt := range debTests {
 		if tt.a == "" || tt.b == "" {
