@@ -339,8 +339,9 @@ func TestFixDiskFills(t *testing.T) {
 				if c.dies {
 					laptop.Process.Kill()
 					<-done
-					// no room for sed's copy either
-					h.Run("uptime=$(cut -d. -f1 /proc/uptime); read -r boot _ </var/lib/postern-fix/current/deadline; printf '%s %s' \"$boot\" $uptime | dd of=/var/lib/postern-fix/current/deadline conv=notrunc 2>/dev/null")
+					// no room for sed's copy either; the line's end is written too, since
+					// the number may have fewer digits than the one that it takes the place of
+					h.Run("uptime=$(cut -d. -f1 /proc/uptime); read -r boot _ </var/lib/postern-fix/current/deadline; printf '%s %s\\n' \"$boot\" $uptime | dd of=/var/lib/postern-fix/current/deadline conv=notrunc 2>/dev/null")
 					for deadline := time.Now().Add(90 * time.Second); ch.open() && time.Now().Before(deadline); {
 						time.Sleep(200 * time.Millisecond)
 					}
