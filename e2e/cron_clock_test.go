@@ -30,6 +30,7 @@ var clockSchedules = []string{
 // cannot be given one, and follows the clock by its source.
 func TestCronClockChanges(t *testing.T) {
 	e2e.NeedHosts(t)
+	t.Parallel() // it mostly waits for the clock
 	loc, ok := cron.PosixZone(clockZone)
 	if !ok {
 		t.Fatal("the zone is not read")

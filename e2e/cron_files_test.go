@@ -69,6 +69,7 @@ var cronFiles = []cronFile{
 // of the same files. /etc/crontab has a bad line between two good ones.
 func TestCronFiles(t *testing.T) {
 	e2e.NeedHosts(t)
+	t.Parallel() // it mostly waits for the clock
 	for _, d := range cronDaemons {
 		t.Run(d.daemon.String(), func(t *testing.T) {
 			t.Parallel()

@@ -65,6 +65,7 @@ var (
 // what audit/cron says. POSTERN_CRON_CASES and POSTERN_CRON_SEED draw more.
 func TestCronGrammar(t *testing.T) {
 	e2e.NeedHosts(t)
+	t.Parallel() // it mostly waits for the clock
 	cases := append(knownTables(), generatedTables(cronSetting(t, "POSTERN_CRON_SEED", 1), int(cronSetting(t, "POSTERN_CRON_CASES", 100)))...)
 	for _, d := range cronDaemons {
 		t.Run(d.daemon.String(), func(t *testing.T) {
