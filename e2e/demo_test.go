@@ -22,6 +22,7 @@ import (
 	"github.com/postern-ssh/postern/audit"
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/triage"
 	"github.com/postern-ssh/postern/e2e"
 	"github.com/postern-ssh/postern/e2e/demo"
 	"github.com/postern-ssh/postern/inventory"
@@ -33,7 +34,8 @@ var update = flag.Bool("update", false, "write golden files and recordings anew"
 
 // TestDemoRecordings makes the hosts of the demo anew, audits them with the
 // collector of today, and fails where the form differs from the recordings that
-// are embedded: items present, gaps, outcomes. Versions, times, ids and keys may differ.
+// are embedded: items present, gaps, outcomes, what triage names. Versions, times,
+// ids and keys may differ.
 func TestDemoRecordings(t *testing.T) {
 	e2e.NeedHosts(t)
 	for _, p := range demo.Personas {
@@ -49,7 +51,7 @@ func TestDemoRecordings(t *testing.T) {
 			key, public := newKey(t)
 			h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Init: e2e.Systemd, Setup: string(script) + "\n" + admit(p.User, public) + older})
 			settle(h)
-			snap := collect(t, h, p.User, key, inventory.SudoAuto)
+			snap := collectDeep(t, h, p.User, key)
 			file := filepath.Join("demo", "hosts", p.Name+".pst")
 			if *update {
 				out, err := os.Create(file)
@@ -72,6 +74,9 @@ func TestDemoRecordings(t *testing.T) {
 			}
 			if diff := cmp.Diff(verdicts(t, recorded), verdicts(t, snap)); diff != "" {
 				t.Errorf("outcomes differ (-recorded +today)\n%s", diff)
+			}
+			if diff := cmp.Diff(told(recorded), told(snap)); diff != "" {
+				t.Errorf("triage tells something else (-recorded +today)\n%s", diff)
 			}
 		})
 	}
@@ -139,6 +144,35 @@ func collect(t *testing.T, h *e2e.Host, user, key string, sudo inventory.Sudo) *
 		t.Fatal("the snapshot is not whole")
 	}
 	return snap
+}
+
+// collectDeep reads a host over SSH in both rounds, as triage does.
+func collectDeep(t *testing.T, h *e2e.Host, user, key string) *snapshot.Snapshot {
+	t.Helper()
+	deep, err := overSSH(t, h, user, key, inventory.SudoAuto).Deep(t.Context(), audit.Rounds{
+		Ask: func(first *snapshot.Snapshot) snapshot.Questions {
+			return triage.Ask(first, facts.Options{Now: time.Now(), Name: "host"})
+		},
+	})
+	if err != nil || deep.Err != nil {
+		t.Fatal(err, deep.Err)
+	}
+	if !deep.First.Complete {
+		t.Fatal("the snapshot is not whole")
+	}
+	return deep.First
+}
+
+// told is what triage names on a host at medium or above: weight, kind and title.
+func told(s *snapshot.Snapshot) []string {
+	var out []string
+	for _, x := range triage.Look(s, facts.Options{Now: time.Now(), Name: "host"}).Things {
+		if triage.Level(x.Severity) >= triage.Level("medium") {
+			out = append(out, x.Severity+" "+x.Kind+" "+x.Title)
+		}
+	}
+	sort.Strings(out)
+	return out
 }
 
 var volatile = regexp.MustCompile(`/proc/[0-9]+/fd/[0-9]+|/proc/[0-9]+|^sshd-([TV])\.[0-9]+$`)
