@@ -142,6 +142,11 @@ func (l *looker) tables() {
 		if f := l.deep.Lookup(g.Path); g.Kind == snapshot.GapUnsafe && (f == nil || f.Target == "/dev/null" || f.Real == "/dev/null") && strings.Contains(g.Path, "/systemd/") {
 			continue // a masked unit
 		}
+		if f := l.snap.Lookup(g.Path); g.Kind == snapshot.GapDenied && f != nil && f.HasContent() {
+			// the second round has fewer rights below directories of others (a user's
+			// table): the first one read the file
+			continue
+		}
 		l.gap(g.Path, g.Reason)
 	}
 	if !l.deep.Complete && l.out.Deeper {

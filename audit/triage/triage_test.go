@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -311,5 +312,27 @@ func TestScriptSigns(t *testing.T) {
 		if c.least == "none" && got != "none" || levels[got] < levels[c.least] {
 			t.Errorf("%s: %s %q", c.name, got, why)
 		}
+	}
+}
+
+// TestSecondRoundGaps: what the first round read is no gap of the second's, and
+// what neither read is one.
+func TestSecondRoundGaps(t *testing.T) {
+	const table, other = "/var/spool/cron/crontabs/root", "/var/spool/cron/crontabs/alice"
+	denied := func(p string) snapshot.Gap {
+		return snapshot.Gap{Path: p, Kind: snapshot.GapDenied, Reason: "it could not be read"}
+	}
+	first := &snapshot.Snapshot{Files: []snapshot.File{{Path: table, Type: 'f', Content: []byte("0 1 * * * true\n"), Size: 15}}, Complete: true}
+	if err := first.Keep(&snapshot.Snapshot{Complete: true, Gaps: []snapshot.Gap{denied(other), denied(table)}}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range Look(first, facts.Options{Now: time.Unix(1, 0)}).Gaps {
+		if g.Path == table || g.Path == other {
+			got = append(got, g.Path)
+		}
+	}
+	if want := []string{other}; !slices.Equal(got, want) {
+		t.Errorf("gaps %q, want %q", got, want)
 	}
 }
