@@ -118,6 +118,9 @@ func (r *resolver) invoke(c Command) []int {
 	at := r.add(c)
 	if len(at) > 0 {
 		r.commandTarget(c, at[0])
+		if c.Name == "go" && len(c.Args) > 2 && c.Args[1].Text == "run" {
+			r.operand(c.Args[2], HowScript, at[0])
+		}
 		r.joined(at[0], false)
 	}
 	return at
@@ -394,6 +397,8 @@ scan:
 			r.a.Commands[at[0]].ReadsCode = true
 		}
 		return append(at, r.nested(text.Text, at, c.Input)...)
+	case text != nil:
+		return r.inCode(lang, c.Code, at)
 	case operand:
 		w := c.Args[i]
 		if lang == "deno" || lang == "bun" {
@@ -442,6 +447,7 @@ func (r *resolver) fromInput(lang string, at []int) []int {
 		return r.nested(text, at, nil)
 	}
 	r.a.Commands[at[0]].Code = clip(text, maxShell)
+	r.inCode(lang, clip(text, maxShell), at)
 	return nil
 }
 

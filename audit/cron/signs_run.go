@@ -5,7 +5,7 @@ import (
 )
 
 // fetchers bring something from the network to their output or a file.
-var fetchers = set("curl wget fetch lynx links elinks w3m aria2c axel http https httpie xh wget2 curlie ftp tftp lftp ncftpget get lwp-request lwp-download lwp-dump hget bget rget saldl uget gcurl kermit snarf")
+var fetchers = set("curl wget fetch lynx links elinks w3m aria2c axel http https httpie xh wget2 curlie ftp tftp ftpget lftp ncftpget get lwp-request lwp-download lwp-dump hget bget rget saldl uget gcurl kermit snarf")
 
 // decoders turn unreadable bytes into readable ones.
 var decoders = set("base64 base32 basenc uudecode xxd openssl gunzip zcat bzcat xzcat lzcat zstdcat bunzip2 unxz unlzma uncompress gpg rev tr mimencode od hexdump basez ascii85 base58 dd7z")
@@ -20,6 +20,8 @@ func (s *signer) commands() {
 		c := &s.a.Commands[i]
 		if c.Name == "" && len(c.Args) == 0 {
 			s.writes(c)
+			s.shellOut(i, c)
+			s.destroys(c)
 			continue
 		}
 		s.readsCode(i, c)
@@ -34,6 +36,9 @@ func (s *signer) commands() {
 		s.miner(c)
 		s.tunnel(i, c)
 		s.borrowed(c)
+		s.plants(i, c)
+		s.destroys(c)
+		s.serves(c)
 		if len(c.Args) > 0 && c.Args[0].Glob && strings.IndexByte(c.Args[0].Text, '?') >= 0 && strings.IndexByte(c.Args[0].Text, '*') < 0 && strings.IndexByte(c.Args[0].Text, '/') >= 0 {
 			s.add("obfuscated", High, "a pattern hides the name of the program %s", q(c.Args[0].Text))
 		}
@@ -204,7 +209,7 @@ func (s *signer) readsCode(i int, c *Command) {
 		if u.Remote == "ssh" && c.Remote == "" && remote == "" {
 			remote = joinWords(u.Full)
 		}
-		if w, ok := brings(u); ok && fetch == "" && u.Name != c.Name {
+		if w, ok := brings(u); ok && fetch == "" && (u.Name != c.Name || u.Code != "") {
 			fetch = w
 		}
 		if decodes(u) && decode == "" {
@@ -256,7 +261,7 @@ var (
 	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval"}
 	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
 	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket"}
-	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x("}
+	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin"}
 )
 
 func anyOf(text string, words []string) bool {
@@ -294,6 +299,9 @@ func (s *signer) shellOut(i int, c *Command) {
 	name := c.Name
 	for k := range c.Redirects {
 		if f := c.Redirects[k].File.Text; strings.HasPrefix(f, "/dev/tcp/") || strings.HasPrefix(f, "/dev/udp/") {
+			if s.asksPort(i, c) {
+				continue
+			}
 			if lang, _ := interpreter(name); lang != "" || name == "exec" || name == "cat" || name == "" {
 				s.add("reverse-shell", Critical, "%s is tied to %s", q(name), q(f))
 			} else {
@@ -301,12 +309,24 @@ func (s *signer) shellOut(i int, c *Command) {
 			}
 		}
 	}
-	for k := 1; k < len(c.Args); k++ {
+	holds := false // its words are shell text, which was read for itself
+	for k := range s.a.Commands {
+		holds = holds || s.a.Commands[k].Parent == i
+	}
+	for k := 1; k < len(c.Args) && !holds; k++ {
 		if t := c.Args[k].Text; strings.Contains(t, "/dev/tcp/") && name != "echo" && name != "test" && name != "[" {
 			s.add("reverse-shell", Critical, "it opens a connection of the shell's own: %s", q(t))
 		}
 	}
 	switch name {
+	case "ztcp":
+		s.add("reverse-shell", High, "the shell opens a connection of its own: %s", q(joinWords(c.Args)))
+	case "xterm", "uxterm", "rxvt", "urxvt", "aterm", "eterm", "x-terminal-emulator", "konsole", "gnome-terminal":
+		for k := 1; k+1 < len(c.Args); k++ {
+			if host, _, ok := strings.Cut(c.Args[k+1].Text, ":"); ok && hasWord("-display --display", c.Args[k].Text) && host != "" && host != "localhost" && host != "unix" {
+				s.add("reverse-shell", High, "it opens a terminal on the screen of another machine: %s", q(joinWords(c.Args)))
+			}
+		}
 	case "nc", "ncat", "netcat", "nc.traditional", "nc.openbsd":
 		if hasFlag(c, 'e') || hasFlag(c, 'c') || hasArg(c, "--exec", "--sh-exec", "--lua-exec") {
 			s.add("reverse-shell", Critical, "%s gives a program to whoever is at the other end: %s", q(name), q(joinWords(c.Args)))
@@ -347,6 +367,27 @@ func (s *signer) shellOut(i int, c *Command) {
 			s.add("reverse-shell", Critical, "an interactive shell is fed from the network")
 		}
 	}
+}
+
+// asksPort reports a connection of the shell's own that carries nothing but words
+// of the line, or nothing at all: so people ask whether a port is open, and so they
+// send figures to a collector.
+func (s *signer) asksPort(i int, c *Command) bool {
+	switch c.Name {
+	case "", ":", "true":
+		return true
+	case "echo", "printf":
+	default:
+		return false
+	}
+	for k := range c.Redirects {
+		if strings.Contains(c.Redirects[k].Op, "<") {
+			return false
+		}
+	}
+	files := false
+	s.upstream(i, true, func(u *Command) { files = files || readsFiles(u) })
+	return !files
 }
 
 // fetch judges where something is fetched from.

@@ -152,7 +152,7 @@ func (s *signer) sends(i int, c *Command) {
 	}
 	switch c.Name {
 	case "mail", "mailx", "mutt", "sendmail", "s-nail", "msmtp", "swaks", "nc", "ncat", "netcat", "socat", "telnet":
-		if feeds(func(u *Command) bool { return anyArg(u, secret) && u.Name != "stat" && u.Name != "ls" }) {
+		if feeds(func(u *Command) bool { return anyArg(u, secret) && !describes[u.Name] }) {
 			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
 		} else if c.Name[0] == 'n' && anyArg(c, bareAddress) && feeds(readsFiles) {
 			s.add("exfiltrate", Medium, "it sends what lies in files to a bare address, unencrypted: %s", line())
@@ -167,6 +167,9 @@ func (s *signer) sends(i int, c *Command) {
 		}
 	}
 }
+
+// describes are programs that tell about a file without showing what is in it.
+var describes = set("stat ls lsattr getfacl file wc test [ md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum rpm dpkg find du namei ssh-keygen chage passwd pwck grpck aide tripwire debsums auditctl")
 
 func anyArg(c *Command, f func(string) bool) bool {
 	for k := 1; k < len(c.Args); k++ {

@@ -194,6 +194,13 @@ func indexOf(a *Analysis, c *Command) int {
 func (s *signer) tamper(c *Command) {
 	line := func() string { return q(joinWords(c.Args)) }
 	switch c.Name {
+	case "redis-cli":
+		// CONFIG SET dir: the database is saved over a table, a key file or a page.
+		if n := len(c.Args); n > 4 && hasArg(c, "set", "SET") && hasArg(c, "dir", "DIR") {
+			if d := c.Args[n-1].Text + "/"; strings.HasPrefix(d, "/var/spool/cron") || strings.HasPrefix(d, "/etc/") || strings.HasSuffix(d, "/.ssh/") || webRoot(d) {
+				s.add("crontab-edit", High, "it makes a database save itself into %s: %s", q(c.Args[n-1].Text), line())
+			}
+		}
 	case "chattr":
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; len(t) > 1 && (t[0] == '+' || t[0] == '-') && strings.ContainsAny(t[1:], "ia") && !strings.ContainsAny(t[1:], "RVf") || len(t) > 1 && t[0] == '+' && strings.ContainsAny(t, "ia") {
@@ -347,6 +354,16 @@ func (s *signer) privilege(c *Command) {
 			if setuidMode(c.Args[k].Text) {
 				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
 			}
+			if k > 1 && opensMode(c.Args[1].Text) && lockedFile(c.Args[k].Text) {
+				s.add("privilege", Critical, "it lets every account change a file that decides who may do what: %s", line())
+			}
+		}
+	case "install":
+		for k := 1; k < len(c.Args); k++ {
+			t := c.Args[k].Text
+			if k > 1 && hasWord("-m --mode", c.Args[k-1].Text) && setuidMode(t) || strings.HasPrefix(t, "-m") && setuidMode(t[2:]) || strings.HasPrefix(t, "--mode=") && setuidMode(t[7:]) {
+				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
+			}
 		}
 	case "useradd", "adduser", "chpasswd", "newusers":
 		s.add("privilege", Critical, "it makes an account or sets a password: %s", line())
@@ -363,6 +380,37 @@ func (s *signer) privilege(c *Command) {
 	case "visudo":
 		s.add("privilege", High, "it edits who may become root: %s", line())
 	}
+}
+
+// opensMode reports a mode of chmod(1) that lets every account write.
+func opensMode(mode string) bool {
+	if digits(mode) {
+		return len(mode) >= 3 && (mode[len(mode)-1]-'0')&2 != 0
+	}
+	for _, clause := range strings.Split(mode, ",") {
+		if who, what, ok := strings.Cut(clause, "+"); ok && strings.ContainsAny(who+"a", "oa") && (who == "" || strings.ContainsAny(who, "oa")) && strings.IndexByte(what, 'w') >= 0 {
+			return true
+		}
+		if who, what, ok := strings.Cut(clause, "="); ok && (who == "" || strings.ContainsAny(who, "oa")) && strings.IndexByte(what, 'w') >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// lockedFile reports files and directories of the system that root alone may write,
+// since they decide who may do what.
+func lockedFile(p string) bool {
+	p = strings.TrimRight(p, "/*")
+	if p == "" || hasWord("/etc /bin /sbin /usr /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /lib /usr/lib /root /boot /etc/passwd /etc/shadow /etc/gshadow /etc/group /etc/sudoers /etc/sudoers.d /etc/crontab /etc/ld.so.preload /etc/profile /etc/rc.local /root/.ssh", p) {
+		return true
+	}
+	for _, d := range [...]string{"/etc/sudoers.d/", "/etc/cron", "/var/spool/cron", "/etc/pam.d", "/etc/ssh", "/root/.ssh/", "/etc/systemd/system", "/etc/init.d"} {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	return false
 }
 
 // setuidMode reports a mode of chmod(1) that sets the set-user-ID bit.
@@ -419,6 +467,17 @@ func (s *signer) miner(c *Command) {
 			s.add("miner", Critical, "%s is an address of the coin Monero", q(t))
 		}
 	}
+	if c.Name == "kill" && !gentle(c) {
+		s.upstream(indexOf(s.a, c), true, func(u *Command) {
+			for k := 1; k < len(u.Args) && (grep(u.Name) || u.Name == "pgrep" || u.Name == "pidof" || strings.HasSuffix(u.Name, "awk")); k++ {
+				for _, p := range strings.FieldsFunc(strings.ToLower(u.Args[k].Text), func(r rune) bool { return strings.ContainsRune(`|()\^$/ "[]`, r) }) {
+					if minerNames[p] {
+						s.add("miner", High, "it ends the miners of others: %s", q(p))
+					}
+				}
+			}
+		})
+	}
 	for k := 1; k < len(c.Args); k++ {
 		name, value, _ := strings.Cut(strings.ToLower(c.Args[k].Text), "=")
 		if value == "" && k+1 < len(c.Args) {
@@ -429,6 +488,8 @@ func (s *signer) miner(c *Command) {
 		}
 	}
 }
+
+func grep(name string) bool { return hasWord("grep egrep fgrep rg", name) }
 
 // coinAlgorithm reports the name of a proof of work that programs on a host mine.
 func coinAlgorithm(v string) bool {
@@ -495,7 +556,7 @@ func (s *signer) tunnel(i int, c *Command) {
 		}
 		if len(c.Input) > 0 || hasOutputs(c) {
 			s.upstream(i, true, func(u *Command) {
-				for k := 1; k < len(u.Args); k++ {
+				for k := 1; k < len(u.Args) && !describes[u.Name]; k++ {
 					if sensitive(u.Args[k].Text) {
 						s.add("exfiltrate", High, "it sends %s away: %s", q(u.Args[k].Text), line())
 					}
