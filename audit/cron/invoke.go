@@ -45,6 +45,7 @@ func (r *resolver) invoke(c Command) []int {
 			r.cwd = savedCwd
 		}
 	}()
+	r.hiddenCommands(c)
 	for range 16 {
 		if len(c.Args) == 0 {
 			break
@@ -122,6 +123,7 @@ func (r *resolver) invoke(c Command) []int {
 			r.operand(c.Args[2], HowScript, at[0])
 		}
 		r.joined(at[0], false)
+		at = r.unknownWrapper(c, at)
 	}
 	return at
 }

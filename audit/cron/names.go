@@ -196,7 +196,7 @@ func daemonElsewhere(before, c string) string {
 	}
 	for _, p := range [...]string{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/etc/init.d/", "/etc/rc.d/", "/etc/rc", "/etc/cron.", "/etc/periodic/", "/snap/", "/nix/store/", "/gnu/store/", "/opt/"} {
 		if strings.HasPrefix(before, p) {
-			if c[0] == '.' || strings.HasPrefix(before, "/usr/games/") || strings.HasPrefix(before, "/usr/src/") {
+			if c[0] == '.' || p == "/opt/" && strings.HasPrefix(name, "systemd") || strings.HasPrefix(before, "/usr/games/") || strings.HasPrefix(before, "/usr/src/") {
 				break
 			}
 			return ""

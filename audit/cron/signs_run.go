@@ -127,6 +127,9 @@ func decodes(c *Command) bool {
 	if c.Name == "printf" || c.Name == "echo" {
 		return spelledOut(c)
 	}
+	if lang, _ := interpreter(c.Name); strings.HasPrefix(lang, "py") && hasArg(c, "-m") && hasArg(c, "base64", "quopri", "uu", "gzip", "zlib") && hasArg(c, "-d", "-u") {
+		return true
+	}
 	if !decoders[c.Name] {
 		return false
 	}
@@ -258,10 +261,10 @@ func (s *signer) dataFile(i int) bool {
 // Words of program text, lower case.
 var (
 	fetchWords  = []string{"urlopen", "urllib", "requests.get", "http.client", "httplib", "lwp::", "http::tiny", "file_get_contents('http", "file_get_contents(\"http", "net/http", "open-uri", "net::http", "curl_exec", "fetch(", "https.get", "http.get", "www::mechanize", "socket.http"}
-	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval"}
+	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval", "|\"sh\"", "| \"sh\"", "|\"bash\"", "| \"bash\"", "|\"/bin/"}
 	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
 	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket"}
-	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin"}
+	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin", "`"}
 )
 
 func anyOf(text string, words []string) bool {
@@ -281,9 +284,13 @@ func codeFetches(code string) bool {
 // inlineCode judges the program text that an interpreter is given.
 func (s *signer) inlineCode(c *Command) {
 	if c.Code == "" {
+		s.codeOfAnother(c)
 		return
 	}
 	low := strings.ToLower(c.Code)
+	if setsModeInCode(low) {
+		s.add("privilege", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
+	}
 	switch {
 	case anyOf(low, socketWords) && anyOf(low, shellWords):
 		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
@@ -291,6 +298,48 @@ func (s *signer) inlineCode(c *Command) {
 		s.add("fetch-and-run", Critical, "%s code fetches something and runs it: %s", q(c.Name), q(c.Code))
 	case anyOf(low, decodeWords) && anyOf(low, runWords):
 		s.add("decode-and-run", Critical, "%s code decodes text and runs it: %s", q(c.Name), q(c.Code))
+	}
+}
+
+// setsModeInCode reports chmod 04755, "x" and os.chmod("x", 0o4755) in lower case.
+func setsModeInCode(low string) bool {
+	_, after, ok := strings.Cut(low, "chmod")
+	for ok && after != "" {
+		i := strings.IndexAny(after, "0123456789")
+		if i < 0 {
+			return false
+		}
+		n := i
+		for n < len(after) && (after[n] >= '0' && after[n] <= '9' || after[n] == 'o') {
+			n++
+		}
+		if d := strings.TrimLeft(after[i:n], "0o"); len(d) == 4 && d[0] >= '4' && d[0] <= '7' {
+			return true
+		}
+		after = after[n:]
+	}
+	return false
+}
+
+// codeOfAnother judges program text that a program of another name is given, as an
+// interpreter would be: a copy of one, or one that is not known here.
+func (s *signer) codeOfAnother(c *Command) {
+	if lang, _ := interpreter(c.Name); lang != "" || prose[c.Name] || builtins[c.Name] || fetchers[c.Name] {
+		return
+	}
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		low := strings.ToLower(t)
+		asText := hasWord("-c -e -r -E --eval --run", c.Args[k-1].Text) && strings.ContainsAny(t, "(;")
+		switch {
+		case strings.Contains(low, "/inet/tcp/") && strings.Contains(low, "|&"),
+			asText && anyOf(low, []string{"socket"}) && anyOf(low, []string{"dup2", "fdopen", "/bin/sh", "/bin/bash", "pty.spawn", "open(stdin"}):
+			s.add("reverse-shell", Critical, "program text that %s is given ties a shell to a network socket: %s", q(c.Name), q(t))
+		case asText && anyOf(low, decodeWords) && anyOf(low, []string{"exec(", "eval(", "system(", "os.system", "popen"}):
+			s.add("decode-and-run", Critical, "program text that %s is given decodes text and runs it: %s", q(c.Name), q(t))
+		case asText && (anyOf(low, fetchWords) || urlIn(t) != "") && anyOf(low, []string{"exec(", "eval(", "system(", "os.system", "popen"}):
+			s.add("fetch-and-run", Critical, "program text that %s is given fetches something and runs it: %s", q(c.Name), q(t))
+		}
 	}
 }
 
@@ -538,7 +587,7 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 	s.unpacked(fetched)
 	for _, f := range fetched {
 		for i := range s.a.Targets {
-			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f {
+			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f || strings.HasPrefix(t.Word, "$") && joinPath(s.a.cwdOf(t.Command), t.Word) == f {
 				s.add("fetch-then-run", High, "it fetches %s and then runs it", q(f))
 			}
 		}
@@ -557,6 +606,14 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 			s.add("fetch-into-place", High, "it fetches %s, a place from which programs and jobs are started", q(f))
 		}
 	}
+}
+
+// cwdOf is where a command runs.
+func (a *Analysis) cwdOf(i int) string {
+	if i < 0 || i >= len(a.Commands) {
+		return ""
+	}
+	return a.Commands[i].Cwd
 }
 
 // unpacked judges a job that runs something out of an archive, or out of a copy of a

@@ -164,8 +164,26 @@ func (s *signer) sends(i int, c *Command) {
 	default:
 		if fetchers[c.Name] && sendsInput(c) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
 			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
+		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
+			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
+		} else if fetchers[c.Name] && anyArg(c, func(t string) bool { return strings.Contains(t, "@$") }) && s.looksForSecrets() {
+			s.add("exfiltrate", Medium, "it sends away what it found by looking for secrets: %s", line())
 		}
 	}
+}
+
+// looksForSecrets reports a job that looks for keys, wallets and their like by name.
+func (s *signer) looksForSecrets() bool {
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; c.Name == "find" || c.Name == "locate" {
+			for k := 1; k < len(c.Args); k++ {
+				if t := strings.ToLower(c.Args[k].Text); hasSuffixOf(t, ".pem", ".key", ".kdbx", ".env", ".ppk", "id_rsa", "id_ed25519", "wallet.dat", "credentials", ".pgpass") {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // describes are programs that tell about a file without showing what is in it.

@@ -86,6 +86,33 @@ func opensDoor(text string) bool {
 	return false
 }
 
+// rootAccount reports a line of passwd(5) with user 0: name:x:0:0::/:/bin/sh.
+func rootAccount(t string) bool {
+	f := strings.Split(t, ":")
+	return len(f) == 7 && f[2] == "0" && f[0] != "root" && strings.HasPrefix(f[6], "/")
+}
+
+// tableLine reports text that begins as a job of a crontab does.
+func tableLine(t string) bool {
+	f := strings.Fields(t)
+	if len(f) > 1 && f[0] == "@reboot" {
+		return true
+	}
+	if len(f) < 6 {
+		return false
+	}
+	stars := 0
+	for _, w := range f[:5] {
+		if strings.Trim(w, "*/,-0123456789") != "" {
+			return false
+		}
+		if w[0] == '*' {
+			stars++
+		}
+	}
+	return stars >= 2
+}
+
 // writes judges what a command writes to.
 func (s *signer) writes(c *Command) {
 	if c.Remote != "" && c.Remote != "chroot" {
@@ -95,6 +122,11 @@ func (s *signer) writes(c *Command) {
 		for k := 1; k < len(c.Args); k++ {
 			if opensDoor(c.Args[k].Text) {
 				s.add("startup-edit", Medium, "it writes a setting that lets more people in: %s", q(c.Args[k].Text))
+			}
+			if t := c.Args[k].Text; rootAccount(t) {
+				s.add("privilege", High, "it writes an account with the rights of root: %s", q(t))
+			} else if tableLine(t) {
+				s.add("crontab-edit", Medium, "it writes a line of a crontab: %s", q(t))
 			}
 		}
 	}
@@ -114,12 +146,40 @@ func (s *signer) writes(c *Command) {
 			s.add("startup-edit", Medium, "it %s %s, which is run at login or boot", how, q(p))
 		case (p == "/etc/ssh/sshd_config" || strings.HasPrefix(p, "/etc/ssh/sshd_config.d/")) && !removes:
 			s.add("startup-edit", Medium, "it %s %s", how, q(p))
+		case !removes && (p == "/etc/selinux/config" || p == "/etc/sysconfig/selinux") && weakens(c):
+			s.add("tamper", High, "it switches SELinux off in %s", q(p))
+		case (c.Name == "mv" || c.Name == "cp") && how == "writes" && securityLog(p) && strings.HasPrefix(p, "/var/log/"):
+			s.add("log-wipe", High, "it puts other records in the place of %s", q(p))
+		case how == "edits" && visitorLog(p):
+			s.add("log-wipe", Medium, "it edits %s, which tells who came", q(p))
 		case how != "writes" && securityLog(p):
 			s.add("log-wipe", High, "it %s %s", how, q(p))
 		case how == "deletes" && (p == "/var/log" || p == "/var/log/*" || p == "/var/log/audit" || p == "/var/log/journal"):
 			s.add("log-wipe", High, "it deletes %s", q(p))
 		}
 	})
+}
+
+// weakens reports words that say disabled or permissive.
+func weakens(c *Command) bool {
+	return anyArg(c, func(t string) bool {
+		low := strings.ToLower(t)
+		return strings.Contains(low, "disabled") || strings.Contains(low, "permissive")
+	})
+}
+
+// visitorLog reports the records of a web, mail or name server, and the system's own.
+func visitorLog(p string) bool {
+	rest, ok := strings.CutPrefix(p, "/var/log/")
+	if !ok {
+		return false
+	}
+	for _, d := range [...]string{"nginx/access", "apache2/access", "apache2/other_vhosts", "httpd/access", "syslog", "messages", "daemon.log", "kern.log", "maillog", "mail.log", "cron", "vsftpd", "proftpd", "samba/log", "dpkg.log", "yum.log", "dnf.log", "journal/"} {
+		if strings.HasPrefix(rest, d) {
+			return true
+		}
+	}
+	return false
 }
 
 func startupFile(p string) bool {
@@ -219,6 +279,10 @@ func (s *signer) tamper(c *Command) {
 		if hasArg(c, "disable", "reset") {
 			s.add("tamper", High, "it opens the packet filter: %s", line())
 		}
+	case "auditctl":
+		if hasArg(c, "-D") || hasArg(c, "-e") && hasArg(c, "0") || hasArg(c, "-e0") {
+			s.add("tamper", High, "it stops the audit of the system: %s", line())
+		}
 	case "setenforce":
 		if hasArg(c, "0", "Permissive", "permissive") {
 			s.add("tamper", High, "it switches SELinux off: %s", line())
@@ -226,7 +290,7 @@ func (s *signer) tamper(c *Command) {
 	case "systemctl", "service", "chkconfig", "update-rc.d", "rc-service", "initctl":
 		if hasArg(c, "stop", "disable", "mask", "off", "remove") {
 			for k := 1; k < len(c.Args); k++ {
-				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[name] && !s.restarts(name) {
+				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[strings.ToLower(name)] && !s.restarts(name) {
 					s.add("tamper", High, "it stops a guard of the host: %s", line())
 				}
 			}
@@ -308,6 +372,20 @@ func (s *signer) tamper(c *Command) {
 			s.add("crontab-edit", Low, "it installs a crontab: %s", line())
 		}
 	}
+	if low := strings.ToLower(baseName(c.Name)); len(c.Args) > 0 && (strings.HasPrefix(low, "uninst") || strings.HasPrefix(low, "remove")) {
+		for _, part := range strings.Split(c.Args[0].Text, "/") {
+			if guards[strings.ToLower(part)] || guards[strings.TrimSuffix(strings.ToLower(part), "-agent")] {
+				s.add("tamper", High, "it takes a guard of the host away: %s", line())
+			}
+		}
+	}
+	if hasWord("systemctl service", c.Name) && hasArg(c, "start", "restart", "enable") {
+		for k := 2; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; strings.HasPrefix(t, ".") {
+				s.add("hidden-exec", Medium, "it starts a service with a hidden name, %s", q(t))
+			}
+		}
+	}
 	for k := range c.Assigns {
 		if a := &c.Assigns[k]; a.Name == "HISTFILE" && (a.Value.Text == "/dev/null" || a.Value.Text == "") {
 			s.add("log-wipe", High, "it keeps the shell from writing a history")
@@ -369,6 +447,10 @@ func (s *signer) privilege(c *Command) {
 		s.add("privilege", Critical, "it makes an account or sets a password: %s", line())
 	case "usermod":
 		if hasArg(c, "-o", "0") || hasArg(c, "sudo", "wheel", "root", "admin", "docker") || hasArg(c, "-p", "-U") {
+			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+		}
+	case "gpasswd", "groupmems":
+		if hasFlag(c, 'a') && hasArg(c, "sudo", "wheel", "root", "admin", "docker", "adm", "shadow", "disk", "lxd") {
 			s.add("privilege", Critical, "it gives an account more rights: %s", line())
 		}
 	case "passwd":
@@ -528,7 +610,7 @@ func (s *signer) tunnel(i int, c *Command) {
 	}
 	s.wrappedTunnel(c, full)
 	switch {
-	case tunnels[name], reverseForward(c), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"):
+	case tunnels[name], tunnels[strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "-agent"), "-client"), "-server")], reverseForward(c), hasArg(c, "server") && hasArg(c, "--reverse"), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"):
 		s.add("tunnel", Medium, "%s opens a way in from outside: %s", q(name), line())
 	case name == "nc" || name == "ncat" || name == "netcat":
 		if len(c.Input) > 0 && !hasFlag(c, 'l') && !hasFlag(c, 'z') && !localHost(c) {
@@ -631,6 +713,9 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 				_, host, _ := strings.Cut(u, "@")
 				if a, err := netip.ParseAddr(host); err == nil && publicAddr(a) || strings.HasSuffix(low, "stricthostkeychecking=no") && !has("autossh") || strings.HasSuffix(low, "userknownhostsfile=/dev/null") {
 					sev = Medium // a bare address, or whoever answers there
+				}
+				if i > 0 && (full[i-1].Text == "-i" || full[i-1].Text == "-F") && oddSource(u) {
+					sev = Medium // by a key out of a hidden place
 				}
 				if strings.Contains(u, "serveo.net") || strings.Contains(u, "localhost.run") || strings.Contains(u, "pinggy.io") {
 					sev = Medium
