@@ -194,6 +194,9 @@ func daemonElsewhere(before, c string) string {
 	if !daemons[name] || before == "" {
 		return ""
 	}
+	if hasWord("cron init login", name) && c[0] != '.' && (!strings.HasPrefix(before, "/var/") || strings.HasPrefix(before, "/var/www/")) {
+		return "" // words by which people call their own scripts
+	}
 	for _, p := range [...]string{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/etc/init.d/", "/etc/rc.d/", "/etc/rc", "/etc/cron.", "/etc/periodic/", "/snap/", "/nix/store/", "/gnu/store/", "/opt/"} {
 		if strings.HasPrefix(before, p) {
 			if c[0] == '.' || p == "/opt/" && strings.HasPrefix(name, "systemd") || strings.HasPrefix(before, "/usr/games/") || strings.HasPrefix(before, "/usr/src/") {

@@ -360,8 +360,8 @@ func hasScriptSuffix(p string) bool {
 // etcScript reports the places below /etc where distributions and people keep
 // scripts.
 func etcScript(p string) bool {
-	if hasScriptSuffix(p) {
-		return true
+	if hasScriptSuffix(p) || strings.Count(p, "/") > 3 {
+		return true // deeper down, packages keep plugins and helpers of theirs
 	}
 	dir := p[:strings.LastIndexByte(p, '/')+1]
 	for _, part := range [...]string{"/cron", "init", "/rc", "script", "hook", "/bin/", "sbin/", "/periodic", ".d/", "letsencrypt", "webmin", "/acpi", "/network", "/ppp", "/openvpn", "/asterisk", "/dhcp", "/X11", "/munin", "/zabbix", "/nagios", "/local", "/kernel", "/apt", "/security", "/backup", "/profile", "/alternatives", "/puppet", "/rancid", "/mail", "/pihole", "/csf", "/systemd", "/security", "/vz", "/xen"} {

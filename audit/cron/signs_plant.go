@@ -267,7 +267,9 @@ func (s *signer) serves(c *Command) {
 			s.add("tunnel", Medium, "it starts a server for logins beside the host's own: %s", line())
 		}
 	case "telnetd", "in.telnetd", "utelnetd", "ttyd", "gotty", "shellinaboxd", "wetty", "rlogind", "in.rlogind", "rshd", "in.rshd":
-		s.add("tunnel", Medium, "it lets others have a terminal: %s", line())
+		if !hasArg(c, "--version", "-v", "--help", "-h") {
+			s.add("tunnel", Medium, "it lets others have a terminal: %s", line())
+		}
 	}
 	dir := ""
 	switch lang, _ := interpreter(c.Name); {

@@ -239,9 +239,23 @@ func (s *signer) readsCode(i int, c *Command) {
 		s.add("fetch-and-run", High, "what another host answers is run by %s: %s", q(who), q(remote))
 	case c.ReadsCode && any != "" && shells[c.Name] && s.dataFile(i):
 		s.add("pipe-to-shell", Medium, "what %s makes of a file that is called like data is run by %s", q(any), q(who))
+	case c.ReadsCode && any != "" && shells[c.Name] && (c.Remote != "" || hasAny(c.Wrappers, "xargs", "parallel")):
+		// Another machine's shell, or one that is given names.
+	case c.ReadsCode && any != "" && shells[c.Name] && s.onlyFile(c):
+		s.add("pipe-to-shell", Info, "what lies in a file is run by %s", q(who))
 	case c.ReadsCode && any != "" && shells[c.Name]:
 		s.add("pipe-to-shell", Low, "what %s prints is run by %s", q(any), q(who))
 	}
+}
+
+// onlyFile reports a shell that is fed by cat FILE alone: as if it were given the
+// file, which is judged as such.
+func (s *signer) onlyFile(c *Command) bool {
+	if len(c.Input) != 1 {
+		return false
+	}
+	u := &s.a.Commands[c.Input[0]]
+	return u.Name == "cat" && len(u.Args) > 1 && len(u.Input) == 0 && u.Args[1].Literal
 }
 
 // dataFile reports a shell that is fed from a text, picture or page.
@@ -326,6 +340,11 @@ func setsModeInCode(low string) bool {
 func (s *signer) codeOfAnother(c *Command) {
 	if lang, _ := interpreter(c.Name); lang != "" || prose[c.Name] || builtins[c.Name] || fetchers[c.Name] {
 		return
+	}
+	for i := range s.a.Commands {
+		if p := s.a.Commands[i].Parent; p >= 0 && &s.a.Commands[p] == c {
+			return // shell text, which was read for itself
+		}
 	}
 	for k := 1; k < len(c.Args); k++ {
 		t := c.Args[k].Text

@@ -458,10 +458,32 @@ func (s *signer) privilege(c *Command) {
 			s.add("privilege", Critical, "it sets a password: %s", line())
 		}
 	case "setcap":
-		s.add("privilege", Critical, "it gives a file rights of root: %s", line())
+		sev := Critical
+		if anyArg(c, narrowRight) && !hasArg(c, "all=ep", "=ep", "all+ep", "=eip") {
+			sev = Low
+		}
+		s.add("privilege", sev, "it gives a file rights of root: %s", line())
 	case "visudo":
 		s.add("privilege", High, "it edits who may become root: %s", line())
 	}
+}
+
+// narrowRight reports capabilities that programs of the network are usually given,
+// and no others.
+func narrowRight(t string) bool {
+	caps, _, ok := strings.Cut(t, "+")
+	if !ok {
+		caps, _, ok = strings.Cut(t, "=")
+	}
+	if !ok {
+		return false
+	}
+	for _, name := range strings.Split(strings.ToLower(caps), ",") {
+		if !hasWord("cap_net_raw cap_net_admin cap_net_bind_service cap_sys_nice cap_ipc_lock cap_sys_time cap_wake_alarm cap_net_broadcast", name) {
+			return false
+		}
+	}
+	return true
 }
 
 // opensMode reports a mode of chmod(1) that lets every account write.
@@ -729,8 +751,10 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 	case has("docker", "podman", "nerdctl"):
 		for k := 1; k < len(full); k++ {
 			t := full[k].Text
-			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") || t == "--privileged" || strings.HasPrefix(t, "--volume=/:") || t == "--pid=host" {
+			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") && !strings.HasSuffix(full[k+1].Text, ":ro") || strings.HasPrefix(t, "--volume=/:") && !strings.HasSuffix(t, ":ro") || t == "--pid=host" {
 				s.add("container-escape", Medium, "it gives a container the whole host: %s", line())
+			} else if t == "--privileged" {
+				s.add("container-escape", Low, "it gives a container the rights of root on the host: %s", line())
 			}
 		}
 	}
