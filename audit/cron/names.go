@@ -3,6 +3,7 @@ package cron
 import (
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // usualHidden are hidden names that occur in jobs of honest people: the folders of
@@ -118,10 +119,18 @@ func skeleton(name string) string {
 		case '．', '․':
 			b.WriteByte('.')
 		default:
+			if r > 0x7f && unicode.Is(unicode.Mn, r) {
+				continue // a mark on the letter before it
+			}
 			b.WriteRune(r)
 		}
 	}
 	s := b.String()
+	for _, mark := range [...]string{"--", "__"} {
+		if i := strings.Index(s, mark); i > 0 {
+			s = s[:i] + s[i+1:]
+		}
+	}
 	if strings.Contains(s, "rn") {
 		s = strings.ReplaceAll(s, "rn", "m")
 	}

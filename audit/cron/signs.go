@@ -273,8 +273,8 @@ func (s *signer) wordName(w *Word) {
 func (s *signer) deception(p string, d Deception, how How) {
 	switch d.Class {
 	case ClassHidden, ClassHiddenHome:
-		if how == HowSourced && s.settings(p) {
-			d.Severity = Low
+		if how == HowSourced && (s.settings(p) || strings.HasSuffix(p, "/bin/activate") && !isTemp(p) && d.Class == ClassHiddenHome) {
+			d.Severity = Low // settings, or Python's virtual environment, which people name as they like
 		}
 		s.add("hidden-exec", d.Severity, "it runs %s, which lies behind the hidden name %s", q(p), Quote(d.Component))
 	case ClassKernel:

@@ -115,7 +115,7 @@ func (s *signer) replaces(c *Command) {
 	if at == "" {
 		at = to
 	}
-	if c.Name != "rsync" && execPlace(at) && !strings.HasPrefix(at, "/etc/cron") && !strings.HasPrefix(at, "/var/spool/cron") && oddSource(joinPath(c.Cwd, from)) {
+	if c.Name != "rsync" && (execPlace(at) || libDir(at) && sharedObject(strings.ToLower(baseName(at)))) && !strings.HasPrefix(at, "/etc/cron") && !strings.HasPrefix(at, "/var/spool/cron") && oddSource(joinPath(c.Cwd, from)) {
 		sev := High
 		if !hiddenPath(from) {
 			sev = Medium // people build and unpack in /tmp
@@ -201,6 +201,17 @@ func (s *signer) destroys(c *Command) {
 	default:
 		if strings.HasPrefix(c.Name, "mkfs.") && anyArg(c, wholeDisk) {
 			s.add("destroys", High, "it makes a new file system over a disk: %s", line())
+		}
+	}
+	if len(c.Full) > 0 && baseName(c.Full[0].Text) == "find" {
+		encrypts, removes := false, false
+		for k := 1; k < len(c.Full); k++ {
+			t := baseName(c.Full[k].Text)
+			encrypts = encrypts || t == "openssl" && k+1 < len(c.Full) && c.Full[k+1].Text == "enc" || t == "ccrypt"
+			removes = removes || t == "rm" || t == "shred" || t == "-delete"
+		}
+		if encrypts && removes {
+			s.add("destroys", High, "it encrypts what it finds and deletes it: %s", q(joinWords(c.Full)))
 		}
 	}
 	for k := range c.Redirects {

@@ -201,7 +201,7 @@ func (s *signer) readsCode(i int, c *Command) {
 	if lang, _ := interpreter(c.Name); lang != "" && !c.ReadsCode {
 		// bash -c "$(curl ...)", python -c "$(...)"
 		for k := 1; k < len(c.Args) && k < 4; k++ {
-			codeOutput = codeOutput || len(c.Args[k].From) > 0 && (strings.HasPrefix(c.Args[k].Text, "$(") || c.Args[k].Proc) && k > 1 && strings.HasPrefix(c.Args[k-1].Text, "-")
+			codeOutput = codeOutput || len(c.Args[k].From) > 0 && (strings.HasPrefix(c.Args[k].Text, "$(") || c.Args[k].Proc || c.Args[k].Odd && strings.IndexByte(c.Args[k].Text, ' ') < 0) && k > 1 && strings.HasPrefix(c.Args[k-1].Text, "-")
 		}
 	}
 	if !c.ReadsCode && !commandIsOutput && !evalOutput && !codeOutput {
@@ -277,7 +277,7 @@ var (
 	fetchWords  = []string{"urlopen", "urllib", "requests.get", "http.client", "httplib", "lwp::", "http::tiny", "file_get_contents('http", "file_get_contents(\"http", "net/http", "open-uri", "net::http", "curl_exec", "fetch(", "https.get", "http.get", "www::mechanize", "socket.http"}
 	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval", "|\"sh\"", "| \"sh\"", "|\"bash\"", "| \"bash\"", "|\"/bin/"}
 	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
-	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket"}
+	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket", "require(\"net\")", "require('net')", "require(`net`)"}
 	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin", "`"}
 )
 
@@ -535,7 +535,7 @@ func fetchedFiles(c *Command) []string {
 			out = append(out, joinPath(c.Cwd, name))
 		}
 	}
-	remote, dir, last := false, "", ""
+	remote, dir, last, named := false, "", "", false
 	for k := 1; k < len(c.Args); k++ {
 		t := c.Args[k].Text
 		next := ""
@@ -549,7 +549,7 @@ func fetchedFiles(c *Command) []string {
 				continue
 			}
 			add(next)
-			remote = false
+			remote, named = false, true
 			k++
 			if next == "-" {
 				return nil
@@ -562,7 +562,7 @@ func fetchedFiles(c *Command) []string {
 			if next == "-" {
 				return out
 			}
-			remote = false
+			remote, named = false, true
 		case len(t) > 2 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "O-"):
 			return nil
 		case len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "o") && low == "curl":
@@ -570,6 +570,7 @@ func fetchedFiles(c *Command) []string {
 			k++
 		case strings.HasPrefix(t, "--output="), strings.HasPrefix(t, "--output-document="):
 			add(t[strings.IndexByte(t, '=')+1:])
+			named = true
 		case t == "-P" || t == "--directory-prefix":
 			dir = next
 			k++
@@ -581,7 +582,7 @@ func fetchedFiles(c *Command) []string {
 		add(last)
 		return out
 	}
-	if len(out) == 0 && (remote || low == "wget" || low == "zget") && last != "" && !hasArg(c, "--spider") {
+	if len(out) == 0 && !named && (remote || low == "wget" || low == "zget") && last != "" && !hasArg(c, "--spider") {
 		name := baseName(strings.SplitN(last, "?", 2)[0])
 		if dir != "" {
 			name = dir + "/" + name

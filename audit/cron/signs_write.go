@@ -134,7 +134,7 @@ func (s *signer) writes(c *Command) {
 		base := baseName(p)
 		removes := how != "writes" && how != "edits"
 		switch {
-		case strings.HasPrefix(base, "authorized_keys") && !removes, strings.HasSuffix(p, "/.ssh/rc"), p == "/etc/ssh/sshrc":
+		case strings.HasPrefix(base, "authorized_keys") && !removes && keyPlace(p), strings.HasSuffix(p, "/.ssh/rc"), p == "/etc/ssh/sshrc":
 			s.add("authorized-keys", Critical, "it %s %s, which decides who may log in", how, q(p))
 		case p == "/etc/ld.so.preload" && !removes:
 			s.add("preload", Critical, "it %s %s, which is loaded into every program", how, q(p))
@@ -180,6 +180,13 @@ func visitorLog(p string) bool {
 		}
 	}
 	return false
+}
+
+// keyPlace reports where a server for logins looks for keys, or may: a copy in a
+// folder of backups opens nothing.
+func keyPlace(p string) bool {
+	dir := p[:strings.LastIndexByte(p, '/')+1]
+	return !strings.HasPrefix(p, "/") || dir == "/" || strings.Contains(dir, "ssh") || strings.Contains(dir, "dropbear") || strings.Contains(dir, "keys/") && strings.HasPrefix(p, "/etc/")
 }
 
 func startupFile(p string) bool {
