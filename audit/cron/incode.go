@@ -5,7 +5,7 @@ import "strings"
 // shellCalls are functions by which program text has a shell, or a program, run
 // what they are given, lower case. exec is one outside of Python, where it takes
 // program text.
-var shellCalls = [...]string{"system", "popen", "popen2", "popen3", "shell_exec", "passthru", "proc_open", "exec", "execsync", "execfile", "execfilesync", "spawn", "spawnsync", "check_output", "check_call", "subprocess.call", "subprocess.run", "getoutput", "getstatusoutput", "os.execute", "pcntl_exec", "execv", "execvp", "execl", "execlp"}
+var shellCalls = [...]string{"system", "popen", "popen2", "popen3", "shell_exec", "passthru", "proc_open", "exec", "execsync", "execfile", "execfilesync", "spawn", "spawnsync", "check_output", "check_call", "subprocess.call", "subprocess.run", "getoutput", "getstatusoutput", "os.execute", "pcntl_exec", "execv", "execvp", "execve", "execl", "execlp", "execle"}
 
 // shellTexts returns what program text has a shell run, as far as it stands there
 // as text: os.system("..."), exec('...'), `...`, subprocess.run(["a", "b"]).
@@ -29,12 +29,22 @@ func shellTexts(lang, code string) []string {
 		if at > 0 && (isAlnum(low[at-1]) || low[at-1] == '_') {
 			continue
 		}
-		if text, end := callText(code, pos); text != "" {
+		if text, end := callText(code, pos, strings.HasPrefix(name, "execl") || strings.HasPrefix(name, "execv")); text != "" {
 			out = append(out, text)
 			pos = end
 		}
 	}
-	if lang == "perl" || lang == "ruby" || lang == "php" {
+	if lang == "expect" {
+		// Tcl has no brackets: spawn COMMAND, to the end of the command.
+		if i := strings.Index(code, "spawn "); i >= 0 && (i == 0 || !isAlnum(code[i-1])) {
+			text := code[i+len("spawn "):]
+			if k := strings.IndexAny(text, ";\n"); k >= 0 {
+				text = text[:k]
+			}
+			out = append(out, strings.TrimPrefix(strings.TrimSpace(text), "-noecho "))
+		}
+	}
+	if lang == "perl" || lang == "ruby" || lang == "php" || lang == "julia" {
 		if i := strings.IndexByte(code, '`'); i >= 0 {
 			if k := strings.IndexByte(code[i+1:], '`'); k > 0 {
 				out = append(out, code[i+1:i+1+k])
@@ -45,8 +55,9 @@ func shellTexts(lang, code string) []string {
 }
 
 // callText reads the text that a call is given: one literal, or a list of them,
-// which is joined as a shell would have to be told it.
-func callText(code string, pos int) (text string, end int) {
+// which is joined as a shell would have to be told it. named: the second one is what
+// the program is to be called, as exec(3) has it.
+func callText(code string, pos int, named bool) (text string, end int) {
 	var parts []string
 	list := false
 	for pos < len(code) && len(parts) < 32 {
@@ -66,16 +77,19 @@ func callText(code string, pos int) (text string, end int) {
 			if len(parts) == 0 {
 				return "", pos
 			}
-			return joinParts(parts, list), pos
+			return joinParts(parts, list, named), pos
 		}
 	}
 	if len(parts) == 0 {
 		return "", pos
 	}
-	return joinParts(parts, list), pos
+	return joinParts(parts, list, named), pos
 }
 
-func joinParts(parts []string, list bool) string {
+func joinParts(parts []string, list, named bool) string {
+	if named && len(parts) > 1 {
+		parts = append(parts[:1:1], parts[2:]...)
+	}
 	if len(parts) == 1 && !list {
 		return parts[0]
 	}

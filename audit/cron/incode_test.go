@@ -21,6 +21,8 @@ func TestShellTexts(t *testing.T) {
 		{"ruby", "`id`", []string{"id"}},
 		{"ruby", "puts 1", nil},
 		{"node", `require("child_process").execSync("id\\n")`, []string{`id\n`}},
+		{"python", `os.execl("/bin/sh","sh","-c","id|x")`, []string{`'/bin/sh' '-c' 'id|x'`}},
+		{"expect", `spawn sh -c "id"; expect eof`, []string{`sh -c "id"`}},
 		{"perl", `my $filesystem("x")`, nil},
 		{"perl", `system("never closed`, nil},
 		{"perl", "system(", nil},

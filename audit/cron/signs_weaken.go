@@ -158,7 +158,15 @@ func (s *signer) sends(i int, c *Command) {
 			s.add("exfiltrate", Medium, "it sends what lies in files to a bare address, unencrypted: %s", line())
 		}
 	case "scp", "rsync", "sftp":
-		if anyArg(c, secret) && anyArg(c, bareAddress) {
+		sent := false
+		for k := 1; k < len(c.Args); k++ {
+			// The key of the connection is not what is sent.
+			if p := c.Args[k-1].Text; !hasWord("-e --rsh -i -F -o -S --password-file", p) && !strings.HasPrefix(c.Args[k].Text, "-") {
+				t := strings.TrimRight(c.Args[k].Text, "/*")
+				sent = sent || secret(t) || strings.HasSuffix(t, "/.ssh") || strings.HasSuffix(t, "/.gnupg")
+			}
+		}
+		if sent && anyArg(c, bareAddress) {
 			s.add("exfiltrate", High, "it sends a file of secrets to a bare address: %s", line())
 		}
 	default:

@@ -456,6 +456,15 @@ func (s *signer) privilege(c *Command) {
 		if hasArg(c, "-o", "0") || hasArg(c, "sudo", "wheel", "root", "admin", "docker") || hasArg(c, "-p", "-U") {
 			s.add("privilege", Critical, "it gives an account more rights: %s", line())
 		}
+	case "setfacl":
+		gives := anyArg(c, func(t string) bool {
+			who, rights, ok := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(t, "d:"), "default:"), ":")
+			_, rights, more := strings.Cut(rights, ":")
+			return ok && more && hasWord("u g o user group other", who) && strings.ContainsAny(rights, "rw67")
+		})
+		if gives && anyArg(c, lockedFile) && (hasFlag(c, 'm') || hasArg(c, "--modify", "--set")) {
+			s.add("privilege", Critical, "it gives an account rights to a file that decides who may do what: %s", line())
+		}
 	case "gpasswd", "groupmems":
 		if hasFlag(c, 'a') && hasArg(c, "sudo", "wheel", "root", "admin", "docker", "adm", "shadow", "disk", "lxd") {
 			s.add("privilege", Critical, "it gives an account more rights: %s", line())
@@ -726,7 +735,7 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 	has := func(names ...string) bool { return hasAny(c.Wrappers, names...) || hasAny(names, c.Name) }
 	line := func() string { return q(joinWords(full)) }
 	switch {
-	case has("ssh", "autossh"):
+	case has("ssh", "autossh", "plink", "dbclient"):
 		for k := 1; k < len(full); k++ {
 			t := full[k].Text
 			if len(t) < 2 || t[0] != '-' || t[1] == '-' || strings.IndexByte(t, 'R') < 0 {
