@@ -287,7 +287,11 @@ func (s *signer) deception(p string, d Deception, how How) {
 		}
 		fallthrough
 	default:
-		s.add("deceptive-name", d.Severity, "it runs %s, in which %s is %s", q(p), Quote(d.Component), d.Words)
+		is := "is "
+		if strings.HasPrefix(d.Words, "reads ") {
+			is = ""
+		}
+		s.add("deceptive-name", d.Severity, "it runs %s, in which %s %s%s", q(p), Quote(d.Component), is, d.Words)
 	}
 }
 
@@ -411,7 +415,11 @@ func (s *signer) setting(name, value string) {
 			if s.usualPreload(lib) {
 				s.add("preload", Info, "%s loads %s into every program of the job", name, q(lib))
 			} else if strings.HasPrefix(lib, "$LIB") || strings.IndexByte(lib, '/') < 0 || libDir(lib) {
-				s.add("preload", Medium, "%s loads %s into every program of the job", name, q(lib))
+				sev := High // by its name nobody knows it: a rootkit, or a vendor's shim
+				if strings.HasPrefix(lib, "/opt/") {
+					sev = Medium
+				}
+				s.add("preload", sev, "%s loads %s into every program of the job", name, q(lib))
 			} else {
 				s.add("preload", Critical, "%s loads %s into every program of the job", name, q(lib))
 			}
