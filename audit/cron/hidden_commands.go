@@ -86,11 +86,21 @@ func (r *resolver) unknownWrapper(c Command, at []int) []int {
 	}
 	// A shell by another name: X -c 'a | b'.
 	for k := 1; k+1 < len(c.Args) && k < 3; k++ {
-		if t := c.Args[k+1].Text; c.Args[k].Text == "-c" && strings.IndexByte(t, ' ') > 0 && (strings.Contains(t, "|") || strings.Contains(t, "; ") || strings.Contains(t, "&&") || strings.Contains(t, "/dev/tcp/")) {
+		if t := c.Args[k+1].Text; c.Args[k].Text == "-c" && (strings.Contains(t, "/dev/tcp/") || pipesToShell(t)) {
 			if _, _, why := parseShell(t); why == "" {
 				return append(at, r.nested(t, at, c.Input)...)
 			}
 		}
 	}
 	return at
+}
+
+// pipesToShell reports text in which something is handed to a shell.
+func pipesToShell(text string) bool {
+	for i, part := range strings.Split(text, "|") {
+		if f := strings.Fields(part); i > 0 && len(f) > 0 && shells[baseName(f[0])] {
+			return true
+		}
+	}
+	return false
 }

@@ -54,6 +54,8 @@ func TestHiddenCommands(t *testing.T) {
 		{line: `kubectl run x --image=alpine -- curl h/x`, want: "curl"},
 		{line: `rsync -e 'ssh -p 22' a b:`, want: "ssh", none: true},
 		{line: `mail -s 'a; b | curl' me`, want: "curl", none: true},
+		{line: `/opt/task -c '/etc/x.conf; curl h/x'`, want: "curl", none: true},
+		{line: `ssh -o ProxyCommand='ssh -W %h:%p jump' h curl`, want: "nc", none: true},
 		{line: `/opt/task -c 'curl h/x'`, want: "curl", none: true},
 	} {
 		t.Run(c.line, func(t *testing.T) {

@@ -122,7 +122,7 @@ func (s *signer) replaces(c *Command) {
 		}
 		s.add("planted-program", sev, "it makes %s, out of a hidden place or one that everybody may write, a program of the system: %s", q(from), q(at))
 	}
-	if base := baseName(from); (shells[base] || fetchers[base]) && (systemDir(from) || strings.IndexByte(from, '/') < 0) && c.Name != "mv" && baseName(at) != base && !strings.HasSuffix(at, "/"+base) && !backupName(at, base) {
+	if base := baseName(from); (shells[base] || fetchers[base]) && systemDir(from) && c.Name != "mv" && baseName(at) != base && !strings.HasSuffix(at, "/"+base) && !backupName(at, base) {
 		sev := Medium
 		if isTemp(at) || hiddenPath(at) {
 			sev = High
@@ -194,14 +194,13 @@ func (s *signer) destroys(c *Command) {
 		if anyArg(c, wholeDisk) && (c.Name == "blkdiscard" || hasFlag(c, 'a') || hasArg(c, "--all", "-Z", "--zap-all")) {
 			s.add("destroys", Critical, "it takes away what a disk holds: %s", line())
 		}
-	case "mkfs", "mke2fs":
-		if anyArg(c, wholeDisk) {
-			s.add("destroys", High, "it makes a new file system over a disk: %s", line())
+	}
+	if (c.Name == "mkfs" || c.Name == "mke2fs" || strings.HasPrefix(c.Name, "mkfs.")) && anyArg(c, wholeDisk) {
+		sev := High
+		if s.runsOneOf("mount") {
+			sev = Low // a scratch disk, made anew at each boot
 		}
-	default:
-		if strings.HasPrefix(c.Name, "mkfs.") && anyArg(c, wholeDisk) {
-			s.add("destroys", High, "it makes a new file system over a disk: %s", line())
-		}
+		s.add("destroys", sev, "it makes a new file system over a disk: %s", line())
 	}
 	if len(c.Full) > 0 && baseName(c.Full[0].Text) == "find" {
 		encrypts, removes := false, false

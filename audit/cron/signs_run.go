@@ -278,7 +278,7 @@ var (
 	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval", "|\"sh\"", "| \"sh\"", "|\"bash\"", "| \"bash\"", "|\"/bin/"}
 	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
 	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket", "require(\"net\")", "require('net')", "require(`net`)"}
-	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin", "`"}
+	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin"}
 )
 
 func anyOf(text string, words []string) bool {
@@ -306,13 +306,20 @@ func (s *signer) inlineCode(c *Command) {
 		s.add("privilege", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
 	}
 	switch {
-	case anyOf(low, socketWords) && anyOf(low, shellWords):
+	case anyOf(low, socketWords) && (anyOf(low, shellWords) || strings.IndexByte(low, '`') >= 0 && backticks(c.Name)):
 		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
 	case (anyOf(low, fetchWords) || urlIn(c.Code) != "") && anyOf(low, runWords):
 		s.add("fetch-and-run", Critical, "%s code fetches something and runs it: %s", q(c.Name), q(c.Code))
 	case anyOf(low, decodeWords) && anyOf(low, runWords):
 		s.add("decode-and-run", Critical, "%s code decodes text and runs it: %s", q(c.Name), q(c.Code))
 	}
+}
+
+// backticks reports an interpreter in whose language they run a command; in others
+// they are quotes.
+func backticks(name string) bool {
+	lang, _ := interpreter(name)
+	return hasWord("perl ruby php julia", lang)
 }
 
 // setsModeInCode reports chmod 04755, "x" and os.chmod("x", 0o4755) in lower case.

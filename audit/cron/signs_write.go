@@ -92,6 +92,16 @@ func rootAccount(t string) bool {
 	return len(f) == 7 && f[2] == "0" && f[0] != "root" && strings.HasPrefix(f[6], "/")
 }
 
+// runsOneOf reports a job that runs one of some programs.
+func (s *signer) runsOneOf(names ...string) bool {
+	for i := range s.a.Commands {
+		if hasAny(names, s.a.Commands[i].Name) {
+			return true
+		}
+	}
+	return false
+}
+
 // tableLine reports text that begins as a job of a crontab does.
 func tableLine(t string) bool {
 	f := strings.Fields(t)
@@ -125,7 +135,7 @@ func (s *signer) writes(c *Command) {
 			}
 			if t := c.Args[k].Text; rootAccount(t) {
 				s.add("privilege", High, "it writes an account with the rights of root: %s", q(t))
-			} else if tableLine(t) {
+			} else if tableLine(t) && (stores(c) || s.runsOneOf("tee", "dd", "sponge", "install")) {
 				s.add("crontab-edit", Medium, "it writes a line of a crontab: %s", q(t))
 			}
 		}
@@ -287,7 +297,12 @@ func (s *signer) tamper(c *Command) {
 			s.add("tamper", High, "it opens the packet filter: %s", line())
 		}
 	case "auditctl":
-		if hasArg(c, "-D") || hasArg(c, "-e") && hasArg(c, "0") || hasArg(c, "-e0") {
+		reads := false // rules are cleared before they are read again
+		for i := range s.a.Commands {
+			u := &s.a.Commands[i]
+			reads = reads || u.Name == "auditctl" && hasArg(u, "-R") || u.Name == "augenrules"
+		}
+		if hasArg(c, "-D") && !reads || hasArg(c, "-e") && hasArg(c, "0") || hasArg(c, "-e0") {
 			s.add("tamper", High, "it stops the audit of the system: %s", line())
 		}
 	case "setenforce":
