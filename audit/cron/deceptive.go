@@ -266,8 +266,8 @@ func kernelThread(c string) string {
 		if !ok {
 			continue
 		}
-		// A version, a processor, a worker's number, or one letter too many.
-		if rest == "" || len(rest) <= 1 || strings.IndexByte("/:-_0123456789", rest[0]) >= 0 && !strings.Contains(rest, ".") {
+		// A version, a processor, a worker's number, or a letter or two too many.
+		if rest == "" || len(rest) <= 2 || strings.IndexByte("/:-_0123456789", rest[0]) >= 0 && !strings.Contains(rest, ".") {
 			return k
 		}
 	}

@@ -45,6 +45,7 @@ func (r *resolver) invoke(c Command) []int {
 			r.cwd = savedCwd
 		}
 	}()
+	r.hiddenCommands(c)
 	for range 16 {
 		if len(c.Args) == 0 {
 			break
@@ -118,7 +119,24 @@ func (r *resolver) invoke(c Command) []int {
 	at := r.add(c)
 	if len(at) > 0 {
 		r.commandTarget(c, at[0])
+		if c.Name == "go" && len(c.Args) > 2 && c.Args[1].Text == "run" {
+			r.operand(c.Args[2], HowScript, at[0])
+		}
+		if name := strings.TrimRight(c.Name, "0123456789.-"); name == "java" || name == "mono" || name == "dotnet" || name == "wine" {
+			for k := 1; k < len(c.Args); k++ {
+				if t := c.Args[k].Text; t == "-jar" && k+1 < len(c.Args) {
+					r.operand(c.Args[k+1], HowScript, at[0])
+					break
+				} else if name != "java" && t != "" && t[0] != '-' {
+					if strings.IndexByte(t, '/') >= 0 {
+						r.operand(c.Args[k], HowScript, at[0])
+					}
+					break
+				}
+			}
+		}
 		r.joined(at[0], false)
+		at = r.unknownWrapper(c, at)
 	}
 	return at
 }
@@ -394,6 +412,8 @@ scan:
 			r.a.Commands[at[0]].ReadsCode = true
 		}
 		return append(at, r.nested(text.Text, at, c.Input)...)
+	case text != nil:
+		return r.inCode(lang, c.Code, at)
 	case operand:
 		w := c.Args[i]
 		if lang == "deno" || lang == "bun" {
@@ -442,6 +462,7 @@ func (r *resolver) fromInput(lang string, at []int) []int {
 		return r.nested(text, at, nil)
 	}
 	r.a.Commands[at[0]].Code = clip(text, maxShell)
+	r.inCode(lang, clip(text, maxShell), at)
 	return nil
 }
 
@@ -495,7 +516,7 @@ func (r *resolver) joined(at int, operandsOnly bool) {
 		j := Joined{Command: at, Word: i, Text: text, Path: r.abs(text)}
 		// An interpreter or cd that is given a directory and a file, where the two
 		// together would be a file's name.
-		j.Broken = operandsOnly && i > 0 && more
+		j.Broken = more && (operandsOnly && i > 0 || i == 0 && end == "." && strings.IndexByte(a.Text, '/') >= 0)
 		r.a.Joined = append(r.a.Joined, j)
 	}
 }

@@ -3,6 +3,7 @@ package cron
 import (
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // usualHidden are hidden names that occur in jobs of honest people: the folders of
@@ -22,7 +23,7 @@ var usualHidden = set(`.git .config .cache .local .npm .nvm .rbenv .rvm .pyenv .
     .xsession .xinitrc .xprofile .Xauthority .Xresources      .etckeeper .backup .backups .duply .duplicity .tarsnap
 .gitolite .gitosis .gitconfig .gitea .forgejo .drush .wp-cli .symfony .laravel .rails .flyctl .netlify .heroku .serverless .sops .age
 .spack .easybuild .singularity .apptainer .galaxy .jupyter .ipython .matplotlib .R .Rprofile .julia_pkgdir .sage .octave .matlab .wakatime .task .timewarrior
-.logrotate            .keys .credentials .secrets .env.local .env.production .environment .nix-defexpr .guix-profile .swiftpm .swiftenv .mix .hex .kerl .evm .erlang.cookie .dotnet .nuget .openclaw .claude .codex .gemini .ollama .cpanm .cpanplus .terraform .tfenv .pulumi .chef .chefdk .puppet .puppetlabs .salt .cfengine .rancher .k3s .k9s .okteto .lima .colima .orbstack .podman .containers .buildkit`)
+.logrotate .keychain .znc .foundry .mise .rye .uv .phpbrew .phpenv .nodebrew .wasmtime .krew .swiftly .jbang .byobu .tmuxinator .homesick .yadm .chezmoi .procmail .getmail .fetchmail .keys .credentials .secrets .env.local .env.production .environment .nix-defexpr .guix-profile .swiftpm .swiftenv .mix .hex .kerl .evm .erlang.cookie .dotnet .nuget .openclaw .claude .codex .gemini .ollama .cpanm .cpanplus .terraform .tfenv .pulumi .chef .chefdk .puppet .puppetlabs .salt .cfengine .rancher .k3s .k9s .okteto .lima .colima .orbstack .podman .containers .buildkit`)
 
 // usualHiddenSystem are those that occur outside of homes, below the directories of
 // the system: a .cache or .ssh has no business there.
@@ -42,7 +43,7 @@ udevd dbus-daemon polkitd rsyslogd syslogd auditd agetty init login acpid irqbal
 logrotate mysqld mysqldump mariadb postgres nginx httpd apache2 php-fpm postfix dovecot exim4 sendmail named dnsmasq unbound haproxy redis-server
 mongod memcached docker dockerd containerd kubelet monitor monitoring update updater backup watchdog cleanup rsync certbot fail2ban iptables
 ssh-agent ssh-keygen bash sudo perl python python3 curl wget crontab run-parts monit nagios zabbix munin puppet chef-client ansible
-vmstat iostat free-space backup-database update-notifier unattended-upgrade apt-get dpkg gnome-keyring networkmanager wpa_supplicant dhclient`)
+vmstat iostat free-space backup-database update-notifier unattended-upgrade apt-get dpkg gnome-keyring networkmanager wpa_supplicant dhclient ddclient updates updated`)
 
 func set(words string) map[string]bool {
 	m := map[string]bool{}
@@ -118,10 +119,18 @@ func skeleton(name string) string {
 		case '．', '․':
 			b.WriteByte('.')
 		default:
+			if r > 0x7f && unicode.Is(unicode.Mn, r) {
+				continue // a mark on the letter before it
+			}
 			b.WriteRune(r)
 		}
 	}
 	s := b.String()
+	for _, mark := range [...]string{"--", "__"} {
+		if i := strings.Index(s, mark); i > 0 {
+			s = s[:i] + s[i+1:]
+		}
+	}
 	if strings.Contains(s, "rn") {
 		s = strings.ReplaceAll(s, "rn", "m")
 	}
@@ -194,9 +203,12 @@ func daemonElsewhere(before, c string) string {
 	if !daemons[name] || before == "" {
 		return ""
 	}
+	if hasWord("cron init login", name) && c[0] != '.' && (!strings.HasPrefix(before, "/var/") || strings.HasPrefix(before, "/var/www/")) {
+		return "" // words by which people call their own scripts
+	}
 	for _, p := range [...]string{"/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/etc/init.d/", "/etc/rc.d/", "/etc/rc", "/etc/cron.", "/etc/periodic/", "/snap/", "/nix/store/", "/gnu/store/", "/opt/"} {
 		if strings.HasPrefix(before, p) {
-			if c[0] == '.' {
+			if c[0] == '.' || p == "/opt/" && strings.HasPrefix(name, "systemd") || strings.HasPrefix(before, "/usr/games/") || strings.HasPrefix(before, "/usr/src/") {
 				break
 			}
 			return ""

@@ -348,6 +348,10 @@ func (r *resolver) param(b *strings.Builder, p *syntax.ParamExp, out *Word, quot
 	if r.grown += len(value.Text); r.grown > maxGrown {
 		r.a.Capped, known = true, false // A=$A$A doubles with each line
 	}
+	if plain && !quoted && p.Exp == nil && (name == "@" || name == "*") && b.Len() > 0 && strings.Trim(strings.ToLower(b.String()), "abcdefghijklmnopqrstuvwxyz") == "" {
+		out.Odd = true // c$@url: a job has no parameters, so these letters are a name cut in two
+		return
+	}
 	if plain && known {
 		b.WriteString(value.Text)
 		out.From = append(out.From, value.From...)

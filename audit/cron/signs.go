@@ -273,16 +273,25 @@ func (s *signer) wordName(w *Word) {
 func (s *signer) deception(p string, d Deception, how How) {
 	switch d.Class {
 	case ClassHidden, ClassHiddenHome:
-		if how == HowSourced && s.settings(p) {
-			d.Severity = Low
+		if how == HowSourced && (s.settings(p) || strings.HasSuffix(p, "/bin/activate") && !isTemp(p) && d.Class == ClassHiddenHome) {
+			d.Severity = Low // settings, or Python's virtual environment, which people name as they like
 		}
 		s.add("hidden-exec", d.Severity, "it runs %s, which lies behind the hidden name %s", q(p), Quote(d.Component))
 	case ClassKernel:
 		s.add("kernel-name", d.Severity, "%s has %s", q(p), d.Words)
 	case ClassDaemon:
 		s.add("daemon-name", d.Severity, "%s has %s", q(p), d.Words)
+	case ClassNear:
+		if s.c.Look != nil && s.c.Look(p).Owned == Yes {
+			return // a program of its own, which happens to be called so
+		}
+		fallthrough
 	default:
-		s.add("deceptive-name", d.Severity, "it runs %s, in which %s is %s", q(p), Quote(d.Component), d.Words)
+		is := "is "
+		if strings.HasPrefix(d.Words, "reads ") {
+			is = ""
+		}
+		s.add("deceptive-name", d.Severity, "it runs %s, in which %s %s%s", q(p), Quote(d.Component), is, d.Words)
 	}
 }
 
@@ -326,7 +335,11 @@ func (s *signer) places() {
 		}
 		if share, dir := cronDir(p); share > 0 && t.How != HowRunParts {
 			if n, ok := s.j.Schedule.PerDay(); ok && n > 2*share {
-				s.add("cron-dir-often", Medium, "%s is in %s, but this job runs it %s", q(p), dir, s.j.Schedule.Frequency())
+				sev := Low
+				if hasScriptSuffix(p) && n >= 24 {
+					sev = Medium // run-parts of Debian passes over such a name: this job is what runs it
+				}
+				s.add("cron-dir-often", sev, "%s is in %s, but this job runs it %s", q(p), dir, s.j.Schedule.Frequency())
 			}
 		}
 	}
@@ -351,8 +364,8 @@ func hasScriptSuffix(p string) bool {
 // etcScript reports the places below /etc where distributions and people keep
 // scripts.
 func etcScript(p string) bool {
-	if hasScriptSuffix(p) {
-		return true
+	if hasScriptSuffix(p) || strings.Count(p, "/") > 3 {
+		return true // deeper down, packages keep plugins and helpers of theirs
 	}
 	dir := p[:strings.LastIndexByte(p, '/')+1]
 	for _, part := range [...]string{"/cron", "init", "/rc", "script", "hook", "/bin/", "sbin/", "/periodic", ".d/", "letsencrypt", "webmin", "/acpi", "/network", "/ppp", "/openvpn", "/asterisk", "/dhcp", "/X11", "/munin", "/zabbix", "/nagios", "/local", "/kernel", "/apt", "/security", "/backup", "/profile", "/alternatives", "/puppet", "/rancid", "/mail", "/pihole", "/csf", "/systemd", "/security", "/vz", "/xen"} {
@@ -399,8 +412,14 @@ func (s *signer) setting(name, value string) {
 			return
 		}
 		for _, lib := range strings.FieldsFunc(value, func(r rune) bool { return r == ':' || r == ' ' }) {
-			if strings.HasPrefix(lib, "$LIB") || strings.IndexByte(lib, '/') < 0 || libDir(lib) {
+			if s.usualPreload(lib) {
 				s.add("preload", Info, "%s loads %s into every program of the job", name, q(lib))
+			} else if strings.HasPrefix(lib, "$LIB") || strings.IndexByte(lib, '/') < 0 || libDir(lib) {
+				sev := High // by its name nobody knows it: a rootkit, or a vendor's shim
+				if strings.HasPrefix(lib, "/opt/") {
+					sev = Medium
+				}
+				s.add("preload", sev, "%s loads %s into every program of the job", name, q(lib))
 			} else {
 				s.add("preload", Critical, "%s loads %s into every program of the job", name, q(lib))
 			}
@@ -412,6 +431,22 @@ func (s *signer) setting(name, value string) {
 			s.settingDir(name, dir)
 		}
 	}
+}
+
+// preloads are the beginnings of the names of libraries that are made to be loaded
+// into programs: allocators, clocks, proxies, loggers, shims of vendors.
+var preloads = [...]string{"libjemalloc", "libtcmalloc", "libmimalloc", "libhoard", "libfaketime", "libeatmydata", "libtsocks", "libtorsocks", "libproxychains", "libtrickle", "libsnoopy", "libesets", "libkeepalive", "libfakeroot", "libfakechroot", "libstdbuf", "libgomp", "libstdc++", "libgcc_s", "libasan", "libtsan", "libubsan", "libpthread", "libdl.", "libc.", "libm.", "libssl", "libcrypto", "libcurl", "libodbc", "libarmmem", "libcofi", "libatomic", "libnss_wrapper", "libuid_wrapper", "libsocket_wrapper", "libSegFault", "libaoss", "libv4l", "v4l1compat", "v4l2convert", "libunwind", "libxcb", "libGL", "libvirtualenv", "libmkl", "libiomp", "libtbb", "libnvidia", "libcuda", "libstderred", "libgtk3-nocsd", "libumem", "liblsan", "libdislocator", "libnuma", "libdarshan", "libmpi", "libopenblas", "libreadline", "libhugetlbfs"}
+
+// usualPreload reports a library that honest people preload, or one in a place of
+// the system that a package brought.
+func (s *signer) usualPreload(lib string) bool {
+	base := baseName(lib)
+	for _, p := range preloads {
+		if strings.HasPrefix(base, p) && (strings.IndexByte(lib, '/') < 0 || lib[0] == '$' || libDir(lib)) {
+			return true
+		}
+	}
+	return s.c.Look != nil && libDir(lib) && s.c.Look(lib).Owned == Yes
 }
 
 func libDir(p string) bool {

@@ -31,6 +31,8 @@ func oddPlace(p string, how How) (why string, sev Level) {
 			return "", None
 		}
 		return "in a directory that each boot empties", Medium
+	case in("/boot/", "/var/log/") && hasScriptSuffix(p):
+		return "among logs or the boot loader's files", Low // some people's scripts do
 	case in("/boot/", "/lost+found/"):
 		return "where the boot loader's files lie", Medium
 	case in("/usr/share/man/", "/usr/share/locale/", "/usr/share/fonts/", "/usr/share/icons/", "/usr/share/zoneinfo/", "/usr/share/i18n/", "/usr/share/terminfo/", "/usr/share/info/", "/usr/share/pixmaps/", "/usr/share/themes/", "/usr/share/mime/", "/usr/share/sounds/", "/usr/share/keymaps/", "/usr/include/", "/usr/lib/locale/"):

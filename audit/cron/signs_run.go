@@ -5,7 +5,7 @@ import (
 )
 
 // fetchers bring something from the network to their output or a file.
-var fetchers = set("curl wget fetch lynx links elinks w3m aria2c axel http https httpie xh wget2 curlie ftp tftp lftp ncftpget get lwp-request lwp-download lwp-dump hget bget rget saldl uget gcurl kermit snarf")
+var fetchers = set("curl wget fetch lynx links elinks w3m aria2c axel http https httpie xh wget2 curlie ftp tftp ftpget lftp ncftpget get lwp-request lwp-download lwp-dump hget bget rget saldl uget gcurl kermit snarf")
 
 // decoders turn unreadable bytes into readable ones.
 var decoders = set("base64 base32 basenc uudecode xxd openssl gunzip zcat bzcat xzcat lzcat zstdcat bunzip2 unxz unlzma uncompress gpg rev tr mimencode od hexdump basez ascii85 base58 dd7z")
@@ -20,6 +20,8 @@ func (s *signer) commands() {
 		c := &s.a.Commands[i]
 		if c.Name == "" && len(c.Args) == 0 {
 			s.writes(c)
+			s.shellOut(i, c)
+			s.destroys(c)
 			continue
 		}
 		s.readsCode(i, c)
@@ -34,6 +36,9 @@ func (s *signer) commands() {
 		s.miner(c)
 		s.tunnel(i, c)
 		s.borrowed(c)
+		s.plants(i, c)
+		s.destroys(c)
+		s.serves(c)
 		if len(c.Args) > 0 && c.Args[0].Glob && strings.IndexByte(c.Args[0].Text, '?') >= 0 && strings.IndexByte(c.Args[0].Text, '*') < 0 && strings.IndexByte(c.Args[0].Text, '/') >= 0 {
 			s.add("obfuscated", High, "a pattern hides the name of the program %s", q(c.Args[0].Text))
 		}
@@ -122,6 +127,9 @@ func decodes(c *Command) bool {
 	if c.Name == "printf" || c.Name == "echo" {
 		return spelledOut(c)
 	}
+	if lang, _ := interpreter(c.Name); strings.HasPrefix(lang, "py") && hasArg(c, "-m") && hasArg(c, "base64", "quopri", "uu", "gzip", "zlib") && hasArg(c, "-d", "-u") {
+		return true
+	}
 	if !decoders[c.Name] {
 		return false
 	}
@@ -193,7 +201,7 @@ func (s *signer) readsCode(i int, c *Command) {
 	if lang, _ := interpreter(c.Name); lang != "" && !c.ReadsCode {
 		// bash -c "$(curl ...)", python -c "$(...)"
 		for k := 1; k < len(c.Args) && k < 4; k++ {
-			codeOutput = codeOutput || len(c.Args[k].From) > 0 && (strings.HasPrefix(c.Args[k].Text, "$(") || c.Args[k].Proc) && k > 1 && strings.HasPrefix(c.Args[k-1].Text, "-")
+			codeOutput = codeOutput || len(c.Args[k].From) > 0 && (strings.HasPrefix(c.Args[k].Text, "$(") || c.Args[k].Proc || c.Args[k].Odd && strings.IndexByte(c.Args[k].Text, ' ') < 0) && k > 1 && strings.HasPrefix(c.Args[k-1].Text, "-")
 		}
 	}
 	if !c.ReadsCode && !commandIsOutput && !evalOutput && !codeOutput {
@@ -204,7 +212,7 @@ func (s *signer) readsCode(i int, c *Command) {
 		if u.Remote == "ssh" && c.Remote == "" && remote == "" {
 			remote = joinWords(u.Full)
 		}
-		if w, ok := brings(u); ok && fetch == "" && u.Name != c.Name {
+		if w, ok := brings(u); ok && fetch == "" && (u.Name != c.Name || u.Code != "") {
 			fetch = w
 		}
 		if decodes(u) && decode == "" {
@@ -231,9 +239,23 @@ func (s *signer) readsCode(i int, c *Command) {
 		s.add("fetch-and-run", High, "what another host answers is run by %s: %s", q(who), q(remote))
 	case c.ReadsCode && any != "" && shells[c.Name] && s.dataFile(i):
 		s.add("pipe-to-shell", Medium, "what %s makes of a file that is called like data is run by %s", q(any), q(who))
+	case c.ReadsCode && any != "" && shells[c.Name] && (c.Remote != "" || hasAny(c.Wrappers, "xargs", "parallel")):
+		// Another machine's shell, or one that is given names.
+	case c.ReadsCode && any != "" && shells[c.Name] && s.onlyFile(c):
+		s.add("pipe-to-shell", Info, "what lies in a file is run by %s", q(who))
 	case c.ReadsCode && any != "" && shells[c.Name]:
 		s.add("pipe-to-shell", Low, "what %s prints is run by %s", q(any), q(who))
 	}
+}
+
+// onlyFile reports a shell that is fed by cat FILE alone: as if it were given the
+// file, which is judged as such.
+func (s *signer) onlyFile(c *Command) bool {
+	if len(c.Input) != 1 {
+		return false
+	}
+	u := &s.a.Commands[c.Input[0]]
+	return u.Name == "cat" && len(u.Args) > 1 && len(u.Input) == 0 && u.Args[1].Literal
 }
 
 // dataFile reports a shell that is fed from a text, picture or page.
@@ -253,10 +275,10 @@ func (s *signer) dataFile(i int) bool {
 // Words of program text, lower case.
 var (
 	fetchWords  = []string{"urlopen", "urllib", "requests.get", "http.client", "httplib", "lwp::", "http::tiny", "file_get_contents('http", "file_get_contents(\"http", "net/http", "open-uri", "net::http", "curl_exec", "fetch(", "https.get", "http.get", "www::mechanize", "socket.http"}
-	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval"}
+	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval", "|\"sh\"", "| \"sh\"", "|\"bash\"", "| \"bash\"", "|\"/bin/"}
 	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
-	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket"}
-	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x("}
+	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket", "require(\"net\")", "require('net')", "require(`net`)"}
+	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin"}
 )
 
 func anyOf(text string, words []string) bool {
@@ -276,11 +298,15 @@ func codeFetches(code string) bool {
 // inlineCode judges the program text that an interpreter is given.
 func (s *signer) inlineCode(c *Command) {
 	if c.Code == "" {
+		s.codeOfAnother(c)
 		return
 	}
 	low := strings.ToLower(c.Code)
+	if setsModeInCode(low) {
+		s.add("privilege", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
+	}
 	switch {
-	case anyOf(low, socketWords) && anyOf(low, shellWords):
+	case anyOf(low, socketWords) && (anyOf(low, shellWords) || strings.IndexByte(low, '`') >= 0 && backticks(c.Name)):
 		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
 	case (anyOf(low, fetchWords) || urlIn(c.Code) != "") && anyOf(low, runWords):
 		s.add("fetch-and-run", Critical, "%s code fetches something and runs it: %s", q(c.Name), q(c.Code))
@@ -289,11 +315,68 @@ func (s *signer) inlineCode(c *Command) {
 	}
 }
 
+// backticks reports an interpreter in whose language they run a command; in others
+// they are quotes.
+func backticks(name string) bool {
+	lang, _ := interpreter(name)
+	return hasWord("perl ruby php julia", lang)
+}
+
+// setsModeInCode reports chmod 04755, "x" and os.chmod("x", 0o4755) in lower case.
+func setsModeInCode(low string) bool {
+	_, after, ok := strings.Cut(low, "chmod")
+	for ok && after != "" {
+		i := strings.IndexAny(after, "0123456789")
+		if i < 0 {
+			return false
+		}
+		n := i
+		for n < len(after) && (after[n] >= '0' && after[n] <= '9' || after[n] == 'o') {
+			n++
+		}
+		if d := strings.TrimLeft(after[i:n], "0o"); len(d) == 4 && d[0] >= '4' && d[0] <= '7' {
+			return true
+		}
+		after = after[n:]
+	}
+	return false
+}
+
+// codeOfAnother judges program text that a program of another name is given, as an
+// interpreter would be: a copy of one, or one that is not known here.
+func (s *signer) codeOfAnother(c *Command) {
+	if lang, _ := interpreter(c.Name); lang != "" || prose[c.Name] || builtins[c.Name] || fetchers[c.Name] {
+		return
+	}
+	for i := range s.a.Commands {
+		if p := s.a.Commands[i].Parent; p >= 0 && &s.a.Commands[p] == c {
+			return // shell text, which was read for itself
+		}
+	}
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		low := strings.ToLower(t)
+		asText := hasWord("-c -e -r -E --eval --run", c.Args[k-1].Text) && strings.ContainsAny(t, "(;")
+		switch {
+		case strings.Contains(low, "/inet/tcp/") && strings.Contains(low, "|&"),
+			asText && anyOf(low, []string{"socket"}) && anyOf(low, []string{"dup2", "fdopen", "/bin/sh", "/bin/bash", "pty.spawn", "open(stdin"}):
+			s.add("reverse-shell", Critical, "program text that %s is given ties a shell to a network socket: %s", q(c.Name), q(t))
+		case asText && anyOf(low, decodeWords) && anyOf(low, []string{"exec(", "eval(", "system(", "os.system", "popen"}):
+			s.add("decode-and-run", Critical, "program text that %s is given decodes text and runs it: %s", q(c.Name), q(t))
+		case asText && (anyOf(low, fetchWords) || urlIn(t) != "") && anyOf(low, []string{"exec(", "eval(", "system(", "os.system", "popen"}):
+			s.add("fetch-and-run", Critical, "program text that %s is given fetches something and runs it: %s", q(c.Name), q(t))
+		}
+	}
+}
+
 // shellOut judges shells that are tied to the network.
 func (s *signer) shellOut(i int, c *Command) {
 	name := c.Name
 	for k := range c.Redirects {
 		if f := c.Redirects[k].File.Text; strings.HasPrefix(f, "/dev/tcp/") || strings.HasPrefix(f, "/dev/udp/") {
+			if s.asksPort(i, c) {
+				continue
+			}
 			if lang, _ := interpreter(name); lang != "" || name == "exec" || name == "cat" || name == "" {
 				s.add("reverse-shell", Critical, "%s is tied to %s", q(name), q(f))
 			} else {
@@ -301,12 +384,24 @@ func (s *signer) shellOut(i int, c *Command) {
 			}
 		}
 	}
-	for k := 1; k < len(c.Args); k++ {
+	holds := false // its words are shell text, which was read for itself
+	for k := range s.a.Commands {
+		holds = holds || s.a.Commands[k].Parent == i
+	}
+	for k := 1; k < len(c.Args) && !holds; k++ {
 		if t := c.Args[k].Text; strings.Contains(t, "/dev/tcp/") && name != "echo" && name != "test" && name != "[" {
 			s.add("reverse-shell", Critical, "it opens a connection of the shell's own: %s", q(t))
 		}
 	}
 	switch name {
+	case "ztcp":
+		s.add("reverse-shell", High, "the shell opens a connection of its own: %s", q(joinWords(c.Args)))
+	case "xterm", "uxterm", "rxvt", "urxvt", "aterm", "eterm", "x-terminal-emulator", "konsole", "gnome-terminal":
+		for k := 1; k+1 < len(c.Args); k++ {
+			if host, _, ok := strings.Cut(c.Args[k+1].Text, ":"); ok && hasWord("-display --display", c.Args[k].Text) && host != "" && host != "localhost" && host != "unix" {
+				s.add("reverse-shell", High, "it opens a terminal on the screen of another machine: %s", q(joinWords(c.Args)))
+			}
+		}
 	case "nc", "ncat", "netcat", "nc.traditional", "nc.openbsd":
 		if hasFlag(c, 'e') || hasFlag(c, 'c') || hasArg(c, "--exec", "--sh-exec", "--lua-exec") {
 			s.add("reverse-shell", Critical, "%s gives a program to whoever is at the other end: %s", q(name), q(joinWords(c.Args)))
@@ -347,6 +442,27 @@ func (s *signer) shellOut(i int, c *Command) {
 			s.add("reverse-shell", Critical, "an interactive shell is fed from the network")
 		}
 	}
+}
+
+// asksPort reports a connection of the shell's own that carries nothing but words
+// of the line, or nothing at all: so people ask whether a port is open, and so they
+// send figures to a collector.
+func (s *signer) asksPort(i int, c *Command) bool {
+	switch c.Name {
+	case "", ":", "true":
+		return true
+	case "echo", "printf":
+	default:
+		return false
+	}
+	for k := range c.Redirects {
+		if strings.Contains(c.Redirects[k].Op, "<") {
+			return false
+		}
+	}
+	files := false
+	s.upstream(i, true, func(u *Command) { files = files || readsFiles(u) })
+	return !files
 }
 
 // fetch judges where something is fetched from.
@@ -426,7 +542,7 @@ func fetchedFiles(c *Command) []string {
 			out = append(out, joinPath(c.Cwd, name))
 		}
 	}
-	remote, dir, last := false, "", ""
+	remote, dir, last, named := false, "", "", false
 	for k := 1; k < len(c.Args); k++ {
 		t := c.Args[k].Text
 		next := ""
@@ -440,7 +556,7 @@ func fetchedFiles(c *Command) []string {
 				continue
 			}
 			add(next)
-			remote = false
+			remote, named = false, true
 			k++
 			if next == "-" {
 				return nil
@@ -453,7 +569,7 @@ func fetchedFiles(c *Command) []string {
 			if next == "-" {
 				return out
 			}
-			remote = false
+			remote, named = false, true
 		case len(t) > 2 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "O-"):
 			return nil
 		case len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "o") && low == "curl":
@@ -461,6 +577,7 @@ func fetchedFiles(c *Command) []string {
 			k++
 		case strings.HasPrefix(t, "--output="), strings.HasPrefix(t, "--output-document="):
 			add(t[strings.IndexByte(t, '=')+1:])
+			named = true
 		case t == "-P" || t == "--directory-prefix":
 			dir = next
 			k++
@@ -472,7 +589,7 @@ func fetchedFiles(c *Command) []string {
 		add(last)
 		return out
 	}
-	if len(out) == 0 && (remote || low == "wget" || low == "zget") && last != "" && !hasArg(c, "--spider") {
+	if len(out) == 0 && !named && (remote || low == "wget" || low == "zget") && last != "" && !hasArg(c, "--spider") {
 		name := baseName(strings.SplitN(last, "?", 2)[0])
 		if dir != "" {
 			name = dir + "/" + name
@@ -497,7 +614,7 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 	s.unpacked(fetched)
 	for _, f := range fetched {
 		for i := range s.a.Targets {
-			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f {
+			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f || strings.HasPrefix(t.Word, "$") && joinPath(s.a.cwdOf(t.Command), t.Word) == f {
 				s.add("fetch-then-run", High, "it fetches %s and then runs it", q(f))
 			}
 		}
@@ -516,6 +633,14 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 			s.add("fetch-into-place", High, "it fetches %s, a place from which programs and jobs are started", q(f))
 		}
 	}
+}
+
+// cwdOf is where a command runs.
+func (a *Analysis) cwdOf(i int) string {
+	if i < 0 || i >= len(a.Commands) {
+		return ""
+	}
+	return a.Commands[i].Cwd
 }
 
 // unpacked judges a job that runs something out of an archive, or out of a copy of a

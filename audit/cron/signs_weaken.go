@@ -152,21 +152,50 @@ func (s *signer) sends(i int, c *Command) {
 	}
 	switch c.Name {
 	case "mail", "mailx", "mutt", "sendmail", "s-nail", "msmtp", "swaks", "nc", "ncat", "netcat", "socat", "telnet":
-		if feeds(func(u *Command) bool { return anyArg(u, secret) && u.Name != "stat" && u.Name != "ls" }) {
+		if feeds(func(u *Command) bool { return anyArg(u, secret) && !describes[u.Name] }) {
 			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
 		} else if c.Name[0] == 'n' && anyArg(c, bareAddress) && feeds(readsFiles) {
 			s.add("exfiltrate", Medium, "it sends what lies in files to a bare address, unencrypted: %s", line())
 		}
 	case "scp", "rsync", "sftp":
-		if anyArg(c, secret) && anyArg(c, bareAddress) {
+		sent := false
+		for k := 1; k < len(c.Args); k++ {
+			// The key of the connection is not what is sent.
+			if p := c.Args[k-1].Text; !hasWord("-e --rsh -i -F -o -S --password-file", p) && !strings.HasPrefix(c.Args[k].Text, "-") {
+				t := strings.TrimRight(c.Args[k].Text, "/*")
+				sent = sent || secret(t) || strings.HasSuffix(t, "/.ssh") || strings.HasSuffix(t, "/.gnupg")
+			}
+		}
+		if sent && anyArg(c, bareAddress) {
 			s.add("exfiltrate", High, "it sends a file of secrets to a bare address: %s", line())
 		}
 	default:
 		if fetchers[c.Name] && sendsInput(c) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
 			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
+		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
+			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
+		} else if fetchers[c.Name] && anyArg(c, func(t string) bool { return strings.Contains(t, "@$") }) && s.looksForSecrets() {
+			s.add("exfiltrate", Medium, "it sends away what it found by looking for secrets: %s", line())
 		}
 	}
 }
+
+// looksForSecrets reports a job that looks for keys, wallets and their like by name.
+func (s *signer) looksForSecrets() bool {
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; c.Name == "find" || c.Name == "locate" {
+			for k := 1; k < len(c.Args); k++ {
+				if t := strings.ToLower(c.Args[k].Text); hasSuffixOf(t, ".pem", ".key", ".kdbx", ".env", ".ppk", "id_rsa", "id_ed25519", "wallet.dat", "credentials", ".pgpass") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// describes are programs that tell about a file without showing what is in it.
+var describes = set("stat ls lsattr getfacl file wc test [ md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum rpm dpkg find du namei ssh-keygen chage passwd pwck grpck aide tripwire debsums auditctl")
 
 func anyArg(c *Command, f func(string) bool) bool {
 	for k := 1; k < len(c.Args); k++ {

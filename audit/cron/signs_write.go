@@ -86,6 +86,43 @@ func opensDoor(text string) bool {
 	return false
 }
 
+// rootAccount reports a line of passwd(5) with user 0: name:x:0:0::/:/bin/sh.
+func rootAccount(t string) bool {
+	f := strings.Split(t, ":")
+	return len(f) == 7 && f[2] == "0" && f[0] != "root" && strings.HasPrefix(f[6], "/")
+}
+
+// runsOneOf reports a job that runs one of some programs.
+func (s *signer) runsOneOf(names ...string) bool {
+	for i := range s.a.Commands {
+		if hasAny(names, s.a.Commands[i].Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// tableLine reports text that begins as a job of a crontab does.
+func tableLine(t string) bool {
+	f := strings.Fields(t)
+	if len(f) > 1 && f[0] == "@reboot" {
+		return true
+	}
+	if len(f) < 6 {
+		return false
+	}
+	stars := 0
+	for _, w := range f[:5] {
+		if strings.Trim(w, "*/,-0123456789") != "" {
+			return false
+		}
+		if w[0] == '*' {
+			stars++
+		}
+	}
+	return stars >= 2
+}
+
 // writes judges what a command writes to.
 func (s *signer) writes(c *Command) {
 	if c.Remote != "" && c.Remote != "chroot" {
@@ -96,13 +133,18 @@ func (s *signer) writes(c *Command) {
 			if opensDoor(c.Args[k].Text) {
 				s.add("startup-edit", Medium, "it writes a setting that lets more people in: %s", q(c.Args[k].Text))
 			}
+			if t := c.Args[k].Text; rootAccount(t) {
+				s.add("privilege", High, "it writes an account with the rights of root: %s", q(t))
+			} else if tableLine(t) && (stores(c) || s.runsOneOf("tee", "dd", "sponge", "install")) {
+				s.add("crontab-edit", Medium, "it writes a line of a crontab: %s", q(t))
+			}
 		}
 	}
 	written(c, func(p, how string) {
 		base := baseName(p)
 		removes := how != "writes" && how != "edits"
 		switch {
-		case strings.HasPrefix(base, "authorized_keys") && !removes, strings.HasSuffix(p, "/.ssh/rc"), p == "/etc/ssh/sshrc":
+		case strings.HasPrefix(base, "authorized_keys") && !removes && keyPlace(p), strings.HasSuffix(p, "/.ssh/rc"), p == "/etc/ssh/sshrc":
 			s.add("authorized-keys", Critical, "it %s %s, which decides who may log in", how, q(p))
 		case p == "/etc/ld.so.preload" && !removes:
 			s.add("preload", Critical, "it %s %s, which is loaded into every program", how, q(p))
@@ -114,12 +156,47 @@ func (s *signer) writes(c *Command) {
 			s.add("startup-edit", Medium, "it %s %s, which is run at login or boot", how, q(p))
 		case (p == "/etc/ssh/sshd_config" || strings.HasPrefix(p, "/etc/ssh/sshd_config.d/")) && !removes:
 			s.add("startup-edit", Medium, "it %s %s", how, q(p))
+		case !removes && (p == "/etc/selinux/config" || p == "/etc/sysconfig/selinux") && weakens(c):
+			s.add("tamper", High, "it switches SELinux off in %s", q(p))
+		case (c.Name == "mv" || c.Name == "cp") && how == "writes" && securityLog(p) && strings.HasPrefix(p, "/var/log/"):
+			s.add("log-wipe", High, "it puts other records in the place of %s", q(p))
+		case how == "edits" && visitorLog(p):
+			s.add("log-wipe", Medium, "it edits %s, which tells who came", q(p))
 		case how != "writes" && securityLog(p):
 			s.add("log-wipe", High, "it %s %s", how, q(p))
 		case how == "deletes" && (p == "/var/log" || p == "/var/log/*" || p == "/var/log/audit" || p == "/var/log/journal"):
 			s.add("log-wipe", High, "it deletes %s", q(p))
 		}
 	})
+}
+
+// weakens reports words that say disabled or permissive.
+func weakens(c *Command) bool {
+	return anyArg(c, func(t string) bool {
+		low := strings.ToLower(t)
+		return strings.Contains(low, "disabled") || strings.Contains(low, "permissive")
+	})
+}
+
+// visitorLog reports the records of a web, mail or name server, and the system's own.
+func visitorLog(p string) bool {
+	rest, ok := strings.CutPrefix(p, "/var/log/")
+	if !ok {
+		return false
+	}
+	for _, d := range [...]string{"nginx/access", "apache2/access", "apache2/other_vhosts", "httpd/access", "syslog", "messages", "daemon.log", "kern.log", "maillog", "mail.log", "cron", "vsftpd", "proftpd", "samba/log", "dpkg.log", "yum.log", "dnf.log", "journal/"} {
+		if strings.HasPrefix(rest, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyPlace reports where a server for logins looks for keys, or may: a copy in a
+// folder of backups opens nothing.
+func keyPlace(p string) bool {
+	dir := p[:strings.LastIndexByte(p, '/')+1]
+	return !strings.HasPrefix(p, "/") || dir == "/" || strings.Contains(dir, "ssh") || strings.Contains(dir, "dropbear") || strings.Contains(dir, "keys/") && strings.HasPrefix(p, "/etc/")
 }
 
 func startupFile(p string) bool {
@@ -194,6 +271,13 @@ func indexOf(a *Analysis, c *Command) int {
 func (s *signer) tamper(c *Command) {
 	line := func() string { return q(joinWords(c.Args)) }
 	switch c.Name {
+	case "redis-cli":
+		// CONFIG SET dir: the database is saved over a table, a key file or a page.
+		if n := len(c.Args); n > 4 && hasArg(c, "set", "SET") && hasArg(c, "dir", "DIR") {
+			if d := c.Args[n-1].Text + "/"; strings.HasPrefix(d, "/var/spool/cron") || strings.HasPrefix(d, "/etc/") || strings.HasSuffix(d, "/.ssh/") || webRoot(d) {
+				s.add("crontab-edit", High, "it makes a database save itself into %s: %s", q(c.Args[n-1].Text), line())
+			}
+		}
 	case "chattr":
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; len(t) > 1 && (t[0] == '+' || t[0] == '-') && strings.ContainsAny(t[1:], "ia") && !strings.ContainsAny(t[1:], "RVf") || len(t) > 1 && t[0] == '+' && strings.ContainsAny(t, "ia") {
@@ -212,6 +296,15 @@ func (s *signer) tamper(c *Command) {
 		if hasArg(c, "disable", "reset") {
 			s.add("tamper", High, "it opens the packet filter: %s", line())
 		}
+	case "auditctl":
+		reads := false // rules are cleared before they are read again
+		for i := range s.a.Commands {
+			u := &s.a.Commands[i]
+			reads = reads || u.Name == "auditctl" && hasArg(u, "-R") || u.Name == "augenrules"
+		}
+		if hasArg(c, "-D") && !reads || hasArg(c, "-e") && hasArg(c, "0") || hasArg(c, "-e0") {
+			s.add("tamper", High, "it stops the audit of the system: %s", line())
+		}
 	case "setenforce":
 		if hasArg(c, "0", "Permissive", "permissive") {
 			s.add("tamper", High, "it switches SELinux off: %s", line())
@@ -219,7 +312,7 @@ func (s *signer) tamper(c *Command) {
 	case "systemctl", "service", "chkconfig", "update-rc.d", "rc-service", "initctl":
 		if hasArg(c, "stop", "disable", "mask", "off", "remove") {
 			for k := 1; k < len(c.Args); k++ {
-				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[name] && !s.restarts(name) {
+				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[strings.ToLower(name)] && !s.restarts(name) {
 					s.add("tamper", High, "it stops a guard of the host: %s", line())
 				}
 			}
@@ -301,6 +394,20 @@ func (s *signer) tamper(c *Command) {
 			s.add("crontab-edit", Low, "it installs a crontab: %s", line())
 		}
 	}
+	if low := strings.ToLower(baseName(c.Name)); len(c.Args) > 0 && (strings.HasPrefix(low, "uninst") || strings.HasPrefix(low, "remove")) {
+		for _, part := range strings.Split(c.Args[0].Text, "/") {
+			if guards[strings.ToLower(part)] || guards[strings.TrimSuffix(strings.ToLower(part), "-agent")] {
+				s.add("tamper", High, "it takes a guard of the host away: %s", line())
+			}
+		}
+	}
+	if hasWord("systemctl service", c.Name) && hasArg(c, "start", "restart", "enable") {
+		for k := 2; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; strings.HasPrefix(t, ".") {
+				s.add("hidden-exec", Medium, "it starts a service with a hidden name, %s", q(t))
+			}
+		}
+	}
 	for k := range c.Assigns {
 		if a := &c.Assigns[k]; a.Name == "HISTFILE" && (a.Value.Text == "/dev/null" || a.Value.Text == "") {
 			s.add("log-wipe", High, "it keeps the shell from writing a history")
@@ -347,6 +454,16 @@ func (s *signer) privilege(c *Command) {
 			if setuidMode(c.Args[k].Text) {
 				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
 			}
+			if k > 1 && opensMode(c.Args[1].Text) && lockedFile(c.Args[k].Text) {
+				s.add("privilege", Critical, "it lets every account change a file that decides who may do what: %s", line())
+			}
+		}
+	case "install":
+		for k := 1; k < len(c.Args); k++ {
+			t := c.Args[k].Text
+			if k > 1 && hasWord("-m --mode", c.Args[k-1].Text) && setuidMode(t) || strings.HasPrefix(t, "-m") && setuidMode(t[2:]) || strings.HasPrefix(t, "--mode=") && setuidMode(t[7:]) {
+				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
+			}
 		}
 	case "useradd", "adduser", "chpasswd", "newusers":
 		s.add("privilege", Critical, "it makes an account or sets a password: %s", line())
@@ -354,15 +471,81 @@ func (s *signer) privilege(c *Command) {
 		if hasArg(c, "-o", "0") || hasArg(c, "sudo", "wheel", "root", "admin", "docker") || hasArg(c, "-p", "-U") {
 			s.add("privilege", Critical, "it gives an account more rights: %s", line())
 		}
+	case "setfacl":
+		gives := anyArg(c, func(t string) bool {
+			who, rights, ok := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(t, "d:"), "default:"), ":")
+			_, rights, more := strings.Cut(rights, ":")
+			return ok && more && hasWord("u g o user group other", who) && strings.ContainsAny(rights, "rw67")
+		})
+		if gives && anyArg(c, lockedFile) && (hasFlag(c, 'm') || hasArg(c, "--modify", "--set")) {
+			s.add("privilege", Critical, "it gives an account rights to a file that decides who may do what: %s", line())
+		}
+	case "gpasswd", "groupmems":
+		if hasFlag(c, 'a') && hasArg(c, "sudo", "wheel", "root", "admin", "docker", "adm", "shadow", "disk", "lxd") {
+			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+		}
 	case "passwd":
 		if !hasArg(c, "-l", "-S", "-e", "--lock", "--status", "--expire") {
 			s.add("privilege", Critical, "it sets a password: %s", line())
 		}
 	case "setcap":
-		s.add("privilege", Critical, "it gives a file rights of root: %s", line())
+		sev := Critical
+		if anyArg(c, narrowRight) && !hasArg(c, "all=ep", "=ep", "all+ep", "=eip") {
+			sev = Low
+		}
+		s.add("privilege", sev, "it gives a file rights of root: %s", line())
 	case "visudo":
 		s.add("privilege", High, "it edits who may become root: %s", line())
 	}
+}
+
+// narrowRight reports capabilities that programs of the network are usually given,
+// and no others.
+func narrowRight(t string) bool {
+	caps, _, ok := strings.Cut(t, "+")
+	if !ok {
+		caps, _, ok = strings.Cut(t, "=")
+	}
+	if !ok {
+		return false
+	}
+	for _, name := range strings.Split(strings.ToLower(caps), ",") {
+		if !hasWord("cap_net_raw cap_net_admin cap_net_bind_service cap_sys_nice cap_ipc_lock cap_sys_time cap_wake_alarm cap_net_broadcast", name) {
+			return false
+		}
+	}
+	return true
+}
+
+// opensMode reports a mode of chmod(1) that lets every account write.
+func opensMode(mode string) bool {
+	if digits(mode) {
+		return len(mode) >= 3 && (mode[len(mode)-1]-'0')&2 != 0
+	}
+	for _, clause := range strings.Split(mode, ",") {
+		if who, what, ok := strings.Cut(clause, "+"); ok && strings.ContainsAny(who+"a", "oa") && (who == "" || strings.ContainsAny(who, "oa")) && strings.IndexByte(what, 'w') >= 0 {
+			return true
+		}
+		if who, what, ok := strings.Cut(clause, "="); ok && (who == "" || strings.ContainsAny(who, "oa")) && strings.IndexByte(what, 'w') >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// lockedFile reports files and directories of the system that root alone may write,
+// since they decide who may do what.
+func lockedFile(p string) bool {
+	p = strings.TrimRight(p, "/*")
+	if p == "" || hasWord("/etc /bin /sbin /usr /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /lib /usr/lib /root /boot /etc/passwd /etc/shadow /etc/gshadow /etc/group /etc/sudoers /etc/sudoers.d /etc/crontab /etc/ld.so.preload /etc/profile /etc/rc.local /root/.ssh", p) {
+		return true
+	}
+	for _, d := range [...]string{"/etc/sudoers.d/", "/etc/cron", "/var/spool/cron", "/etc/pam.d", "/etc/ssh", "/root/.ssh/", "/etc/systemd/system", "/etc/init.d"} {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	return false
 }
 
 // setuidMode reports a mode of chmod(1) that sets the set-user-ID bit.
@@ -419,6 +602,17 @@ func (s *signer) miner(c *Command) {
 			s.add("miner", Critical, "%s is an address of the coin Monero", q(t))
 		}
 	}
+	if c.Name == "kill" && !gentle(c) {
+		s.upstream(indexOf(s.a, c), true, func(u *Command) {
+			for k := 1; k < len(u.Args) && (grep(u.Name) || u.Name == "pgrep" || u.Name == "pidof" || strings.HasSuffix(u.Name, "awk")); k++ {
+				for _, p := range strings.FieldsFunc(strings.ToLower(u.Args[k].Text), func(r rune) bool { return strings.ContainsRune(`|()\^$/ "[]`, r) }) {
+					if minerNames[p] {
+						s.add("miner", High, "it ends the miners of others: %s", q(p))
+					}
+				}
+			}
+		})
+	}
 	for k := 1; k < len(c.Args); k++ {
 		name, value, _ := strings.Cut(strings.ToLower(c.Args[k].Text), "=")
 		if value == "" && k+1 < len(c.Args) {
@@ -429,6 +623,8 @@ func (s *signer) miner(c *Command) {
 		}
 	}
 }
+
+func grep(name string) bool { return hasWord("grep egrep fgrep rg", name) }
 
 // coinAlgorithm reports the name of a proof of work that programs on a host mine.
 func coinAlgorithm(v string) bool {
@@ -467,7 +663,7 @@ func (s *signer) tunnel(i int, c *Command) {
 	}
 	s.wrappedTunnel(c, full)
 	switch {
-	case tunnels[name], reverseForward(c), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"):
+	case tunnels[name], tunnels[strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "-agent"), "-client"), "-server")], reverseForward(c), hasArg(c, "server") && hasArg(c, "--reverse"), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"):
 		s.add("tunnel", Medium, "%s opens a way in from outside: %s", q(name), line())
 	case name == "nc" || name == "ncat" || name == "netcat":
 		if len(c.Input) > 0 && !hasFlag(c, 'l') && !hasFlag(c, 'z') && !localHost(c) {
@@ -495,7 +691,7 @@ func (s *signer) tunnel(i int, c *Command) {
 		}
 		if len(c.Input) > 0 || hasOutputs(c) {
 			s.upstream(i, true, func(u *Command) {
-				for k := 1; k < len(u.Args); k++ {
+				for k := 1; k < len(u.Args) && !describes[u.Name]; k++ {
 					if sensitive(u.Args[k].Text) {
 						s.add("exfiltrate", High, "it sends %s away: %s", q(u.Args[k].Text), line())
 					}
@@ -554,7 +750,7 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 	has := func(names ...string) bool { return hasAny(c.Wrappers, names...) || hasAny(names, c.Name) }
 	line := func() string { return q(joinWords(full)) }
 	switch {
-	case has("ssh", "autossh"):
+	case has("ssh", "autossh", "plink", "dbclient"):
 		for k := 1; k < len(full); k++ {
 			t := full[k].Text
 			if len(t) < 2 || t[0] != '-' || t[1] == '-' || strings.IndexByte(t, 'R') < 0 {
@@ -571,6 +767,9 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 				if a, err := netip.ParseAddr(host); err == nil && publicAddr(a) || strings.HasSuffix(low, "stricthostkeychecking=no") && !has("autossh") || strings.HasSuffix(low, "userknownhostsfile=/dev/null") {
 					sev = Medium // a bare address, or whoever answers there
 				}
+				if i > 0 && (full[i-1].Text == "-i" || full[i-1].Text == "-F") && oddSource(u) {
+					sev = Medium // by a key out of a hidden place
+				}
 				if strings.Contains(u, "serveo.net") || strings.Contains(u, "localhost.run") || strings.Contains(u, "pinggy.io") {
 					sev = Medium
 				}
@@ -583,8 +782,10 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 	case has("docker", "podman", "nerdctl"):
 		for k := 1; k < len(full); k++ {
 			t := full[k].Text
-			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") || t == "--privileged" || strings.HasPrefix(t, "--volume=/:") || t == "--pid=host" {
+			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") && !strings.HasSuffix(full[k+1].Text, ":ro") || strings.HasPrefix(t, "--volume=/:") && !strings.HasSuffix(t, ":ro") || t == "--pid=host" {
 				s.add("container-escape", Medium, "it gives a container the whole host: %s", line())
+			} else if t == "--privileged" {
+				s.add("container-escape", Low, "it gives a container the rights of root on the host: %s", line())
 			}
 		}
 	}

@@ -325,8 +325,12 @@ func unwrapContainer(args []Word) ([]Word, wrapped, bool) {
 		}
 	}
 	i++ // the container or image
-	if i < len(args) && args[i].Text == "--" {
-		i++
+	// kubectl run NAME --image=X -- CMD has options behind the name, too.
+	for k := i; k < len(args) && strings.HasPrefix(args[k].Text, "-"); k++ {
+		if args[k].Text == "--" {
+			i = k + 1
+			break
+		}
 	}
 	if i >= len(args) {
 		return nil, wrapped{}, false

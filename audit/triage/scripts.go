@@ -20,7 +20,7 @@ const (
 var tellsInScripts = map[string]bool{
 	"fetch-and-run": true, "fetch-then-run": true, "fetch-into-place": true, "decode-and-run": true, "stored-code": true, "reverse-shell": true,
 	"tunnel": true, "miner": true, "preload": true, "authorized-keys": true, "log-wipe": true, "temp-exec": true, "crontab-edit": true,
-	"container-escape": true, "exfiltrate": true, "borrowed-name": true, "spelled-name": true, "cache-exec": true, "odd-source": true, "tamper": true,
+	"container-escape": true, "web-shell": true, "planted-program": true, "destroys": true, "exfiltrate": true, "borrowed-name": true, "spelled-name": true, "cache-exec": true, "odd-source": true, "tamper": true,
 }
 
 // shellText reports whether bytes are a shell's script, or lines that a shell reads.

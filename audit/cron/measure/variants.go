@@ -139,8 +139,12 @@ var kept = map[string]bool{}
 func init() {
 	for _, w := range strings.Fields(`usr bin sbin etc tmp var dev shm root home null opt share lib lib64 local run srv www html mnt cron cron.d cron.hourly cron.daily
 cron.weekly cron.monthly raw http https tcp udp bash sh python perl php ruby wget curl systemd system log spool cache mozilla init.d scripts script periodic proc sys boot
-man locale include uploads upload images postgresql mysql redis data main base lock mail backup self`) {
+man locale include uploads upload images postgresql mysql redis data main base lock mail backup self
+passwd shadow group sudoers crontab secure audit security pam profile hosts selinux inet zero random urandom modules udev rules skel`) {
 		kept[w] = true
+	}
+	for w := range knownProgram {
+		kept[w] = true // under another name it is another program
 	}
 }
 
@@ -150,6 +154,7 @@ var component = regexp.MustCompile(`/(\.?)([a-z0-9]{3,})($|[/ \t|>;)&])`)
 // less deceptive.
 func paths(r *rand.Rand, s string) string {
 	var b strings.Builder
+	renamed := map[string]string{} // one file is called the same wherever it stands
 	for s != "" {
 		m := component.FindStringSubmatchIndex(s)
 		if m == nil {
@@ -159,8 +164,13 @@ func paths(r *rand.Rand, s string) string {
 		b.WriteString(s[:m[4]])
 		host := m[0] > 0 && s[m[0]-1] == '/'
 		other := name(r, 3+r.IntN(6))
-		if host || kept[word] || r.IntN(2) == 0 || !alike(dot+word, dot+other) {
+		if was, ok := renamed[dot+word]; ok && !host {
+			other = was
+		} else if host || kept[word] || r.IntN(2) == 0 || !alike(dot+word, dot+other) {
 			other = word
+		}
+		if !host {
+			renamed[dot+word] = other
 		}
 		b.WriteString(other)
 		s = s[m[5]:]
