@@ -1,0 +1,34 @@
+package fix_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// A login that nothing changes neither goes nor comes, though the places are named
+// otherwise once a block has no say any more.
+func TestEffectNamesWhatChanges(t *testing.T) {
+	for name, config := range map[string]string{
+		"a port":    "Port 22\nPort 2222\nUsePAM yes\nKbdInteractiveAuthentication no\nPasswordAuthentication no\nMatch LocalPort 2222\n  PasswordAuthentication yes\n",
+		"a network": "UsePAM yes\nPasswordAuthentication yes\nMatch Address 10.99.0.0/16 User *\n  PasswordAuthentication yes\n",
+		"a user":    "UsePAM yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMatch User bob Address 10.0.0.0/8\n  PasswordAuthentication yes\nMatch Address 10.1.0.0/16\n  X11Forwarding no\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newWorld().config(config).plan(t, "no-password-login")
+			e := &h.Effect
+			if len(h.Changes) != 1 || len(e.Closed) == 0 || len(e.Opened) != 0 {
+				t.Error(tell(h))
+			}
+			for _, l := range e.Closed {
+				if !strings.HasPrefix(l, "bob by ") {
+					t.Errorf("%s goes", l)
+				}
+			}
+			for _, user := range []string{"root", "alice"} {
+				if !strings.Contains(strings.Join(e.Stay, "\n"), user+" by publickey") {
+					t.Errorf("%s does not stay: %v", user, e.Stay)
+				}
+			}
+		})
+	}
+}
