@@ -32,3 +32,14 @@ func TestEffectNamesWhatChanges(t *testing.T) {
 		})
 	}
 }
+
+// The mark of a last line without its end is the diff's own word, as patch(1) reads it.
+func TestDiffWithoutNewline(t *testing.T) {
+	h := newWorld().config("UsePAM no\nPasswordAuthentication yes").plan(t, "no-password-login")
+	c := change(t, h, mainFile)
+	got := strings.Join(c.Diff(), "\n")
+	want := "--- a/etc/ssh/sshd_config\n+++ b/etc/ssh/sshd_config\n@@ -1,2 +1,2 @@\n UsePAM no\n-PasswordAuthentication yes\n\\ No newline at end of file\n+PasswordAuthentication no\n\\ No newline at end of file"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
