@@ -142,17 +142,21 @@ func (p *planner) effect(after *snapshot.Snapshot) {
 	if len(closing) == 0 {
 		return
 	}
-	lately, whole := facts.PasswordLogins(p.in.Snapshot, p.opt)
+	lately, since, whole := facts.PasswordLogins(p.in.Snapshot, p.opt)
 	for _, l := range lately {
 		if closing[l.User] {
 			e.Lately = append(e.Lately, Lately{User: l.User, Last: l.Last, From: l.From})
 		}
 	}
-	if whole && len(lately) == 0 {
-		p.warn("nobody logged in with a password, as far back as the host's log goes")
-	}
-	if !whole {
+	switch back := since.UTC().Format("2006-01-02 15:04 UTC"); {
+	case !whole:
 		p.warn("the log was not read to its end: whoever logged in with a password lately may be missing here")
+	case since.IsZero():
+		p.warn("the host's log holds no login: who came with a password lately is not known")
+	case len(lately) == 0:
+		p.warn("nobody logged in with a password since %s, which is as far back as the host's log was read", back)
+	default:
+		p.warn("the host's log was read back to %s: who came with a password before that is not listed", back)
 	}
 }
 

@@ -43,3 +43,23 @@ func TestDiffWithoutNewline(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// Of the log only its end is read: nobody is said to come by keys alone without the
+// time from which on that was seen.
+func TestLatelySaysSinceWhen(t *testing.T) {
+	const started = "2026-11-01T00:01:00+0000 h sshd[700]: Server listening on 0.0.0.0 port 22.\n"
+	const bob = "2026-11-20T08:00:00+0000 h sshd[901]: Accepted password for bob from 192.0.2.7 port 4022 ssh2\n"
+	for _, c := range []struct{ name, log, want string }{
+		{"nobody", started, "nobody logged in with a password since 2026-11-01 00:01 UTC"},
+		{"bob", started + bob, "was read back to 2026-11-01 00:01 UTC"},
+		{"no line", "", "the host's log holds no login"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			w.outs["log.sshd"] = c.log
+			if h := w.plan(t, "no-password-login"); !strings.Contains(strings.Join(h.Warnings, "\n"), c.want) {
+				t.Errorf("no %q in %q", c.want, h.Warnings)
+			}
+		})
+	}
+}
