@@ -212,6 +212,7 @@ check() {
 		;;
 	esac
 	same_before || die changed "$1 it is not as the plan saw it"
+	[ "$HOW" != key ] || { [ ! -e "$R.pub" ] && [ ! -L "$R.pub" ]; } || die changed "$1 its public half is there without it"
 	! is_mounted "$R" || die refused "$1 mount: it is a mount of its own; its source has to be changed"
 	if [ "$BX" = 1 ]; then
 		case $HOW in
@@ -1006,18 +1007,20 @@ host_key() {
 }
 
 do_key() {
-	# its hash is known before its name is there: else a rollback would not know it
+	# their hashes are known before their names are there: else a rollback would not
+	# know them
 	parent "$R"
+	[ ! -e "$R.pub" ] && [ ! -L "$R.pub" ] || return 1
 	case ${R##*/} in ssh_host_rsa_key) _ty='-t rsa -b 3072' ;; ssh_host_ecdsa_key) _ty='-t ecdsa' ;; *) _ty='-t ed25519' ;; esac
-	rm -f -- "$D/made/key" "$D/made/key.pub" "$NEW"
+	rm -f -- "$D/made/key" "$D/made/key.pub" "$NEW" "$NEW.pub"
 	ssh-keygen -q $_ty -N '' -C '' -f "$D/made/key" </dev/null >/dev/null 2>&1 || return 1
-	hash "$D/made/key" >"$D/made/$1"
-	fsync "$D/made/$1" "$D/made"
-	[ -e "$R.pub" ] || { cat "$D/made/key.pub" >"$R.pub" && chmod 644 "$R.pub"; } || return 1
+	hash "$D/made/key" >"$D/made/$1" && hash "$D/made/key.pub" >"$D/made/$1.pub" || return 1
+	fsync "$D/made/$1" "$D/made/$1.pub" "$D/made"
+	cat "$D/made/key.pub" >"$NEW.pub" && chown "$AU:$AG" -- "$NEW.pub" && chmod 644 "$NEW.pub" || return 1
 	cat "$D/made/key" >"$NEW" && chown "$AU:$AG" -- "$NEW" && chmod "$AM" -- "$NEW" || return 1
 	rm -f -- "$D/made/key" "$D/made/key.pub"
-	fsync "$NEW" "$R.pub"
-	mv -- "$NEW" "$R" && fsync "$DIR"
+	fsync "$NEW" "$NEW.pub"
+	mv -- "$NEW.pub" "$R.pub" && mv -- "$NEW" "$R" && fsync "$DIR"
 }
 
 # ---- reload and proof
@@ -1101,7 +1104,7 @@ drop_temps() {
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))
 		load "$_i"
-		case $HOW in file | key) rm -f -- "$NEW" "$OLD" ;; esac
+		case $HOW in file | key) rm -f -- "$NEW" "$NEW.pub" "$OLD" ;; esac
 	done
 	rm -rf -- "$D/stage" "$D/table"
 }
@@ -1359,12 +1362,19 @@ undo_move() {
 	)
 }
 
+# The two halves one by one: the host may have died between them.
 undo_key() {
-	[ -e "$R" ] && [ -s "$D/made/$1" ] || return 0
-	[ "$(hash "$R")" = "$(cat "$D/made/$1")" ] || return 1
-	RESTORED=1
+	[ -s "$D/made/$1" ] || return 0
+	for _h in "$R" "$R.pub"; do
+		_sum=$D/made/$1
+		[ "$_h" = "$R" ] || _sum=$_sum.pub
+		[ -e "$_h" ] || [ -L "$_h" ] || continue
+		[ "$(hash "$_h")" = "$(cat "$_sum" 2>/dev/null)" ] || return 1
+		[ "$_h" != "$R" ] || RESTORED=1
+		rm -f -- "$_h" || return 1
+	done
 	parent "$R"
-	rm -f -- "$R" "$R.pub" && fsync "$DIR"
+	fsync "$DIR"
 }
 
 # cmd_record prints the plan of an earlier run, for undo.
