@@ -87,6 +87,7 @@ load() {
 	case $K,$US in
 	sshd,* | table, | keys,) HOW=file ;;
 	table,*) HOW=crontab ;;
+	mode,?*) HOW=modeas ;;
 	esac
 }
 
@@ -165,6 +166,10 @@ same_after() {
 		account_done
 		return
 	fi
+	if [ "$HOW" = modeas ]; then
+		[ "$(looks)" = "$AU $AG $AM${BH:+$NL$BH}" ]
+		return
+	fi
 	if [ "$AX" = 0 ]; then
 		[ ! -e "$R" ] && [ ! -L "$R" ]
 		return
@@ -189,8 +194,8 @@ check() {
 	/nix/* | /gnu/* | /usr/*) die refused "$1 link: it lies where the system's packages do, and an update would undo the change" ;;
 	esac
 	case $HOW in
-	keys)
-		check_keys "$1"
+	keys | modeas)
+		"check_$HOW" "$1"
 		return
 		;;
 	account)
@@ -267,6 +272,21 @@ check_keys() {
 	1,"$BH" | 0,none) ;;
 	*) die changed "$1 it is not as the plan saw it" ;;
 	esac
+	! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
+}
+
+# looks prints owner, group and mode of R, and its content's hash, as its user sees it.
+looks() {
+	as "$US" /bin/sh -c '
+		[ ! -L "$1" ] && { [ -f "$1" ] || [ -d "$1" ]; } && stat -c "%u %g %a" -- "$1" || exit 1
+		[ -z "$2" ] || sha256sum <"$1" | cut -c1-64' sh "$R" "$BH" </dev/null 2>/dev/null
+}
+
+# The same for the mode of a file or folder that lies where its user can write: as
+# root, chmod would go where he makes the name lead.
+check_modeas() {
+	id -u -- "$US" >/dev/null 2>&1 || die changed "$1 its account is not there"
+	[ "$(looks)" = "$BU $BG $BM${BH:+$NL$BH}" ] || die changed "$1 it is not as the plan saw it, or $US cannot read it"
 	! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
 }
 
@@ -527,7 +547,7 @@ cmd_prepare() {
 		_i=$((_i + 1))
 		load "$_i"
 		keep "$_i"
-		if [ "$AX" = 1 ] && [ "$HOW" != mode ] && [ "$HOW" != key ] && [ "$HOW" != move ] && [ "$HOW" != account ]; then
+		if [ "$AX" = 1 ] && [ "$HOW" != mode ] && [ "$HOW" != modeas ] && [ "$HOW" != key ] && [ "$HOW" != move ] && [ "$HOW" != account ]; then
 			"new_$_i" >"$D/new/$_i" 2>/dev/null || die refused "$_i state: its new content could not be written to $ROOT (a full disk?)"
 			[ "$(hash "$D/new/$_i")" = "$AH" ] || die refused "$_i state: its new content did not arrive whole (a full disk?)"
 		fi
@@ -550,8 +570,8 @@ keep() {
 		shadow_line >"$D/old/$1" && [ -s "$D/old/$1" ] || die refused "$1 state: its line could not be copied to $ROOT (a full disk?)"
 		return
 	fi
-	if [ "$HOW" = keys ]; then
-		as "$US" /bin/sh -c 'exec cat -- "$1"' sh "$R" </dev/null 2>/dev/null | head -c 16777216 >"$D/old/$1"
+	if [ "$HOW" = keys ] || [ "$HOW" = modeas ]; then
+		[ -z "$BH" ] || as "$US" /bin/sh -c 'exec cat -- "$1"' sh "$R" </dev/null 2>/dev/null | head -c 16777216 >"$D/old/$1"
 		as "$US" /bin/sh -c 'exec stat -c "%a %u %g %s %i %h %X %Y %Z" -- "$1"' sh "$R" </dev/null >"$D/meta/$1" 2>/dev/null
 	else
 		stat -c '%a %u %g %s %i %h %X %Y %Z' -- "$R" >"$D/meta/$1"
@@ -906,6 +926,13 @@ do_file() {
 }
 
 do_mode() { chown "$AU:$AG" -- "$R" && chmod "$AM" -- "$R" && fsync "$R"; }
+
+do_modeas() { chmod_as "$AM"; }
+
+# chmod_as MODE: the owner stays, since only root could give it away.
+chmod_as() {
+	as "$US" /bin/sh -c '[ ! -L "$1" ] && chmod "$2" -- "$1" && { sync -- "$1" 2>/dev/null || sync; }' sh "$R" "$1" </dev/null 2>/dev/null
+}
 
 # A user's table goes through crontab(1): right place, owner, label, and its daemon
 # is told. It refuses a table in which any line is bad; then it is written past it.
@@ -1316,6 +1343,14 @@ undo_mode() {
 	# owner done, mode not yet: both halves are ours
 	case $_s in "$AU $AG $AM" | "$AU $AG $BM") ;; *) case $_s in "$AU $AG "*) ;; *) return 1 ;; esac ;; esac
 	chown "$BU:$BG" -- "$R" && chmod "$BM" -- "$R" && fsync "$R"
+}
+
+undo_modeas() {
+	case $(looks) in
+	"$BU $BG $BM" | "$BU $BG $BM$NL"*) ;;
+	"$AU $AG $AM" | "$AU $AG $AM$NL"*) chmod_as "$BM" ;;
+	*) return 1 ;;
+	esac
 }
 
 undo_crontab() {
