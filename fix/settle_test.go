@@ -63,3 +63,15 @@ func TestLatelySaysSinceWhen(t *testing.T) {
 		})
 	}
 }
+
+// allow: is for ways to log in: nothing else is said to be had by it.
+func TestBlocksThatSayOtherwise(t *testing.T) {
+	for keyword, carved := range map[string]bool{"PasswordAuthentication": true, "X11Forwarding": false} {
+		rule := map[string]string{"PasswordAuthentication": "no-password-login", "X11Forwarding": "x11-forwarding"}[keyword]
+		h := newWorld().config("UsePAM no\nPasswordAuthentication no\nX11Forwarding no\nMatch User bob\n  "+keyword+" yes\n").plan(t, rule)
+		got := strings.Join(h.Warnings, "\n")
+		if len(h.Changes) != 1 || !strings.Contains(got, keyword+" yes; its line is changed too") || strings.Contains(got, "allow:") != carved {
+			t.Errorf("%s: %q", keyword, got)
+		}
+	}
+}
