@@ -484,7 +484,7 @@ cmd_status() {
 		for _f in "$ROOT"/records/*/state/*; do
 			[ -e "$_f" ] || continue
 			_r=${_f%/state/*}
-			say record "${_r##*/} ${_f##*/}"
+			say record "${_r##*/} ${_f##*/} $(stat -c %Y -- "$_r/state" 2>/dev/null)"
 		done
 	fi
 	say done status
