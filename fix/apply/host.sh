@@ -931,7 +931,16 @@ do_file() {
 	fsync "$DIR"
 }
 
-do_mode() { chown "$AU:$AG" -- "$R" && chmod "$AM" -- "$R" && fsync "$R"; }
+do_mode() { chown "$AU:$AG" -- "$R" && chmod "$AM" -- "$R" && fsync "$R" && tell_cron; }
+
+# tell_cron has cron look at its tables again: it compares times of change, which
+# owner and mode do not move.
+tell_cron() {
+	case $R in
+	/etc/crontab | /etc/cron.d/*) [ ! -d /etc/cron.d ] || touch -- /etc/cron.d ;;
+	/var/spool/cron/*) parent "$R" && touch -- "$DIR" ;;
+	esac
+}
 
 do_modeas() { chmod_as "$AM"; }
 
@@ -1348,7 +1357,7 @@ undo_mode() {
 	[ "$_s" != "$BU $BG $BM" ] || return 0
 	# owner done, mode not yet: both halves are ours
 	case $_s in "$AU $AG $AM" | "$AU $AG $BM") ;; *) case $_s in "$AU $AG "*) ;; *) return 1 ;; esac ;; esac
-	chown "$BU:$BG" -- "$R" && chmod "$BM" -- "$R" && fsync "$R"
+	chown "$BU:$BG" -- "$R" && chmod "$BM" -- "$R" && fsync "$R" && tell_cron
 }
 
 undo_modeas() {
