@@ -964,7 +964,9 @@ table_in() {
 	bare <"$1" >"$D/table" || return 1
 	if [ "$AX" = 1 ] && command -v crontab >/dev/null && crontab -u "$US" "$D/table" >/dev/null 2>&1 </dev/null; then
 		rm -f -- "$D/table"
-		[ "$(bare <"$R" | sha256sum)" = "$(bare <"$1" | sha256sum)" ] && return 0
+		parent "$R"
+		# it renames, and leaves it to the kernel when that is on the disk
+		[ "$(bare <"$R" | sha256sum)" = "$(bare <"$1" | sha256sum)" ] && fsync "$R" "$DIR" && return 0
 	fi
 	parent "$R"
 	parent "$DIR"
