@@ -331,7 +331,10 @@ func (b *bounded) Write(p []byte) (int, error) {
 func keepLogins(h inventory.Host) ([]fix.Login, error) {
 	var out []fix.Login
 	for _, k := range h.Keep {
-		l := fix.Login{User: k.User, Method: "publickey", From: k.From, Key: k.Key}
+		l := fix.Login{User: k.User, Method: k.Method, From: k.From, Key: k.Key}
+		if k.Key != "" {
+			l.Method = "publickey"
+		}
 		if k.Key != "" && !strings.HasPrefix(k.Key, "SHA256:") {
 			file := k.Key
 			if rest, home := strings.CutPrefix(file, "~/"); home {

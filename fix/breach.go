@@ -189,6 +189,9 @@ func (p *planner) quarantineJob(ref JobRef) {
 			p.unfixed(p.rule, ref.String()+": "+err.Error())
 			continue
 		}
+		if _, own := seen(p.in.Snapshot, j.Path); p.pending[own] != nil && p.pending[own].kind == KindMove {
+			p.away[j.Path], p.away[own] = true, true // a script of run-parts
+		}
 		for _, f := range files {
 			if err := p.moveAway(f, "what "+ref.String()+" runs: kept in the record as evidence, with owner, mode and times"); err != nil {
 				delete(p.away, f)
@@ -215,8 +218,12 @@ func (p *planner) quarantineFile(file string) {
 // own, not the system's.
 func (p *planner) runsAlone(j *facts.Job, also []*facts.Job) []string {
 	var out []string
+	_, own := seen(p.in.Snapshot, j.Path)
 	for _, t := range j.Targets {
 		f, real := seen(p.in.Snapshot, t.Path)
+		if real == own {
+			continue // a script of run-parts is the job itself, which goes anyway
+		}
 		if f == nil || f.Type != 'f' || shipped(real) || shipped(t.Path) || slices.Contains(out, t.Path) {
 			continue
 		}

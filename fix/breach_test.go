@@ -273,3 +273,19 @@ func TestOpening(t *testing.T) {
 		t.Error(d, h.Elsewhere[1])
 	}
 }
+
+// A script of run-parts is its job and what the job runs: it goes once, and is not
+// left to anybody.
+func TestQuarantineScript(t *testing.T) {
+	w := breached().put("/etc/cron.daily/zz", 'f', 0o755, 0, 0, "#!/bin/sh\ntrue\n")
+	w.outs[snapshot.OutTargets] += "/etc/cron.daily/zz\x00"
+	h := w.breach(fix.Breach{Quarantine: []fix.JobRef{ref(t, "/etc/cron.daily/zz")}}, nil).plan(t)
+	if len(h.Changes) != 1 || h.Changes[0].Kind != fix.KindMove || len(h.Unfixed) != 0 || strings.Contains(h.Changes[0].Why, "none") {
+		t.Error(tell(h))
+	}
+	// What it started is no risk: its script is kept.
+	w.process(812, "/bin/dash", "/bin/sh\x00/etc/cron.daily/zz", "")
+	if h := w.plan(t); strings.Contains(tell(h), "812, which the job") || !strings.Contains(tell(h), "process 812 still runs what") {
+		t.Error(tell(h))
+	}
+}

@@ -20,7 +20,7 @@ var loginRules = []string{"no-password-login", "root-password-login", "no-root-l
 // carveOuts writes a Match block for each allow: login that would not be possible
 // else, and takes the blocks of those that have run out away.
 func (p *planner) carveOuts() {
-	if p.cfg == nil || !slices.ContainsFunc(loginRules, func(r string) bool { _, chosen := p.verdict[r]; return chosen }) {
+	if p.cfg == nil || !p.asksForLogins() {
 		return
 	}
 	p.expiredBlocks()
@@ -41,6 +41,11 @@ func (p *planner) carveOuts() {
 			}
 		}
 	}
+}
+
+// asksForLogins reports whether one of the rules about logins was chosen.
+func (p *planner) asksForLogins() bool {
+	return slices.ContainsFunc(loginRules, func(r string) bool { _, chosen := p.verdict[r]; return chosen })
 }
 
 // carve makes one login possible, and nothing more.
@@ -214,9 +219,10 @@ func (p *planner) expiredBlock() bool {
 				start = above[n-2].Pos.Offset // the blank line that postern put there
 			}
 			out := append(slices.Clone(all[:start]), all[end:]...)
+			rule := p.rule
 			p.rule = "no-password-login"
 			err := p.apply([]sshd.FileEdit{{Path: f.Name, Old: all, New: out}}, fmt.Sprintf("the carve-out of %s has run out, or left the inventory", user))
-			p.rule = ""
+			p.rule = rule
 			if err != nil {
 				p.unfixed("no-password-login", err.Error())
 				return false

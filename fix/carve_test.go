@@ -199,3 +199,18 @@ func TestStory(t *testing.T) {
 		t.Errorf("got\n%s\n%s", got, tell(h))
 	}
 }
+
+// A public half without its private one is the sign of a key that went: none is made
+// over it.
+func TestHostKeyWithoutPrivateHalf(t *testing.T) {
+	w := newWorld()
+	delete(w.files, "/etc/ssh/ssh_host_ed25519_key")
+	h := w.plan(t, "ed25519-host-key")
+	if len(h.Changes) != 0 || len(h.Unfixed) != 1 || !strings.Contains(h.Unfixed[0].Why, "without its private half") {
+		t.Error(tell(h))
+	}
+	delete(w.files, "/etc/ssh/ssh_host_ed25519_key.pub")
+	if h := w.plan(t, "ed25519-host-key"); len(h.Changes) != 1 || len(h.Unfixed) != 0 {
+		t.Error(tell(h))
+	}
+}

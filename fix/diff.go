@@ -60,7 +60,11 @@ func (c *Change) Diff() []string {
 	}
 	out = append(out, "--- "+oldName, "+++ "+newName)
 	for line := range strings.Lines(text) {
-		out = append(out, report.Inline(strings.TrimSuffix(line, "\n")))
+		line = strings.TrimSuffix(line, "\n")
+		if !strings.HasPrefix(line, `\`) { // the diff's own word: "\ No newline at end of file"
+			line = report.Inline(line)
+		}
+		out = append(out, line)
 	}
 	return out
 }

@@ -82,7 +82,14 @@ func (p *planner) quarantine() {
 }
 
 func (p *planner) takeOut(j *facts.Job) error {
-	why := fmt.Sprintf("%s runs a job that is %s: %s", j.User, either(j.Severity, "odd"), strings.Join(signWords(j), "; "))
+	why := j.User + " runs it"
+	if signs := signWords(j); len(signs) > 0 {
+		severity := j.Severity
+		if severity == "" || severity == "none" {
+			severity = "odd"
+		}
+		why = fmt.Sprintf("%s runs a job that is %s: %s", j.User, severity, strings.Join(signs, "; "))
+	}
 	switch j.Scheduler {
 	case "timer":
 		return errNotHere{"a timer of systemd: copy its unit, then systemctl disable --now, and look at who wrote it"}

@@ -170,6 +170,10 @@ func (p *planner) ed25519() {
 		p.unfixed(rule, file+" is there, and the server does not offer it: see its log for the reason")
 		return
 	} else if f == nil {
+		if pub, _ := seen(p.in.Snapshot, file+".pub"); pub != nil {
+			p.unfixed(rule, file+".pub is there without its private half, and clients may know this host by it: bring the private half back from a backup, or move the public half away and plan again")
+			return
+		}
 		c := &pending{kind: KindKey, before: State{Path: file, Real: file}, after: State{Path: file, Real: file, Exists: true, Mode: 0o600}}
 		p.keep(c, rule, "there is no Ed25519 host key: one is made; no other is touched")
 	}

@@ -52,6 +52,11 @@ func (p *planner) logins(after *snapshot.Snapshot) {
 	j := &loginJudge{p: p, to: to, port: port,
 		sure: !p.before.Sshd.Stale && p.before.Unknown["sshd.stale"] == "", oldCfg: p.first, newCfg: p.cfg}
 	j.look(after, h.Checks)
+	for i := range h.Checks {
+		if l := &h.Checks[i]; l.Method == "" {
+			l.Method = j.methodOf(l)
+		}
+	}
 	if h.Reload.Needed {
 		j.daemon(from)
 	}
@@ -137,6 +142,30 @@ func (j *loginJudge) contextsOf(cfg *sshd.Config, s *facts.LoginServer, l *Login
 	return at, ctx
 }
 
+// methodOf is how a login comes of which keep: does not say it: by a key where one
+// opens the account now, else by what opens it after the plan, else by what opened it.
+func (j *loginJudge) methodOf(l *Login) string {
+	for _, at := range []struct {
+		cfg    *sshd.Config
+		server *facts.LoginServer
+		by     []string
+	}{
+		{j.oldCfg, j.before, []string{"publickey"}},
+		{j.newCfg, j.after, []string{"password", "keyboard-interactive"}},
+		{j.oldCfg, j.before, []string{"password", "keyboard-interactive"}},
+	} {
+		logins, _ := j.contextsOf(at.cfg, at.server, l)
+		for _, method := range at.by {
+			with := *l
+			with.Method = method
+			if len(logins) > 0 && !slices.ContainsFunc(logins, func(a *facts.Login) bool { v, _, _ := opensFor(a, &with, nil); return v == "no" }) {
+				return method
+			}
+		}
+	}
+	return "publickey"
+}
+
 // who names a login in messages.
 func who(l *Login) string {
 	text := "the login of " + l.User
@@ -146,6 +175,9 @@ func who(l *Login) string {
 			text += " from " + l.From
 		}
 		return text + ")"
+	}
+	if l.Method != "" && l.Method != "publickey" {
+		text += " by " + l.Method
 	}
 	if l.From != "" {
 		text += " from " + l.From

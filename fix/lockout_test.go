@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/postern-ssh/postern/fix"
+	"github.com/postern-ssh/postern/inventory"
 )
 
 // The lines with which sshd -t is content and that end a login all the same, each
@@ -137,6 +138,47 @@ func TestKeep(t *testing.T) {
 	w.in.Keep[0].Key = fingerprint("another")
 	if h := w.plan(t, "no-password-login"); len(h.Refused) != 1 {
 		t.Error(tell(h))
+	}
+}
+
+// A login that keep: names without a key comes by a key where one opens the account,
+// else by its password: what a carve-out leaves open is no lock-out.
+func TestKeepWithoutKey(t *testing.T) {
+	allow := inventory.CarveOut{User: "bob", Addresses: []string{"10.1.0.0/16"}, Method: "password", Owner: "o", Reason: "r", Expires: now.AddDate(0, 6, 0)}
+	for _, c := range []struct {
+		name, from, key string
+		method          string // as keep: says it
+		carved          bool
+		want            string // of the refusal; "" there is none
+	}{
+		{name: "nothing left", from: "10.1.2.0/24", want: "the login of bob by password from 10.1.2.0/24"},
+		{name: "carved out", from: "10.1.2.0/24", carved: true},
+		{name: "carved out, and said", from: "10.1.2.0/24", method: "password", carved: true},
+		{name: "from further than that", from: "10.0.0.0/8", carved: true, want: "by password from 10.0.0.0/8"},
+		{name: "from anywhere", carved: true, want: "the login of bob by password, which keep:"},
+		{name: "by a key", from: "10.1.2.0/24", key: "bob"},
+		{name: "a password though there is a key", from: "10.1.2.0/24", key: "bob", method: "password", want: "by password from"},
+		{name: "a key, said, that is not there", from: "10.1.2.0/24", method: "publickey", carved: true, want: "the login of bob from 10.1.2.0/24"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			if c.carved {
+				w.host.Allow = []inventory.CarveOut{allow}
+			}
+			if c.key != "" {
+				w.put("/home/bob/.ssh/authorized_keys", 'f', 0o600, 1001, 1001, key("bob")+"\n")
+			}
+			w.in.Keep = []fix.Login{{User: "bob", From: c.from, Method: c.method}}
+			h := w.plan(t, "no-password-login")
+			if len(h.Changes) != 1 || (c.want == "") != (len(h.Refused) == 0) || c.want != "" && !strings.Contains(h.Refused[0].Why, c.want) {
+				t.Error(tell(h))
+			}
+			for _, l := range h.Checks {
+				if l.Method == "" {
+					t.Errorf("no method of %s", l.User)
+				}
+			}
+		})
 	}
 }
 

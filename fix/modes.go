@@ -22,6 +22,39 @@ func modeFixer(roles ...string) func(*planner) {
 				p.unfixed(rule, fmt.Sprintf("%s (%s): %s", f.Path, f.Problem, err))
 			}
 		}
+		if slices.ContainsFunc(roles, func(r string) bool { return strings.HasPrefix(r, "cron-") }) {
+			p.revivedByModes()
+		}
+	}
+}
+
+// revivedByModes names the jobs that only wait for their file's owner or mode: cron
+// passes over tables that others may write, and whoever put one there is one chmod
+// away from having it run.
+func (p *planner) revivedByModes() {
+	type place struct {
+		path, user, command string
+		line                int64
+	}
+	dead := map[place]bool{}
+	for i := range p.before.Jobs {
+		if j := &p.before.Jobs[i]; !j.Runs {
+			dead[place{j.Path, j.User, j.Command, j.Line}] = true
+		}
+	}
+	if len(dead) == 0 || len(p.order) == 0 {
+		return
+	}
+	after := facts.From(p.now(), p.opt)
+	for i := range after.Jobs {
+		if j := &after.Jobs[i]; j.Runs && dead[place{j.Path, j.User, j.Command, j.Line}] {
+			where := j.Path
+			if j.Line > 0 {
+				where = fmt.Sprintf("line %d of %s", j.Line, j.Path)
+			}
+			p.refuse(Refusal{Risk: "revive-jobs", Why: fmt.Sprintf("the job in %s does not run now, and would once owner and mode are mended", where),
+				Path: j.Path, Line: int(j.Line), Text: j.Command, WayOut: "look at that job first; --accept-risk=revive-jobs says that it may"})
+		}
 	}
 }
 

@@ -149,7 +149,7 @@ type Lately struct {
 type Login struct {
 	Own    bool   `json:"own,omitempty"` // the one that postern is logged in by
 	User   string `json:"user"`
-	Method string `json:"method"`         // publickey, password, keyboard-interactive
+	Method string `json:"method"`         // publickey, password, keyboard-interactive; "" is not known yet
 	Key    string `json:"key,omitempty"`  // fingerprint
 	From   string `json:"from,omitempty"` // address as the server sees it; "" any
 	Port   int    `json:"port,omitempty"` // local port; 0 any

@@ -148,9 +148,10 @@ func worldOf(files map[string]string) *world {
 // TestFixesHold: the wanted value holds in every context, everything else is as it
 // was, a second fix changes nothing, and the plan holds the first bytes.
 func TestFixesHold(t *testing.T) {
-	judge := newDaemon(t)
+	judges := map[string]*daemon{"8.4": otherDaemon(t, "8.4"), "9.2": newDaemon(t), "10.0": otherDaemon(t, "10.0")}
 	mended, left := 0, map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
+		release := rapid.SampledFrom([]string{"9.2", "9.2", "8.4", "10.0"}).Draw(rt, "release")
 		files := someConfig().Draw(rt, "files")
 		var rules []string
 		for _, r := range wantedValues {
@@ -169,15 +170,22 @@ func TestFixesHold(t *testing.T) {
 		if len(rules) == 0 {
 			return
 		}
-		h := worldOf(files).plan(t, rules...)
-		after, is, contexts := holds(rt, files, "9.2", rules, h, left)
+		h := worldOf(files).release(release).plan(t, rules...)
+		after, is, contexts := holds(rt, files, release, rules, h, left)
 		mended += len(h.Changes)
-		judge.compare(rt, after, is, contexts)
+		if judge := judges[release]; judge != nil {
+			judge.compare(rt, files, after, is, contexts, rules)
+		}
 	})
 	if mended == 0 {
 		t.Error("nothing was mended")
 	}
-	t.Logf("%d files mended, sshd asked %d times, left: %v", mended, judge.asked, left)
+	for release, judge := range judges {
+		if judge != nil {
+			t.Logf("sshd %s asked %d times", release, judge.asked)
+		}
+	}
+	t.Logf("%d files mended, left: %v", mended, left)
 }
 
 // teller is a test of either kind.
@@ -197,13 +205,7 @@ func holds(t teller, files map[string]string, release string, rules []string, h 
 		unfixed[u.Rule] = true
 		left[u.Why]++
 	}
-	touched := map[string]bool{}
-	for _, r := range wantedValues {
-		touched[r.keyword] = touched[r.keyword] || slices.Contains(rules, r.rule)
-	}
-	for _, k := range []string{"PasswordAuthentication", "KbdInteractiveAuthentication", "ChallengeResponseAuthentication", "SkeyAuthentication"} {
-		touched[k] = touched[k] || slices.Contains(rules, "no-password-login") // one switch under several names
-	}
+	touched := touchedBy(rules)
 	after = applied(files, h)
 	opt := sshd.Options{Distro: "debian"}
 	opt.Version, _ = sshd.ParseVersion(release + "p1")
@@ -258,10 +260,91 @@ func holds(t teller, files map[string]string, release string, rules []string, h 
 	return after, is, contexts
 }
 
-// daemon is this machine's sshd as a judge of what a plan has made.
+// touchedBy are the keywords that rules may set.
+func touchedBy(rules []string) map[string]bool {
+	touched := map[string]bool{}
+	for _, r := range wantedValues {
+		touched[r.keyword] = touched[r.keyword] || slices.Contains(rules, r.rule)
+	}
+	for _, k := range []string{"PasswordAuthentication", "KbdInteractiveAuthentication", "ChallengeResponseAuthentication", "SkeyAuthentication"} {
+		touched[k] = touched[k] || slices.Contains(rules, "no-password-login") // one switch under several names
+	}
+	return touched
+}
+
+// daemon is a release's sshd as a judge of what a plan has made: this machine's, or
+// one in a root file system of its own.
 type daemon struct {
+	root           string // "" this machine's
 	path, key, dir string
 	asked, most    int
+}
+
+// otherDaemon is the sshd of another release, over the root file system that the tests
+// of audit/sshd build, without writing to it. nil: it is not there.
+func otherDaemon(t *testing.T, release string) *daemon {
+	cache := os.Getenv("POSTERN_E2E_CACHE")
+	if cache == "" {
+		cache = "/var/cache/postern-e2e"
+	}
+	d := &daemon{root: filepath.Join(cache, "sshd-"+map[string]string{"8.4": "bullseye", "10.0": "trixie"}[release]), path: "/usr/sbin/sshd", dir: t.TempDir(), most: 20}
+	if os.Getenv("POSTERN_FIX_SSHD") == "all" {
+		d.most = 1 << 30
+	}
+	d.key = "/mnt/key"
+	out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(d.dir, "key")).CombinedOutput()
+	if err == nil {
+		out, err = d.command("-t", "-f", "none", "-h", d.key).CombinedOutput()
+	}
+	if err != nil {
+		if d.most == 1<<30 {
+			t.Fatalf("no sshd %s to judge by (go test ./audit/sshd as root builds its root file system): %v %s", release, err, out)
+		}
+		return nil
+	}
+	return d
+}
+
+// command is its sshd with these arguments.
+func (d *daemon) command(args ...string) *exec.Cmd {
+	if d.root == "" {
+		return exec.Command(d.path, args...)
+	}
+	const enter = `mount --make-rprivate / && mount --bind "$1" "$2/mnt" && mount -t tmpfs t "$2/run" && mkdir "$2/run/sshd" && r=$2 && shift 2 && exec chroot "$r" "$@"`
+	return exec.Command("unshare", append([]string{"-m", "sh", "-c", enter, "sh", d.dir, d.root, d.path}, args...)...)
+}
+
+// at is where the daemon finds what stands in the judge's folder.
+func (d *daemon) at(name string) string {
+	if d.root == "" {
+		return filepath.Join(d.dir, name)
+	}
+	return "/mnt/" + name
+}
+
+// says is what it makes of some files for one login.
+func (d *daemon) says(t teller, files memory, spec string) sshd.Effective {
+	defer os.RemoveAll(filepath.Join(d.dir, "d"))
+	for p, s := range files {
+		s = strings.ReplaceAll(s, "/etc/ssh/sshd_config.d/", d.at("d")+"/")
+		to := filepath.Join(d.dir, "sshd_config")
+		if p != mainFile {
+			to = filepath.Join(d.dir, "d", filepath.Base(p))
+			os.MkdirAll(filepath.Dir(to), 0o755)
+		}
+		if err := os.WriteFile(to, []byte(s), 0o600); err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+	d.asked++
+	cmd := d.command("-T", "-f", d.at("sshd_config"), "-h", d.key, "-C", spec)
+	var stderr strings.Builder // apart: its warnings name lines
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("sshd -T: %v %s\n%s", err, &stderr, files[mainFile])
+	}
+	return sshd.ParseEffective(out)
 }
 
 // newDaemon finds it. Where it is not there the evaluator judges alone.
@@ -289,35 +372,22 @@ func newDaemon(t *testing.T) *daemon {
 }
 
 // compare asks it about the contexts of which it can be told: accounts by name, no
-// groups but those of this machine.
-func (d *daemon) compare(t teller, files memory, is *sshd.Config, contexts []sshd.Context) {
-	if d.asked >= d.most {
-		return
+// groups but those of this machine. What was wanted is what the plan foresaw, and what
+// no rule touches is what it was.
+func (d *daemon) compare(t teller, before, files memory, is *sshd.Config, contexts []sshd.Context, rules []string) {
+	touched := map[string]bool{}
+	for k, yes := range touchedBy(rules) {
+		touched[strings.ToLower(k)] = yes
 	}
-	main := filepath.Join(d.dir, "sshd_config")
-	for p, s := range files {
-		s = strings.ReplaceAll(s, "/etc/ssh/sshd_config.d/", d.dir+"/d/")
-		to := main
-		if p != mainFile {
-			to = filepath.Join(d.dir, "d", filepath.Base(p))
-			os.MkdirAll(filepath.Dir(to), 0o755)
+	for i, c := range contexts {
+		if d.asked >= d.most {
+			return
 		}
-		if err := os.WriteFile(to, []byte(s), 0o600); err != nil {
-			t.Fatalf("%v", err)
-		}
-	}
-	defer os.RemoveAll(filepath.Join(d.dir, "d"))
-	for _, c := range contexts {
 		if strings.Contains(files[mainFile]+files[dropIn], "Group") && c.User != "nosuch" {
 			continue
 		}
-		d.asked++
 		spec := fmt.Sprintf("user=%s,host=%s,addr=%s,laddr=10.0.0.1,lport=22", c.User, c.Addr, c.Addr)
-		out, err := exec.Command(d.path, "-T", "-f", main, "-h", d.key, "-C", spec).CombinedOutput()
-		if err != nil {
-			t.Fatalf("sshd -T: %v %s\n%s", err, out, files[mainFile])
-		}
-		eff := sshd.ParseEffective(out)
+		eff := d.says(t, files, spec)
 		ctx := c
 		ctx.LocalAddr, ctx.LocalPort, ctx.Host = "10.0.0.1", 22, c.Addr
 		s := is.Eval(ctx)
@@ -326,19 +396,30 @@ func (d *daemon) compare(t teller, files memory, is *sshd.Config, contexts []ssh
 				t.Fatalf("%s: sshd says %v, the plan %v\n%s", w.keyword, got, want, files[mainFile])
 			}
 		}
+		if i%8 != 0 { // it takes 45 ms to ask
+			continue
+		}
+		was := d.says(t, before, spec)
+		for k := range was {
+			if !touched[k] && !slices.Equal(was[k], eff[k]) {
+				t.Fatalf("%s: sshd said %v before, and says %v\n%s", k, was[k], eff[k], files[mainFile])
+			}
+		}
+		if len(was) < 40 || len(was) != len(eff) {
+			t.Fatalf("sshd says %d keywords, and said %d", len(eff), len(was))
+		}
 	}
 }
 
-// refuses sees that this machine's sshd refuses a file that the evaluator refuses.
+// refuses sees that it refuses a file that the evaluator refuses.
 func (d *daemon) refuses(t *testing.T, c corpusFile) {
 	if d.most == 0 || len(c.files) > 1 {
 		return
 	}
-	main := filepath.Join(d.dir, "refused")
-	if err := os.WriteFile(main, []byte(c.files[mainFile]), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, "refused"), []byte(c.files[mainFile]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(d.path, "-t", "-f", main, "-h", d.key).CombinedOutput(); err == nil {
+	if out, err := d.command("-t", "-f", d.at("refused"), "-h", d.key).CombinedOutput(); err == nil {
 		t.Errorf("%s: sshd takes it: %s", c.name, out)
 	}
 }

@@ -2,6 +2,7 @@ package fix
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -121,8 +122,9 @@ func (p *planner) effect(after *snapshot.Snapshot) {
 	was, is := waysWords(before), waysWords(now)
 	e := &p.host.Effect
 	closing := map[string]bool{}
+	same := p.sameReach(running, after, opt, &was, &is, before, now)
 	for _, w := range was.order {
-		if is.have[w] {
+		if is.have[w] || same[was.way[w]] {
 			continue
 		}
 		e.Closed = append(e.Closed, w+was.line[w])
@@ -131,7 +133,7 @@ func (p *planner) effect(after *snapshot.Snapshot) {
 		}
 	}
 	for _, w := range is.order {
-		if was.have[w] {
+		if was.have[w] || same[is.way[w]] {
 			e.Stay = append(e.Stay, w+is.line[w])
 		} else {
 			e.Opened = append(e.Opened, w+is.line[w])
@@ -140,17 +142,21 @@ func (p *planner) effect(after *snapshot.Snapshot) {
 	if len(closing) == 0 {
 		return
 	}
-	lately, whole := facts.PasswordLogins(p.in.Snapshot, p.opt)
+	lately, since, whole := facts.PasswordLogins(p.in.Snapshot, p.opt)
 	for _, l := range lately {
 		if closing[l.User] {
 			e.Lately = append(e.Lately, Lately{User: l.User, Last: l.Last, From: l.From})
 		}
 	}
-	if whole && len(lately) == 0 {
-		p.warn("nobody logged in with a password, as far back as the host's log goes")
-	}
-	if !whole {
+	switch back := since.UTC().Format("2006-01-02 15:04 UTC"); {
+	case !whole:
 		p.warn("the log was not read to its end: whoever logged in with a password lately may be missing here")
+	case since.IsZero():
+		p.warn("the host's log holds no login: who came with a password lately is not known")
+	case len(lately) == 0:
+		p.warn("nobody logged in with a password since %s, which is as far back as the host's log was read", back)
+	default:
+		p.warn("the host's log was read back to %s: who came with a password before that is not listed", back)
 	}
 }
 
@@ -160,10 +166,62 @@ type waywords struct {
 	have  map[string]bool
 	line  map[string]string
 	user  map[string]string
+	way   map[string]string // the sentence without its place
+}
+
+// wayOf is a way in as a sentence without its place, and what is not certain of it.
+func wayOf(l *facts.Login, y *facts.LoginWay) (way, doubt string) {
+	if y.Verdict != "yes" {
+		doubt = " (not certain: " + y.Why + ")"
+	}
+	return l.User + " by " + strings.Join(y.Methods, " and "), doubt
+}
+
+// sameReach are the ways that are open at the same places before and after. Which
+// places are named together follows from all that holds at them, so that the words
+// for a login that nothing changes may become others when its neighbour goes.
+func (p *planner) sameReach(running, after *snapshot.Snapshot, opt facts.Options, was, is *waywords, before, now *facts.LoginServer) map[string]bool {
+	moved := false
+	for _, w := range was.order {
+		moved = moved || !is.have[w] && slices.ContainsFunc(is.order, func(o string) bool { return is.way[o] == was.way[w] })
+	}
+	if !moved {
+		return nil
+	}
+	// The same places on both sides, each told apart.
+	opt.Apart = slices.Concat(opt.Apart, waysOf(before).addresses(), waysOf(now).addresses())
+	was1, is1 := reach(primary(facts.WhoCanLogIn(running, opt))), reach(primary(facts.WhoCanLogIn(after, opt)))
+	same := map[string]bool{}
+	for way, places := range was1 {
+		same[way] = maps.Equal(places, is1[way])
+	}
+	return same
+}
+
+// reach are the places at which each way is open.
+func reach(s *facts.LoginServer) map[string]map[facts.LoginPlace]bool {
+	out := map[string]map[facts.LoginPlace]bool{}
+	if s == nil {
+		return out
+	}
+	for i := range s.Logins {
+		l := &s.Logins[i]
+		for n := range l.Ways {
+			way, doubt := wayOf(l, &l.Ways[n])
+			if out[way+doubt] == nil {
+				out[way+doubt] = map[facts.LoginPlace]bool{}
+			}
+			for _, pl := range l.Places {
+				pl.Label = ""
+				out[way+doubt][pl] = true
+			}
+		}
+	}
+	return out
 }
 
 func waysWords(s *facts.LoginServer) waywords {
-	w := waywords{have: map[string]bool{}, line: map[string]string{}, user: map[string]string{}}
+	w := waywords{have: map[string]bool{}, line: map[string]string{}, user: map[string]string{}, way: map[string]string{}}
 	if s == nil {
 		return w
 	}
@@ -171,14 +229,13 @@ func waysWords(s *facts.LoginServer) waywords {
 		l := &s.Logins[i]
 		for n := range l.Ways {
 			y := &l.Ways[n]
-			text := fmt.Sprintf("%s by %s, %s", l.User, strings.Join(y.Methods, " and "), l.From)
-			if y.Verdict != "yes" {
-				text += " (not certain: " + y.Why + ")"
-			}
+			way, doubt := wayOf(l, y)
+			text := way + ", " + l.From + doubt
 			if w.have[text] {
 				continue
 			}
 			w.have[text] = true
+			w.way[text] = way + doubt
 			w.user[text] = l.User
 			w.order = append(w.order, text)
 			for _, e := range y.Evidence {

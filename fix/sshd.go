@@ -3,6 +3,7 @@ package fix
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -90,6 +91,9 @@ func (p *planner) setBlocks(s setting) error {
 			p.warn("%s stays open: allow: means it (%s, until %s)", block, bad.allowed.Pos, bad.allowed.Expires.Format("2006-01-02"))
 			continue
 		}
+		if p.asksForLogins() && p.expiredBlock() {
+			continue // it may have been that one: what postern wrote goes whole
+		}
 		e := p.cfg.Edit(o.File)
 		if e == nil {
 			return errNotHere{o.File + " was not read"}
@@ -98,11 +102,16 @@ func (p *planner) setBlocks(s setting) error {
 		if err := e.SetLine(o.Pos.Line, s.args...); err != nil {
 			return errNotHere{plain(err)}
 		}
-		why := fmt.Sprintf("%s opens the door again with %s", block, strings.TrimSpace(o.Text))
+		why := fmt.Sprintf("%s has %s", block, strings.TrimSpace(o.Text))
+		way := ""
+		if slices.ContainsFunc(slices.Collect(maps.Values(methodKeywords)), func(list []string) bool { return slices.Contains(list, s.keyword) }) {
+			why = fmt.Sprintf("%s opens the door again with %s", block, strings.TrimSpace(o.Text))
+			way = ". Who needs it gets a carve-out: allow: in the inventory"
+		}
 		if err := p.apply([]sshd.FileEdit{{Path: o.File, Old: old, New: e.Bytes()}}, why); err != nil {
 			return err
 		}
-		p.warn("%s; its line is changed too. Who needs it gets a carve-out: allow: in the inventory", why)
+		p.warn("%s; its line is changed too%s", why, way)
 	}
 	return errNotHere{fmt.Sprintf("more than %d lines set %s", maxEdits, s.keyword)}
 }

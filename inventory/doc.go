@@ -58,6 +58,7 @@
 //
 //	keep:                      # logins that fix must never break
 //	  - {user: admin, from: 10.0.0.0/8, key: "SHA256:..."}   # or the file of a public key
+//	  - {user: scanner, from: 10.0.0.5, method: password}    # without: by a key where one opens the account
 //
 // # Groups
 //

@@ -162,11 +162,7 @@ func (l *loader) carveOut(n *yaml.Node, in string) (CarveOut, bool) {
 				}
 			}
 		case "method":
-			c.Method = l.word(p, what, &ok)
-			if c.Method != "" && !slices.Contains(methods, c.Method) {
-				ok = false
-				l.add(l.pos(p.value), "\"method\" of "+what+" cannot be "+quote(c.Method), l.didYouMean(c.Method, methods, "write "+strings.Join(methods, ", ")))
-			}
+			c.Method = l.method(p, what, &ok)
 		case "owner":
 			c.Owner = l.sentence(p, what, &ok)
 		case "reason":
@@ -178,6 +174,16 @@ func (l *loader) carveOut(n *yaml.Node, in string) (CarveOut, bool) {
 	return c, l.need(n, what, got, "user", "addresses", "method", "owner", "reason", "expires") && ok
 }
 
+// method reads the name of a way to log in.
+func (l *loader) method(p pair, what string, ok *bool) string {
+	m := l.word(p, what, ok)
+	if m != "" && !slices.Contains(methods, m) {
+		*ok = false
+		l.add(l.pos(p.value), "\"method\" of "+what+" cannot be "+quote(m), l.didYouMean(m, methods, "write "+strings.Join(methods, ", ")))
+	}
+	return m
+}
+
 // fingerprint is what ssh-keygen -l prints: SHA256 in base64 without padding.
 var fingerprint = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}$`)
 
@@ -185,7 +191,7 @@ func (l *loader) login(n *yaml.Node, in string) (Login, bool) {
 	k := Login{Pos: l.pos(n)}
 	what := "a login to keep of " + in
 	got, ok := make(map[string]bool), true
-	for _, p := range l.mapping(n, what, []string{"user", "from", "key"}) {
+	for _, p := range l.mapping(n, what, []string{"user", "from", "key", "method"}) {
 		got[p.key] = true
 		switch p.key {
 		case "user":
@@ -208,7 +214,13 @@ func (l *loader) login(n *yaml.Node, in string) (Login, bool) {
 			default:
 				k.Key, ok = l.publicKeyFile(s, p, what, ok)
 			}
+		case "method":
+			k.Method = l.method(p, what, &ok)
 		}
+	}
+	if got["key"] && k.Method != "" && k.Method != "publickey" {
+		ok = false
+		l.add(k.Pos, what+" names a key and logs in by "+k.Method, "leave one of them out, or write two logins")
 	}
 	return k, l.need(n, what, got, "user") && ok
 }

@@ -83,8 +83,9 @@ type CarveOut struct {
 
 // Login is one that has to go on working whatever fix does.
 type Login struct {
-	User string
-	From string // address or CIDR; "" anywhere
-	Key  string // public key file or fingerprint; "" any
-	Pos  Pos
+	User   string
+	From   string // address or CIDR; "" anywhere
+	Key    string // public key file or fingerprint; "" any
+	Method string // publickey, password, keyboard-interactive; "" by a key where one opens the account, else by what does
+	Pos    Pos
 }

@@ -16,14 +16,18 @@ type PasswordLogin struct {
 }
 
 // PasswordLogins names the accounts that logged in with a password lately, in the
-// order of passwd. whole is false where the log was not read, or not to its end.
-func PasswordLogins(snap *snapshot.Snapshot, opt Options) (out []PasswordLogin, whole bool) {
+// order of passwd. since is the time of the first line that was read, zero where there
+// is none: of a long log only the end is read. whole is false where not even that was.
+func PasswordLogins(snap *snapshot.Snapshot, opt Options) (out []PasswordLogin, since time.Time, whole bool) {
 	opt.Setups = nil
 	b := newBuilder(snap, opt)
 	b.work()
 	data, lacks := b.whole(snapshot.OutSshdLog)
 	last := map[string]PasswordLogin{}
 	for _, e := range b.log(data) {
+		if since.IsZero() {
+			since = e.at.from
+		}
 		if !strings.HasPrefix(e.tag, "sshd[") && !strings.HasPrefix(e.tag, "sshd-session[") && e.tag != "sshd" {
 			continue
 		}
@@ -39,7 +43,7 @@ func PasswordLogins(snap *snapshot.Snapshot, opt Options) (out []PasswordLogin, 
 			out = append(out, l)
 		}
 	}
-	return out, lacks == ""
+	return out, since, lacks == ""
 }
 
 // acceptedPassword reads "Accepted password for alice from 10.0.0.5 port 4022 ssh2"

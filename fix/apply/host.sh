@@ -87,6 +87,7 @@ load() {
 	case $K,$US in
 	sshd,* | table, | keys,) HOW=file ;;
 	table,*) HOW=crontab ;;
+	mode,?*) HOW=modeas ;;
 	esac
 }
 
@@ -138,6 +139,14 @@ has_flag() {
 	return 1
 }
 
+# can_write FILE: root may open it for writing. Not >>: what is append-only could be
+# opened so, and hosts without e2fsprogs have no lsattr to tell. A shell opens with
+# O_CREAT, which fs.protected_regular forbids root too for the tables of others in
+# the spool's sticky folder (proc_sys_fs(5)); dd can do without.
+can_write() {
+	(: <>"$1") 2>/dev/null || dd if=/dev/null of="$1" conv=notrunc,nocreat count=0 2>/dev/null
+}
+
 # same I: the file is as the plan saw it.
 same_before() {
 	if [ "$BX" = 0 ]; then
@@ -165,6 +174,10 @@ same_after() {
 		account_done
 		return
 	fi
+	if [ "$HOW" = modeas ]; then
+		[ "$(looks)" = "$AU $AG $AM${BH:+$NL$BH}" ]
+		return
+	fi
 	if [ "$AX" = 0 ]; then
 		[ ! -e "$R" ] && [ ! -L "$R" ]
 		return
@@ -189,8 +202,8 @@ check() {
 	/nix/* | /gnu/* | /usr/*) die refused "$1 link: it lies where the system's packages do, and an update would undo the change" ;;
 	esac
 	case $HOW in
-	keys)
-		check_keys "$1"
+	keys | modeas)
+		"check_$HOW" "$1"
 		return
 		;;
 	account)
@@ -212,6 +225,7 @@ check() {
 		;;
 	esac
 	same_before || die changed "$1 it is not as the plan saw it"
+	[ "$HOW" != key ] || { [ ! -e "$R.pub" ] && [ ! -L "$R.pub" ]; } || die changed "$1 its public half is there without it"
 	! is_mounted "$R" || die refused "$1 mount: it is a mount of its own; its source has to be changed"
 	if [ "$BX" = 1 ]; then
 		case $HOW in
@@ -221,9 +235,7 @@ check() {
 			;;
 		esac
 		! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
-		# not >>: what is append-only could be opened so, and hosts without e2fsprogs
-		# have no lsattr to tell
-		if [ "$HOW" != move ] && [ ! -d "$R" ] && ! (: <>"$R") 2>/dev/null; then
+		if [ "$HOW" != move ] && [ ! -d "$R" ] && ! can_write "$R"; then
 			die refused "$1 read-only: root cannot open it for writing (read-only file system, or an attribute)"
 		fi
 	fi
@@ -266,6 +278,21 @@ check_keys() {
 	1,"$BH" | 0,none) ;;
 	*) die changed "$1 it is not as the plan saw it" ;;
 	esac
+	! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
+}
+
+# looks prints owner, group and mode of R, and its content's hash, as its user sees it.
+looks() {
+	as "$US" /bin/sh -c '
+		[ ! -L "$1" ] && { [ -f "$1" ] || [ -d "$1" ]; } && stat -c "%u %g %a" -- "$1" || exit 1
+		[ -z "$2" ] || sha256sum <"$1" | cut -c1-64' sh "$R" "$BH" </dev/null 2>/dev/null
+}
+
+# The same for the mode of a file or folder that lies where its user can write: as
+# root, chmod would go where he makes the name lead.
+check_modeas() {
+	id -u -- "$US" >/dev/null 2>&1 || die changed "$1 its account is not there"
+	[ "$(looks)" = "$BU $BG $BM${BH:+$NL$BH}" ] || die changed "$1 it is not as the plan saw it, or $US cannot read it"
 	! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
 }
 
@@ -457,7 +484,7 @@ cmd_status() {
 		for _f in "$ROOT"/records/*/state/*; do
 			[ -e "$_f" ] || continue
 			_r=${_f%/state/*}
-			say record "${_r##*/} ${_f##*/}"
+			say record "${_r##*/} ${_f##*/} $(stat -c %Y -- "$_r/state" 2>/dev/null)"
 		done
 	fi
 	say done status
@@ -526,7 +553,7 @@ cmd_prepare() {
 		_i=$((_i + 1))
 		load "$_i"
 		keep "$_i"
-		if [ "$AX" = 1 ] && [ "$HOW" != mode ] && [ "$HOW" != key ] && [ "$HOW" != move ] && [ "$HOW" != account ]; then
+		if [ "$AX" = 1 ] && [ "$HOW" != mode ] && [ "$HOW" != modeas ] && [ "$HOW" != key ] && [ "$HOW" != move ] && [ "$HOW" != account ]; then
 			"new_$_i" >"$D/new/$_i" 2>/dev/null || die refused "$_i state: its new content could not be written to $ROOT (a full disk?)"
 			[ "$(hash "$D/new/$_i")" = "$AH" ] || die refused "$_i state: its new content did not arrive whole (a full disk?)"
 		fi
@@ -549,8 +576,8 @@ keep() {
 		shadow_line >"$D/old/$1" && [ -s "$D/old/$1" ] || die refused "$1 state: its line could not be copied to $ROOT (a full disk?)"
 		return
 	fi
-	if [ "$HOW" = keys ]; then
-		as "$US" /bin/sh -c 'exec cat -- "$1"' sh "$R" </dev/null 2>/dev/null | head -c 16777216 >"$D/old/$1"
+	if [ "$HOW" = keys ] || [ "$HOW" = modeas ]; then
+		[ -z "$BH" ] || as "$US" /bin/sh -c 'exec cat -- "$1"' sh "$R" </dev/null 2>/dev/null | head -c 16777216 >"$D/old/$1"
 		as "$US" /bin/sh -c 'exec stat -c "%a %u %g %s %i %h %X %Y %Z" -- "$1"' sh "$R" </dev/null >"$D/meta/$1" 2>/dev/null
 	else
 		stat -c '%a %u %g %s %i %h %X %Y %Z' -- "$R" >"$D/meta/$1"
@@ -904,7 +931,23 @@ do_file() {
 	fsync "$DIR"
 }
 
-do_mode() { chown "$AU:$AG" -- "$R" && chmod "$AM" -- "$R" && fsync "$R"; }
+do_mode() { chown "$AU:$AG" -- "$R" && chmod "$AM" -- "$R" && fsync "$R" && tell_cron; }
+
+# tell_cron has cron look at its tables again: it compares times of change, which
+# owner and mode do not move.
+tell_cron() {
+	case $R in
+	/etc/crontab | /etc/cron.d/*) [ ! -d /etc/cron.d ] || touch -- /etc/cron.d ;;
+	/var/spool/cron/*) parent "$R" && touch -- "$DIR" ;;
+	esac
+}
+
+do_modeas() { chmod_as "$AM"; }
+
+# chmod_as MODE: the owner stays, since only root could give it away.
+chmod_as() {
+	as "$US" /bin/sh -c '[ ! -L "$1" ] && chmod "$2" -- "$1" && { sync -- "$1" 2>/dev/null || sync; }' sh "$R" "$1" </dev/null 2>/dev/null
+}
 
 # A user's table goes through crontab(1): right place, owner, label, and its daemon
 # is told. It refuses a table in which any line is bad; then it is written past it.
@@ -921,7 +964,9 @@ table_in() {
 	bare <"$1" >"$D/table" || return 1
 	if [ "$AX" = 1 ] && command -v crontab >/dev/null && crontab -u "$US" "$D/table" >/dev/null 2>&1 </dev/null; then
 		rm -f -- "$D/table"
-		[ "$(bare <"$R" | sha256sum)" = "$(bare <"$1" | sha256sum)" ] && return 0
+		parent "$R"
+		# it renames, and leaves it to the kernel when that is on the disk
+		[ "$(bare <"$R" | sha256sum)" = "$(bare <"$1" | sha256sum)" ] && fsync "$R" "$DIR" && return 0
 	fi
 	parent "$R"
 	parent "$DIR"
@@ -1006,18 +1051,20 @@ host_key() {
 }
 
 do_key() {
-	# its hash is known before its name is there: else a rollback would not know it
+	# their hashes are known before their names are there: else a rollback would not
+	# know them
 	parent "$R"
+	[ ! -e "$R.pub" ] && [ ! -L "$R.pub" ] || return 1
 	case ${R##*/} in ssh_host_rsa_key) _ty='-t rsa -b 3072' ;; ssh_host_ecdsa_key) _ty='-t ecdsa' ;; *) _ty='-t ed25519' ;; esac
-	rm -f -- "$D/made/key" "$D/made/key.pub" "$NEW"
+	rm -f -- "$D/made/key" "$D/made/key.pub" "$NEW" "$NEW.pub"
 	ssh-keygen -q $_ty -N '' -C '' -f "$D/made/key" </dev/null >/dev/null 2>&1 || return 1
-	hash "$D/made/key" >"$D/made/$1"
-	fsync "$D/made/$1" "$D/made"
-	[ -e "$R.pub" ] || { cat "$D/made/key.pub" >"$R.pub" && chmod 644 "$R.pub"; } || return 1
+	hash "$D/made/key" >"$D/made/$1" && hash "$D/made/key.pub" >"$D/made/$1.pub" || return 1
+	fsync "$D/made/$1" "$D/made/$1.pub" "$D/made"
+	cat "$D/made/key.pub" >"$NEW.pub" && chown "$AU:$AG" -- "$NEW.pub" && chmod 644 "$NEW.pub" || return 1
 	cat "$D/made/key" >"$NEW" && chown "$AU:$AG" -- "$NEW" && chmod "$AM" -- "$NEW" || return 1
 	rm -f -- "$D/made/key" "$D/made/key.pub"
-	fsync "$NEW" "$R.pub"
-	mv -- "$NEW" "$R" && fsync "$DIR"
+	fsync "$NEW" "$NEW.pub"
+	mv -- "$NEW.pub" "$R.pub" && mv -- "$NEW" "$R" && fsync "$DIR"
 }
 
 # ---- reload and proof
@@ -1101,7 +1148,7 @@ drop_temps() {
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))
 		load "$_i"
-		case $HOW in file | key) rm -f -- "$NEW" "$OLD" ;; esac
+		case $HOW in file | key) rm -f -- "$NEW" "$NEW.pub" "$OLD" ;; esac
 	done
 	rm -rf -- "$D/stage" "$D/table"
 }
@@ -1312,7 +1359,15 @@ undo_mode() {
 	[ "$_s" != "$BU $BG $BM" ] || return 0
 	# owner done, mode not yet: both halves are ours
 	case $_s in "$AU $AG $AM" | "$AU $AG $BM") ;; *) case $_s in "$AU $AG "*) ;; *) return 1 ;; esac ;; esac
-	chown "$BU:$BG" -- "$R" && chmod "$BM" -- "$R" && fsync "$R"
+	chown "$BU:$BG" -- "$R" && chmod "$BM" -- "$R" && fsync "$R" && tell_cron
+}
+
+undo_modeas() {
+	case $(looks) in
+	"$BU $BG $BM" | "$BU $BG $BM$NL"*) ;;
+	"$AU $AG $AM" | "$AU $AG $AM$NL"*) chmod_as "$BM" ;;
+	*) return 1 ;;
+	esac
 }
 
 undo_crontab() {
@@ -1359,12 +1414,19 @@ undo_move() {
 	)
 }
 
+# The two halves one by one: the host may have died between them.
 undo_key() {
-	[ -e "$R" ] && [ -s "$D/made/$1" ] || return 0
-	[ "$(hash "$R")" = "$(cat "$D/made/$1")" ] || return 1
-	RESTORED=1
+	[ -s "$D/made/$1" ] || return 0
+	for _h in "$R" "$R.pub"; do
+		_sum=$D/made/$1
+		[ "$_h" = "$R" ] || _sum=$_sum.pub
+		[ -e "$_h" ] || [ -L "$_h" ] || continue
+		[ "$(hash "$_h")" = "$(cat "$_sum" 2>/dev/null)" ] || return 1
+		[ "$_h" != "$R" ] || RESTORED=1
+		rm -f -- "$_h" || return 1
+	done
 	parent "$R"
-	rm -f -- "$R" "$R.pub" && fsync "$DIR"
+	fsync "$DIR"
 }
 
 # cmd_record prints the plan of an earlier run, for undo.

@@ -148,6 +148,29 @@ func TestLyingState(t *testing.T) {
 	}
 }
 
+// TestRunsNewestFirst: what a host says of times orders its runs, and no word of it
+// makes a time that is none.
+func TestRunsNewestFirst(t *testing.T) {
+	host := hostOf(func(string, string) said {
+		out := "%N% uid 0\n"
+		for id, at := range map[string]string{"a": " 100", "b": " 300", "c": " 200", "d": "", "e": " -5", "f": " 9e99\x1b"} {
+			out += "%N% record " + strings.Repeat(id, 16) + " confirmed" + at + "\n"
+		}
+		return said{out: out + "%N% done status\n"}
+	})
+	st, err := Status(t.Context(), host.connect, "host", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, id := range st.Runs() {
+		got += id[:1]
+	}
+	if got != "bcadef" || len(st.Ended) != 3 {
+		t.Errorf("%s %v", got, st.Ended)
+	}
+}
+
 // TestLyingRecord: a record is a host's word too. What it plans is held to the
 // same rules as every plan, and its name is ours.
 func TestLyingRecord(t *testing.T) {

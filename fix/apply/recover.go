@@ -1,9 +1,12 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,6 +114,15 @@ type State struct {
 	Left    time.Duration     `json:"left,omitempty"`
 	Guard   bool              `json:"guard,omitempty"` // the guard runs
 	Records map[string]string `json:"records"`         // of runs that are over: confirmed or rolledback
+	// Ended are the times at which these ended, by the host's clock.
+	Ended map[string]time.Time `json:"ended"`
+}
+
+// Runs are the runs that are over, the newest first.
+func (s *State) Runs() []string {
+	return slices.SortedFunc(maps.Keys(s.Records), func(a, b string) int {
+		return cmp.Or(s.Ended[b].Compare(s.Ended[a]), strings.Compare(a, b))
+	})
 }
 
 // Status asks a host how it stands. It changes nothing.
@@ -125,7 +137,7 @@ func Status(ctx context.Context, connect Connect, name string, opt Options) (Sta
 	if err != nil {
 		return State{}, err
 	}
-	return State{Run: st.run, State: st.state, Left: time.Duration(st.left) * time.Second, Guard: st.guard, Records: st.records}, nil
+	return State{Run: st.run, State: st.state, Left: time.Duration(st.left) * time.Second, Guard: st.guard, Records: st.records, Ended: st.ended}, nil
 }
 
 // Confirm keeps a change whose laptop died before it could say so: the login that

@@ -284,17 +284,74 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+// function cuts one out of the program.
+func function(t *testing.T, name string) string {
+	t.Helper()
+	at := strings.Index(program, "\n"+name+"() {")
+	if at < 0 {
+		t.Fatalf("no function %s", name)
+	}
+	rest := program[at+1:]
+	if line, _, _ := strings.Cut(rest, "\n"); strings.HasSuffix(line, "}") {
+		return line + "\n"
+	}
+	body, _, _ := strings.Cut(rest, "\n}\n")
+	return body + "\n}\n"
+}
+
+// TestHostKeyGoesWhole: wherever the host dies while a key is made, taking it back
+// leaves neither half, and never a half that is somebody else's.
+func TestHostKeyGoesWhole(t *testing.T) {
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Skip("no ssh-keygen")
+	}
+	parts := "NL='\n'\n"
+	for _, f := range []string{"fsync", "hash", "parent", "do_key", "undo_key"} {
+		parts += function(t, f)
+	}
+	for name, argv := range shells(t) {
+		for _, c := range []struct{ what, between, left string }{
+			{"whole", "do_key 1 && undo_key 1", ""},
+			{"only the public half had its name", `do_key 1 && rm -- "$R" && undo_key 1`, ""},
+			{"only the private half had", `do_key 1 && rm -- "$R.pub" && undo_key 1`, ""},
+			{"nothing had", `do_key 1 && rm -- "$R" "$R.pub" && undo_key 1`, ""},
+			{"not begun", "undo_key 1", ""},
+			{"somebody's half was there", `echo other >"$R.pub"; ! do_key 1 && undo_key 1`, "k.pub"},
+			{"somebody put his there", `do_key 1 && echo other >"$R.pub" && ! undo_key 1`, "k.pub"},
+		} {
+			t.Run(name+"/"+c.what, func(t *testing.T) {
+				dir := t.TempDir()
+				for _, d := range []string{"ssh", "run", "run/made"} {
+					if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+						t.Fatal(err)
+					}
+				}
+				script := fmt.Sprintf("R=%s D=%s AU=%d AG=%d AM=600\nNEW=$R.new\n", quote(dir+"/ssh/k"), quote(dir+"/run"), os.Getuid(), os.Getgid()) + parts + c.between + "\n"
+				cmd := exec.Command(argv[0], argv[1:]...)
+				cmd.Stdin = strings.NewReader(script)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				all, err := os.ReadDir(filepath.Join(dir, "ssh"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				left := ""
+				for _, e := range all {
+					left += e.Name()
+				}
+				if left != c.left {
+					t.Errorf("left: %q, want %q", left, c.left)
+				}
+			})
+		}
+	}
+}
+
 // TestPutBackFollowsNoLink: the folder may be somebody else's, who makes the name lead
 // to another folder in the moment in which root gives a file back.
 func TestPutBackFollowsNoLink(t *testing.T) {
-	cut := func(name string) string {
-		at := strings.Index(program, "\n"+name+"() {")
-		if at < 0 {
-			t.Fatalf("no function %s", name)
-		}
-		end := strings.Index(program[at:], "\n}\n")
-		return program[at : at+end+3]
-	}
+	cut := func(name string) string { return function(t, name) }
 	for name, argv := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

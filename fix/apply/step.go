@@ -194,6 +194,7 @@ type status struct {
 	left       int    // seconds until the guard acts
 	guard      bool
 	records    map[string]string // of earlier runs: their last state
+	ended      map[string]time.Time
 }
 
 func (r *run) status(ctx context.Context, c Conn) (*status, error) {
@@ -202,7 +203,7 @@ func (r *run) status(ctx context.Context, c Conn) (*status, error) {
 		return nil, err
 	}
 	st := &status{uid: -1, connection: out.one("connection"), current: out.one("current") == "1", run: out.one("run"),
-		state: out.one("state"), guard: out.one("guard") == "1", records: map[string]string{}}
+		state: out.one("state"), guard: out.one("guard") == "1", records: map[string]string{}, ended: map[string]time.Time{}}
 	odd := func(what string) error { return &StepError{Step: "status", Why: "the host says " + clip(what)} }
 	for value, to := range map[string]*int{"uid": &st.uid, "age": &st.age, "left_s": &st.left} {
 		if v := out.one(value); v != "" {
@@ -220,11 +221,15 @@ func (r *run) status(ctx context.Context, c Conn) (*status, error) {
 		return nil, odd("state " + st.state)
 	}
 	for _, v := range out.all("record") {
-		id, state, _ := strings.Cut(v, " ")
+		id, rest, _ := strings.Cut(v, " ")
+		state, at, _ := strings.Cut(rest, " ")
 		if !isID(id) || !slices.Contains(states, state) {
 			continue // a folder that is none of ours
 		}
 		st.records[id] = state
+		if n, err := strconv.ParseInt(at, 10, 33); err == nil && n >= 0 {
+			st.ended[id] = time.Unix(n, 0).UTC()
+		}
 	}
 	return st, nil
 }

@@ -63,6 +63,10 @@ func Reverse(h fix.Host, run string) fix.Host {
 		case c.Kind == fix.KindKey:
 			// a made key goes out of the way, and is never destroyed
 			r.Kind, r.Before.SHA256 = fix.KindMove, ""
+			public := r
+			public.Before.Path, public.Before.Real, public.Before.Mode = r.Before.Path+".pub", r.Before.Real+".pub", 0o644
+			public.After.Path, public.After.Real = public.Before.Path, public.Before.Real
+			back.Changes = append(back.Changes, public)
 		}
 		back.Changes = append(back.Changes, r)
 	}
