@@ -6,16 +6,22 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postern-ssh/postern/audit/triage"
 	"github.com/postern-ssh/postern/e2e"
 )
 
-// ways are further ways of coming back: none has the names or places of those in
-// planted, so that what is found is found by what it means.
-var ways = []struct {
+// way is a way to come back, and what triage says of it.
+type way struct {
 	name, setup string
 	kind, least string
 	words       []string
-}{
+}
+
+// ways are further ways of coming back: none has the names or places of those in
+// planted, so that what is found is found by what it means.
+var ways = []way{
 	{"sudo for an account of the system", `echo 'www-data ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/10-metrics; chmod 440 /etc/sudoers.d/10-metrics`, "startup", "high", []string{"/etc/sudoers.d/10-metrics", "www-data"}},
 	{"sudo for a shell", `echo 'bob ALL=(root) NOPASSWD: /usr/bin/less, /bin/bash' > /etc/sudoers.d/bob; chmod 440 /etc/sudoers.d/bob`, "startup", "low", []string{"/etc/sudoers.d/bob", "/bin/bash"}},
 	{"sudo asks nobody", `echo 'Defaults !authenticate' > /etc/sudoers.d/zz; chmod 440 /etc/sudoers.d/zz`, "startup", "medium", []string{"/etc/sudoers.d/zz", "authenticate"}},
@@ -53,6 +59,47 @@ var ways = []struct {
 	{"core", `mkdir -p /etc/sysctl.d; echo 'kernel.core_pattern=|/var/tmp/.core %p' > /etc/sysctl.d/50-core.conf`, "startup", "high", []string{"/etc/sysctl.d/50-core.conf", "/var/tmp/.core"}},
 }
 
+// moreWays are planted on another release, to its tools.
+var moreWays = []way{
+	{"bit on a package's program", `chmod u+s /usr/bin/find`, "setuid", "critical", []string{"/usr/bin/find", "findutils"}},
+	{"capability on a package's program", `setcap cap_setuid,cap_setgid+eip $(readlink -f /usr/bin/perl)`, "setuid", "high", []string{"/usr/bin/perl", "cap_setuid"}},
+	{"line in a package's unit", `printf 'ExecStartPost=-/usr/local/bin/ok\n' >> /lib/systemd/system/getty@.service`, "package-file", "high", []string{"getty@.service", "systemd"}},
+	{"rule of udev of a package", `printf 'ACTION=="add", RUN+="/usr/bin/true"\n' >> /lib/udev/rules.d/55-dm.rules`, "package-file", "high", []string{"55-dm.rules"}},
+	{"init.d", `printf '\n/usr/sbin/kdump-helper &\n' >> /etc/init.d/ssh`, "startup", "low", []string{"/etc/init.d/ssh", "not as its package"}},
+	{"profile that leaves something behind", `printf 'nohup "$HOME/.config/pulse/daemon" >/dev/null 2>&1 &\n' >> /home/carol/.profile`, "startup", "medium", []string{"/home/carol/.profile", "pulse/daemon"}},
+	{"shell of an account", `cp /bin/dash /var/lib/misc/.sh; useradd -M -s /var/lib/misc/.sh -d / netadm`, "account", "high", []string{"netadm", "/var/lib/misc/.sh"}},
+	{"keys in a hidden place", `mkdir -p /var/lib/.k; cp /root/.ssh/authorized_keys /var/lib/.k/root; printf 'AuthorizedKeysFile .ssh/authorized_keys /var/lib/.k/%%u\n' >> /etc/ssh/sshd_config`, "key", "medium", []string{"/var/lib/.k/root"}},
+	{"program in shared memory", `mkdir -p /dev/shm/.X; cp /bin/true /dev/shm/.X/cc; true`, "file", "medium", []string{"/dev/shm/.X/cc"}},
+	{"file among devices", `mkdir -p /dev/.ida; echo x > /dev/.ida/cfg; true`, "file", "medium", []string{"/dev/.ida/cfg"}},
+	{"named by blanks", `mkdir -p '/var/tmp/.. '; cp /bin/true '/var/tmp/.. /k'`, "file", "high", []string{".. "}},
+	{"generator of users", `mkdir -p /etc/systemd/user-generators; printf '#!/bin/sh\n' > /etc/systemd/user-generators/30-env; chmod 755 /etc/systemd/user-generators/30-env`, "startup", "medium", []string{"user-generators/30-env"}},
+	{"hook of sleep", `mkdir -p /lib/systemd/system-shutdown; printf '#!/bin/sh\ncp /var/lib/x /etc/cron.d/x\n' > /lib/systemd/system-shutdown/50-sync; chmod 755 /lib/systemd/system-shutdown/50-sync`, "startup", "medium", []string{"system-shutdown/50-sync"}},
+	{"shell of any name", `cp /bin/bash /usr/bin/mail-lock; chmod 6755 /usr/bin/mail-lock`, "setuid", "critical", []string{"/usr/bin/mail-lock", "byte for byte"}},
+	{"rsyslog", `mkdir -p /etc/rsyslog.d; printf 'module(load="omprog")\naction(type="omprog" binary="/tmp/.log/h")\n' > /etc/rsyslog.d/60-x.conf`, "startup", "high", []string{"/etc/rsyslog.d/60-x.conf", "/tmp/.log/h"}},
+	{"xinetd", `mkdir -p /etc/xinetd.d; printf 'service time2\n{\n  port = 9\n  server = /bin/bash\n}\n' > /etc/xinetd.d/time2`, "startup", "high", []string{"/etc/xinetd.d/time2", "a shell"}},
+	{"authority", `mkdir -p /etc/ssh/sshd_config.d; cp /root/.ssh/authorized_keys /etc/ssh/ca.pub; printf 'TrustedUserCAKeys /etc/ssh/ca.pub\n' > /etc/ssh/sshd_config.d/ca.conf`, "startup", "low", []string{"TrustedUserCAKeys", "/etc/ssh/ca.pub"}},
+	{"environment of sessions", `printf 'SetEnv LD_PRELOAD=/lib/libx.so\n' > /etc/ssh/sshd_config.d/env.conf; rm /etc/ssh/sshd_config.d/env.conf; mkdir -p /etc/environment.d; echo 'LD_PRELOAD=/lib/x.so' > /etc/environment.d/50.conf`, "startup", "high", []string{"/etc/environment.d/50.conf"}},
+	{"root through PAM", `sed -i '1i auth sufficient pam_rootok.so' /etc/pam.d/sshd`, "pam", "critical", []string{"pam_rootok.so"}},
+	{"one account through PAM", `sed -i '1i auth sufficient pam_succeed_if.so quiet user = carol' /etc/pam.d/login`, "pam", "high", []string{"carol"}},
+}
+
+const moreRunning = `set -e
+printf 'Port 2022\nHostKey /etc/ssh/ssh_host_ed25519_key\nPidFile none\nPasswordAuthentication yes\n' > /var/lib/misc/c; /usr/sbin/sshd -f /var/lib/misc/c
+nohup perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in(4444,INADDR_LOOPBACK)); listen(S,1); accept(C,S); sleep 600' >/dev/null 2>&1 </dev/null &
+sleep 0.5
+nohup setsid perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); connect(S,sockaddr_in(4444,INADDR_LOOPBACK)) or die; open(STDIN,"<&S"); open(STDOUT,">&S"); open(STDERR,">&S"); exec {"/bin/sh"} "sh","-i"' >/dev/null 2>&1 </dev/null &
+nohup sh -c 'sleep 600 # ; exit; ' >/dev/null 2>&1 </dev/null &
+mkdir -p /opt/w; cp /bin/sleep /opt/w/xmr; nohup /opt/w/xmr 900 </dev/null >/dev/null 2>&1 &
+sleep 0.5`
+
+// TestTriageMoreWays does the same on an older host.
+func TestTriageMoreWays(t *testing.T) {
+	r := triageWays(t, e2e.Bullseye, "carol", moreWays, moreRunning)
+	want(t, r, "process", "medium", "a second SSH server", "/var/lib/misc/c", "2022")
+	want(t, r, "process", "high", "it is a shell", "127.0.0.1:4444")
+	tellTriage(t, r)
+}
+
 const waysRunning = `set -e
 mkdir -p /opt/mon; printf 'import=1\nwhile :; do sleep 300; done\n' > /opt/mon/agent.sh; nohup bash /opt/mon/agent.sh >/dev/null 2>&1 </dev/null &
 sleep 0.3
@@ -65,32 +112,49 @@ sleep 0.5
 nohup perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); connect(S,sockaddr_in(6697,INADDR_LOOPBACK)) or die; sleep 600' >/dev/null 2>&1 </dev/null &
 sleep 0.5`
 
-// TestTriageWays plants them on one host, which triage must not change either.
+// TestTriageWays plants them on one host.
 func TestTriageWays(t *testing.T) {
-	e2e.NeedHosts(t)
-	key, public := newKey(t)
-	setup := "useradd -m -s /bin/bash bob\n" + admit("root", public) + "\n"
-	for _, p := range ways {
-		setup += p.setup + "\n"
-	}
-	h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Setup: setup})
-	if out, errOut, code := h.Exec(waysRunning); code != 0 {
-		t.Fatalf("%d %s %s", code, out, errOut)
-	}
-	_, r := triageRun(t, h, key, "", "--evidence", filepath.Join(t.TempDir(), "kept"))
-	for _, p := range ways {
-		if want(t, r, p.kind, p.least, p.words...) == nil {
-			t.Errorf("%s was not found", p.name)
-		}
-	}
+	r := triageWays(t, e2e.Bookworm, "bob", ways, waysRunning)
 	want(t, r, "process", "medium", "/opt/mon/agent.sh", "deleted")
 	want(t, r, "process", "high", "/var/lib/misc/svc", "calls itself")
 	want(t, r, "process", "medium", "/usr/bin/dbus-helper", "no package has it")
 	want(t, r, "process", "medium", "127.0.0.1:6697", "IRC")
-	if t.Failed() {
-		for i := range r.Things {
-			t.Logf("%s %s %s %q", r.Things[i].Severity, r.Things[i].Kind, r.Things[i].Title, r.Things[i].Why)
-		}
-		t.Logf("gaps %v", r.Gaps)
+	tellTriage(t, r)
+}
+
+// triageWays plants ways on a host, which triage must find and leave as it is.
+func triageWays(t *testing.T, release e2e.Release, user string, list []way, running string) *triage.Host {
+	e2e.NeedHosts(t)
+	key, public := newKey(t)
+	setup := "useradd -m -s /bin/bash " + user + "\n" + admit("root", public) + "\n"
+	for _, p := range list {
+		setup += p.setup + "\n"
 	}
+	h := e2e.Start(t, e2e.Spec{Release: release, Setup: setup})
+	if out, errOut, code := h.Exec(running); code != 0 {
+		t.Fatalf("%d %s %s", code, out, errOut)
+	}
+	h.Run("kill -STOP $(pgrep -x cron)")
+	before := upper(t, h)
+	_, r := triageRun(t, h, key, "", "--evidence", filepath.Join(t.TempDir(), "kept"))
+	if d := cmp.Diff(before, upper(t, h)); d != "" {
+		t.Errorf("the host was changed (-before +after):\n%s", d)
+	}
+	for _, p := range list {
+		if want(t, r, p.kind, p.least, p.words...) == nil {
+			t.Errorf("%s was not found", p.name)
+		}
+	}
+	return r
+}
+
+// tellTriage writes down what was found, where something was not.
+func tellTriage(t *testing.T, r *triage.Host) {
+	if !t.Failed() {
+		return
+	}
+	for i := range r.Things {
+		t.Logf("%s %s %s %q", r.Things[i].Severity, r.Things[i].Kind, r.Things[i].Title, r.Things[i].Why)
+	}
+	t.Logf("gaps %v", r.Gaps)
 }

@@ -252,8 +252,11 @@ owners() {
   elif [ -r /lib/apk/db/installed ]; then PM=apk
   else gap missing owned "no package manager that this collector knows"; return
   fi
+  # Hosts whose /lib is no link keep these there.
+  ELSE=
+  [ -L /lib ] || ELSE=$(printf '%s\n' "$SHARED" | sed 's,/usr/lib/\(systemd\|udev\),/lib/\1,g')
   set +f
-  case $PM in rpm) set -- $MODULES;; *) set -- $PLACES $SHARED $MODULES /etc/cron.*/*;; esac
+  case $PM in rpm) set -- $MODULES;; *) set -- $PLACES $SHARED $ELSE $MODULES /etc/cron.*/*;; esac
   set -f
   C=$({
     printf '%s\n' "$@"
@@ -286,7 +289,7 @@ owners() {
   mark "x 0"
   # Of what lies among packages' files and is none's, the content.
   [ "$PM" != rpm ] || return 0
-  U=$(printf '%s\n' "$U" | grep -aE '^/usr/lib/(systemd|udev|python3)')
+  U=$(printf '%s\n' "$U" | grep -aE '^(/usr)?/lib/(systemd|udev|python3)')
   IFS=$NL
   set -- $U
   IFS=" $TAB$NL"
@@ -315,6 +318,12 @@ sums() {
       set -f
       [ -n "$VF" ] && have md5sum || { gap missing sums "no checksums of packages, or no md5sum"; return; }
       V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
+      # What systemd and udev read of all packages: a line more in one of them is as good
+      # as a file of one's own.
+      set +f
+      set -- /var/lib/dpkg/info/*.md5sums
+      set -f
+      V=$V$NL$(printf '%s\0' "$@" | limit xargs -0 grep -asHE '^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)' | head -c 524288)
       mark "o sums.expected"
       printf '%s\n' "$V"
       mark "x 0"
@@ -362,18 +371,19 @@ setuids() {
   case $SETUID in *"$NL"slow) gap cap setuid "looking for them took all of its time";; esac
   SETUID=$(printf '%s\n' "$SETUID" | sed -E "s,^$TOK ([^ ]+ ){9},,")
   mark "o setuid.sums"
-  H=
   IFS=$NL
   SN=0
   for P in /bin/sh /bin/bash /bin/dash /bin/busybox $SETUID; do
     IFS=" $TAB$NL"
     case $P in
-      /usr/bin/* | /usr/sbin/* | /usr/lib/* | /usr/libexec/* | /bin/ping* | /bin/su | /bin/*mount) ;;
+      /usr/bin/* | /usr/sbin/* | /usr/lib/* | /usr/libexec/* | /bin/ping* | /bin/su | /bin/*mount) ;; # below, at once
       /*) SN=$((SN + 1)); [ $SN -gt 40 ] || digest "$P";;
     esac
     IFS=$NL
   done
   IFS=" $TAB$NL"
+  # Directories that only root writes to.
+  ! have sha256sum || printf '%s\n' "$SETUID" | grep -aE '^/(usr/(s?bin|lib|libexec)|bin)/' | head -n 200 | tr '\n' '\0' | limit xargs -0 sha256sum -- 2>/dev/null
   mark "x 0"
 }
 # empowered: programs that have a part of root's rights without the bit (capabilities(7)).
@@ -394,6 +404,22 @@ empowered() {
   set -- $CAPABLE
   IFS=" $TAB$NL"
   look meta "$@"
+}
+# droppings: programs where everyone may write, and files where only devices belong.
+droppings() {
+  have find || { gap missing droppings "no find"; return; }
+  set --
+  for D in /tmp /var/tmp /dev/shm; do
+    [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
+  done
+  token || return
+  mark "s $TOK"
+  D=$({
+    [ $# -eq 0 ] || few find "$@" -xdev -maxdepth 3 -type f -perm /111 -exec stat -c "$TOK $STAT" -- '{}' +
+    few find /dev -xdev -maxdepth 3 -type f -exec stat -c "$TOK $STAT" -- '{}' +
+  } </dev/null 2>/dev/null | head -c 131072)
+  printf '%s\n' "$D"
+  case $D in *"$NL"slow*) gap cap droppings "looking for them took all of its time";; esac
 }
 # few COMMAND...: find's own bound; the time of others' directories is not ours.
 few() { if [ -n "$TIMEOUT" ]; then timeout 4 "$@"; [ $? != 124 ] || printf '\nslow\n'; else "$@"; fi; }
@@ -552,6 +578,7 @@ run() {
   section descriptors
   section setuids
   section empowered
+  section droppings
   section places
   section owners
   section sums

@@ -49,6 +49,9 @@ func (l *looker) accounts() {
 		if strings.HasSuffix(a.Name, "$") || strings.HasPrefix(a.Name, ".") || strings.ContainsFunc(a.Name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			say("high", "its name is made to be overlooked")
 		}
+		if temporary(a.Shell) || hiddenPlace(a.Shell) || lies(a.Shell) != "" {
+			say("high", "its shell lies where no shell does: "+cron.Quote(a.Shell))
+		}
 		if w := lies(a.Home); w != "" {
 			say("high", "its home: "+w)
 		}
@@ -178,6 +181,9 @@ func (l *looker) keys() {
 		}
 		if k.Weak != "" {
 			say("low", "it is weak: "+k.Weak)
+		}
+		if hidden := strings.ReplaceAll(k.Path, "/.ssh/", "/"); !strings.HasPrefix(k.Path, "/home/") && !strings.HasPrefix(k.Path, "/root/") && strings.Contains(hidden, "/.") || temporary(k.Path) {
+			say("medium", "its file lies where none looks for keys: "+cron.Quote(k.Path))
 		}
 		attack = append(attack, "T1098.004")
 		l.add(Thing{Kind: KindKey, Whose: k.User, Severity: severity, Title: fmt.Sprintf("key %s opens %s (%s%s)", k.Fingerprint, cron.Quote(k.User), k.Type, comment(k.Comment)), Why: why, Attack: attack, Since: since,

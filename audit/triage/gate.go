@@ -3,6 +3,7 @@ package triage
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/cron"
@@ -100,8 +101,9 @@ func (g *gateLine) program() string {
 	return path.Clean(p)
 }
 
-// gate judges what sshd itself runs at logins, beside PAM.
+// gate judges what sshd itself runs at logins, beside PAM, and servers of one's own.
 func (l *looker) gate() {
+	l.servers()
 	for _, g := range gateLines(l.snap, l.f.Daemons) {
 		severity := "none"
 		var why []string
@@ -159,7 +161,32 @@ func (l *looker) gate() {
 			evidence = append(evidence, l.beginning(p)...)
 		}
 		l.add(Thing{Kind: KindStartup, Severity: severity, Title: title, Why: why, Attack: []string{"T1098.004"}, Since: l.since(g.file), Returns: "it stays: each login goes through it",
-			Evidence: evidence, Files: files, Actions: []Action{{Do: DoFile, Target: g.file}}}, g.file, g.keyword, g.value, g.match)
+			Evidence: evidence, Files: files, Actions: []Action{{Do: DoEdit, Target: g.file}}}, g.file, g.keyword, g.value, g.match)
+	}
+}
+
+// servers names SSH servers that read another configuration than the system's.
+func (l *looker) servers() {
+	for i := range l.f.Daemons {
+		d := &l.f.Daemons[i]
+		if d.Kind != "sshd" || d.Config == "" || strings.HasPrefix(d.Config, "/etc/ssh/") || strings.HasPrefix(d.Config, "/usr/etc/ssh/") {
+			continue
+		}
+		severity, why := "medium", []string{"it reads " + cron.Quote(d.Config) + ", and not what the system's sshd does: what closes that one leaves this one open"}
+		if w, s := deceptive(d.Config); levels[s] >= levels["medium"] {
+			severity, why = heavier(severity, s), append(why, w)
+		} else if temporary(d.Config) || d.Config == "/dev/null" {
+			severity = "high"
+		}
+		if len(d.Listens) > 0 {
+			why = append(why, "it listens on "+strings.Join(d.Listens[:min(6, len(d.Listens))], ", "))
+		}
+		since := ""
+		if p := l.byPID[int(d.PID)]; p != nil {
+			since = stamp(p.start)
+		}
+		l.add(Thing{Kind: KindProcess, Severity: severity, Title: "a second SSH server: " + cron.Quote(clip(strings.Join(append([]string{d.Exe}, d.Args...), " "), 200)), Why: why, Attack: []string{"T1133"}, Since: since,
+			Evidence: append(slices.Clone(d.Evidence), l.stat(d.Config, "")), Files: []string{d.Config}, Actions: []Action{{Do: DoStop, Target: strconv.FormatInt(d.PID, 10)}}}, "sshd", d.Exe, d.Config)
 	}
 }
 

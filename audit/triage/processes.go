@@ -40,6 +40,7 @@ type process struct {
 
 // socket is one socket of a process.
 type socket struct {
+	fd            int // under which a process holds it
 	proto         string
 	local, remote netip.AddrPort
 	state         string // of TCP: listen, established, connecting, other
@@ -124,6 +125,7 @@ func (l *looker) processes() {
 		case strings.HasPrefix(what, "fd/"):
 			if inode, ok := strings.CutPrefix(f.Target, "socket:["); ok {
 				if s, ok := sockets[strings.TrimSuffix(inode, "]")]; ok {
+					s.fd = int(number(what[len("fd/"):]))
 					p.sockets = append(p.sockets, s)
 				}
 			} else if len(p.gone) < 16 {
@@ -438,6 +440,22 @@ func (l *looker) judge(p *process, firstSpace string) {
 			if of, known := l.ofPackage(so); temporary(so) || hiddenPlace(so) || known && of == "" && systemPlace(so) {
 				say("high", "it was started with "+cron.Quote(e), "T1574.006")
 			}
+		}
+	}
+	if len(p.argv) > 1 {
+		words := make([]string, 0, len(p.argv))
+		for _, w := range p.argv[:min(64, len(p.argv))] {
+			words = append(words, "'"+strings.ReplaceAll(clip(w, 1024), "'", `'\''`)+"'")
+		}
+		if s, message := l.line(strings.Join(words, " "), l.account(p.uid)); levels[s] >= levels["medium"] && severity == "none" {
+			say(s, message)
+		}
+	}
+	for _, s := range p.sockets {
+		// An SSH login's shell has a terminal, pipes or a pair of sockets of this host.
+		if s.proto == "tcp" && s.state == "established" && s.fd <= 2 && s.fd >= 0 && shellName.MatchString(path.Base(p.exe)) {
+			say("high", "it is a shell, and whoever is at "+s.remote.String()+" types into it", "T1059.004")
+			break
 		}
 	}
 	irc := false

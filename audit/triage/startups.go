@@ -127,6 +127,9 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 	}
 	if changed {
 		why = append(why, "it is not as its package "+pkg+" brought it")
+		if levels[s.added] >= levels["low"] {
+			severity = "low"
+		}
 	}
 	if w, ws := deceptive(f.Path); levels[ws] >= levels["high"] {
 		severity = heavier(severity, ws)
@@ -161,13 +164,20 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 		kind = KindPreload
 	}
 	files := []string{f.Path}
+	ends := DoFile
+	if changed || shared.MatchString(f.Path) {
+		ends = DoEdit
+	}
 	t := Thing{Kind: kind, Whose: user, Severity: severity, Title: title, Why: why, Attack: []string{s.attack}, Since: stamp(f.CTime),
-		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: files, Actions: []Action{{Do: DoFile, Target: f.Path}}}
+		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: files, Actions: []Action{{Do: ends, Target: f.Path}}}
 	if s.when != "" {
 		t.Returns = "it runs " + s.when
 	}
 	l.add(t, f.Path)
 }
+
+// shared are files of which a system needs the other lines too.
+var shared = regexp.MustCompile(`^/etc/(network/interfaces|rsyslog\.conf|inetd\.conf|logrotate\.conf|sysctl\.conf|environment|profile|bash\.bashrc|sudoers|modules|ld\.so\.conf|aliases|ssh/ssh_config|security/pam_env\.conf|systemd/system\.conf|inittab)$|/\.(bashrc|profile|bash_profile|zshrc|ssh/config)$`)
 
 // systemOwned reports paths whose owner is root on every system.
 func (l *looker) systemOwned(p string) bool {
@@ -225,6 +235,7 @@ var traps = []struct {
 	{regexp.MustCompile(`\bLD_(PRELOAD|AUDIT)=`), nil, "high", "it loads a library into every program"},
 	{regexp.MustCompile(`\btrap\s.*\bDEBUG\b`), nil, "medium", "it runs something before every command"},
 	{regexp.MustCompile(`\bPROMPT_COMMAND=`), regexp.MustCompile(`(history|printf|echo|__vte|update_terminal|starship|_[a-z]+)`), "medium", "it runs something at every prompt"},
+	{regexp.MustCompile(`^\(?\s*(nohup|setsid)\s.*&|&\s*disown\b`), nil, "medium", "it leaves something running behind at each login"},
 	{regexp.MustCompile(`^\s*(unset|export)?\s*HISTFILE(=/dev/null|\s*$)`), nil, "low", "no history is kept"},
 }
 

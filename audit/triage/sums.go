@@ -148,18 +148,21 @@ func (l *looker) capable() {
 			return
 		}
 		p, caps := strings.TrimSuffix(line[:i], " ="), line[i+1:] // libcap before 2.41 wrote "PATH = CAPS"
-		if pkg, known := l.ofPackage(p); known && pkg != "" {
+		pkg, _ := l.ofPackage(p)
+		if pkg != "" && !(rootCaps.MatchString(caps) && anyProgram.MatchString(path.Base(p))) {
 			return
 		}
 		severity, why := "low", []string{"whoever starts it has " + caps}
 		if rootCaps.MatchString(caps) {
 			severity = "medium"
-			if known := l.manager != ""; known && (systemPlace(p) || temporary(p) || hiddenPlace(p) || anyProgram.MatchString(path.Base(p))) || temporary(p) || l.oddSetuid(p) {
+			if l.manager != "" && (systemPlace(p) || hiddenPlace(p) || anyProgram.MatchString(path.Base(p))) || temporary(p) || l.oddSetuid(p) {
 				severity = "high"
 			}
 			why = append(why, "that is enough to become root")
 		}
-		if l.manager != "" {
+		if pkg != "" {
+			severity, why = "high", append(why, "it is of package "+pkg+", which does not give it that")
+		} else if l.manager != "" {
 			why = append(why, "no package has it")
 		}
 		if w, s := deceptive(p); levels[s] >= levels["medium"] {
@@ -220,6 +223,7 @@ var shells = []string{"/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"}
 // setuids names programs with their owner's rights that no package has.
 func (l *looker) setuids() {
 	l.capable()
+	l.dropped()
 	shell := map[string]string{}
 	for _, s := range shells {
 		if sum := l.digests[s]; sum != "" && shell[sum] == "" {
@@ -233,6 +237,11 @@ func (l *looker) setuids() {
 		}
 		pkg, known := l.ofPackage(f.Path)
 		if known && pkg != "" {
+			if f.Mode&0o4000 != 0 && f.UID == 0 && neverSetuid.MatchString(path.Base(f.Path)) {
+				l.add(Thing{Kind: KindSetuid, Severity: "critical", Title: cron.Quote(f.Path) + " of package " + pkg + " was given its owner's rights", Why: []string{"whoever starts it is root, and it does what its words say: no package gives it that bit"},
+					Attack: []string{"T1548.001"}, Since: stamp(f.CTime), Evidence: []facts.Evidence{l.stat(f.Path, "")}, Files: []string{f.Path}, Returns: "it stays until the bit is taken off (chmod u-s) or the package is installed again",
+					Actions: []Action{{Do: DoPackage, Target: pkg}}}, "bit", f.Path)
+			}
 			continue
 		}
 		suid := f.Mode&0o4000 != 0
@@ -265,6 +274,42 @@ func (l *looker) setuids() {
 		l.add(Thing{Kind: KindSetuid, Severity: severity, Title: "program with others' rights: " + cron.Quote(f.Path), Why: why, Attack: []string{"T1548.001"}, Since: stamp(f.CTime),
 			Evidence: []facts.Evidence{l.stat(f.Path, "")}, Files: []string{f.Path}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: f.Path}}}, f.Path)
 	}
+}
+
+// neverSetuid are programs that no distribution gives root's rights: each starts
+// another, or reads or writes what it is told to.
+var neverSetuid = regexp.MustCompile(`^(ba|da|z|k|mk|a|c|tc|fi|r)?sh$|^(env|perl[0-9.]*|python[0-9.]*|ruby[0-9.]*|lua[0-9.]*|php[0-9.]*|node|gawk|mawk|awk|find|xargs|vim?(\.[a-z]+)?|nano|ed|less|more|tar|zip|rsync|nmap|socat|nc(\.[a-z]+)?|ncat|tee|dd|cp|mv|install|chmod|chown|cat|head|tail|sed|sort|cpio|cut|base64|xxd|docker|gdb|strace|nohup|nice|timeout|watch|systemctl|systemd-run|git|make|curl|wget|openssl|busybox|stdbuf|taskset|setarch|ld\.so|ld-linux[^/]*)$`)
+
+// dropped names programs where everyone may write, and files where only devices belong.
+func (l *looker) dropped() {
+	for i := range l.deep.Files {
+		f := &l.deep.Files[i]
+		if f.Type != 'f' {
+			continue
+		}
+		severity, what := "low", "a program where everyone may write: "
+		switch w, s := deceptive(f.Path); {
+		case strings.HasPrefix(f.Path, "/dev/") && !strings.HasPrefix(f.Path, "/dev/shm/"):
+			severity, what = "medium", "a file where only devices belong: "
+		case !strings.HasPrefix(f.Path, "/tmp/") && !strings.HasPrefix(f.Path, "/var/tmp/") && !strings.HasPrefix(f.Path, "/dev/shm/") || f.Mode&0o111 == 0 || f.Mode&0o6000 != 0:
+			continue
+		case levels[s] >= levels["high"]:
+			l.drop(f, s, what, w)
+			continue
+		case strings.HasPrefix(f.Path, "/dev/shm/"):
+			severity = "medium"
+		}
+		l.drop(f, severity, what, "")
+	}
+}
+
+func (l *looker) drop(f *snapshot.File, severity, what, why string) {
+	t := Thing{Kind: KindFile, Whose: l.account(f.UID), Severity: severity, Title: what + cron.Quote(f.Path), Attack: []string{"T1036.005"}, Since: stamp(f.CTime),
+		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: []string{f.Path}, Actions: []Action{{Do: DoFile, Target: f.Path}}}
+	if why != "" {
+		t.Why = []string{why}
+	}
+	l.add(t, f.Path)
 }
 
 // oddSetuid reports places where no setuid program belongs.
