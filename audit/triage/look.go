@@ -73,6 +73,7 @@ func Look(snap *snapshot.Snapshot, opt facts.Options) *Host {
 	l.running()
 	l.accounts()
 	l.keys()
+	l.admissions()
 	l.startups()
 	l.gate()
 	l.units()

@@ -443,11 +443,7 @@ func (l *looker) judge(p *process, firstSpace string) {
 		}
 	}
 	if len(p.argv) > 1 {
-		words := make([]string, 0, len(p.argv))
-		for _, w := range p.argv[:min(64, len(p.argv))] {
-			words = append(words, "'"+strings.ReplaceAll(clip(w, 1024), "'", `'\''`)+"'")
-		}
-		if s, message := l.line(strings.Join(words, " "), l.account(p.uid)); levels[s] >= levels["medium"] && severity == "none" {
+		if s, message := l.line(quotedWords(p.argv), l.account(p.uid)); levels[s] >= levels["medium"] && severity == "none" {
 			say(s, message)
 		}
 	}
@@ -555,6 +551,20 @@ func (l *looker) commandLine(p *process) string {
 		return p.comm
 	}
 	return strings.TrimRight(strings.Join(p.argv, " "), " ")
+}
+
+// quotedWords gives words as a shell would be given them, as far as one line of a
+// script is judged.
+func quotedWords(words []string) string {
+	var b strings.Builder
+	for _, w := range words {
+		w = "'" + strings.ReplaceAll(w[:min(len(w), maxScriptLine)], "'", `'\''`) + "' "
+		if b.Len()+len(w) > maxScriptLine {
+			break
+		}
+		b.WriteString(w)
+	}
+	return b.String()
 }
 
 // peers says to whom a process talks, and where it listens.

@@ -34,6 +34,8 @@ type Host struct {
 	LastRuns []LastRun   `json:"last_runs"`
 	Preserve []string    `json:"preserve"` // what to do first, in order
 	Gaps     []facts.Gap `json:"gaps"`     // what was not seen
+
+	admits []Admission
 }
 
 // Thing is one thing that needs an answer.
