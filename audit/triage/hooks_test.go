@@ -142,7 +142,7 @@ func TestOpened(t *testing.T) {
 	fp := "SHA256:" + strings.Repeat("A", 43)
 	r := &Report{Hosts: []Host{
 		{Host: "web", Things: []Thing{{ID: "private-key-1", Kind: KindPrivateKey, Severity: "low", Title: "a private key", Files: []string{"/root/.ssh/id"}, Actions: privateActions(fp)}}},
-		{Host: "db", admits: []Admission{{Host: "db", User: "root", Fingerprint: fp, Path: "/root/.ssh/authorized_keys", Line: 3}}},
+		{Host: "db", Admits: []Admission{{Host: "db", User: "root", Fingerprint: fp, Path: "/root/.ssh/authorized_keys", Line: 3}}},
 	}}
 	r.Opened([]Admission{{Host: "web", User: "root", Fingerprint: fp}, {Host: "mail", User: "bob", Fingerprint: fp, Path: "/k", Line: 1, Run: "R"}, {Host: "x", User: "y", Fingerprint: "SHA256:other"}})
 	x := r.Hosts[0].Things[0]

@@ -21,7 +21,7 @@ func (l *looker) admissions() {
 	for i := range l.f.AuthorizedKeys {
 		k := &l.f.AuthorizedKeys[i]
 		if k.Fingerprint != "" {
-			l.out.admits = append(l.out.admits, Admission{Host: l.out.Host, User: k.User, Fingerprint: k.Fingerprint, Path: k.Path, Line: int(k.Line)})
+			l.out.Admits = append(l.out.Admits, Admission{Host: l.out.Host, User: k.User, Fingerprint: k.Fingerprint, Path: k.Path, Line: int(k.Line)})
 		}
 	}
 }
@@ -50,7 +50,7 @@ const maxOpened = 12
 func (r *Report) Opened(elsewhere []Admission) {
 	by := map[string][]Admission{}
 	for i := range r.Hosts {
-		for _, a := range r.Hosts[i].admits {
+		for _, a := range r.Hosts[i].Admits {
 			by[a.Fingerprint] = append(by[a.Fingerprint], a)
 		}
 	}

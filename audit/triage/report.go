@@ -35,7 +35,7 @@ type Host struct {
 	Preserve []string    `json:"preserve"` // what to do first, in order
 	Gaps     []facts.Gap `json:"gaps"`     // what was not seen
 
-	admits []Admission
+	Admits []Admission `json:"-"` // the keys that open its accounts; see Report.Opened
 }
 
 // Thing is one thing that needs an answer.
