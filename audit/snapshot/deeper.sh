@@ -139,8 +139,8 @@ PLACES='
 /etc/sudoers /etc/sudoers.d/* /etc/modules /etc/modules-load.d/* /etc/modprobe.d/* /etc/pam.d/* /etc/aliases /etc/xdg/autostart/*
 /etc/systemd/system/*.service /etc/systemd/system/*.timer /etc/systemd/system/*.path /etc/systemd/system/*.socket /etc/systemd/system/*.d/*.conf
 /run/systemd/system/*.service /run/systemd/system/*.timer /run/systemd/system/*.path /run/systemd/system/*.d/*.conf /run/systemd/transient/*.service /run/systemd/transient/*.timer
-/usr/local/lib/systemd/system/*.service /usr/local/lib/systemd/system/*.timer /usr/local/lib/systemd/system/*.d/*.conf
-/etc/systemd/user/*.service /etc/systemd/user/*.timer /etc/systemd/user/*.d/*.conf
+/usr/local/lib/systemd/system/*.service /usr/local/lib/systemd/system/*.timer /usr/local/lib/systemd/system/*.path /usr/local/lib/systemd/system/*.socket /usr/local/lib/systemd/system/*.d/*.conf
+/etc/systemd/user/*.service /etc/systemd/user/*.timer /etc/systemd/user/*.path /etc/systemd/user/*.socket /etc/systemd/user/*.d/*.conf
 /etc/systemd/system-generators/* /usr/local/lib/systemd/system-generators/* /run/systemd/system-generators/* /etc/systemd/user-generators/*
 '
 # Places of packages: of these only names that no package owns are read.
@@ -151,7 +151,7 @@ SHARED='
 '
 MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so'
 ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
-.config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer
+.config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer .config/systemd/user/*.path .config/systemd/user/*.socket
 .local/lib/python3*/site-packages/*.pth .local/lib/python3*/site-packages/sitecustomize.py .local/lib/python3*/site-packages/usercustomize.py'
 
 # Units that are an administrator's, or an intruder's.
