@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -193,7 +194,11 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 	if kept != nil && kept.Err() != nil {
 		fmt.Fprintf(s.err, "postern: warning: %s\n", visible(kept.Err().Error()))
 	} else if kept != nil && kept.IndexErr() != nil {
-		fmt.Fprintf(s.err, "postern: warning: this run is kept, and is not in the index yet: %s\nhint: postern history adds it\n", visible(kept.IndexErr().Error()))
+		hint := "postern history adds it"
+		if errors.Is(kept.IndexErr(), history.ErrIndexNewer) {
+			hint = "the postern that made the index adds it: this is " + toolVersion()
+		}
+		fmt.Fprintf(s.err, "postern: warning: this run is kept, and is not in the index yet: %s\nhint: %s\n", visible(kept.IndexErr().Error()), hint)
 	}
 	if kept != nil && c.IsSet("keep") {
 		pruneAfter(c, s, storeIn(how.keep), start)

@@ -118,6 +118,8 @@ func (t *triageChoice) add(host string, b *fix.Breach) {
 					continue
 				}
 				byHand("keep its program and memory first (cp /proc/%d/exe, gcore %d, to another machine), then kill -STOP %d, and kill -KILL %d once all is kept", pid, pid, pid, pid)
+			case triage.DoEdit:
+				byHand("take the lines that it names out of %q: the rest of that file is needed", a.Target)
 			case triage.DoPackage:
 				byHand("install the package %q anew from a source that you trust", a.Target)
 			default:

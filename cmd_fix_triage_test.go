@@ -41,3 +41,14 @@ func TestPasted(t *testing.T) {
 		check(t, rapid.StringOfN(rapid.RuneFrom([]rune("ab;$()'\"\\` \n\x01*~#&|<>")), 0, 8, -1).Draw(t, "name"))
 	})
 }
+
+// TestEditByHand: a file whose other lines are needed is never moved away, and the plan
+// says what is left to do.
+func TestEditByHand(t *testing.T) {
+	c := &triageChoice{things: map[string][]*triage.Thing{"h": {{ID: "startup-1", Title: "interfaces", Actions: []triage.Action{{Do: triage.DoEdit, Target: "/etc/network/interfaces"}}}}}}
+	b := &fix.Breach{}
+	c.add("h", b)
+	if len(b.Files) != 0 || len(b.ByHand) != 1 || !strings.Contains(b.ByHand[0], `take the lines that it names out of "/etc/network/interfaces"`) {
+		t.Errorf("%q %q", b.Files, b.ByHand)
+	}
+}

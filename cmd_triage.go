@@ -146,6 +146,7 @@ func runTriage(c *cli.Context, s streams, sel *selection, ask *triageRequest) er
 		}
 		r.Hosts = append(r.Hosts, *a.host)
 	}
+	tellOpened(c, s, r)
 	if ask.evidence != "" {
 		n, err := triage.Keep(ask.evidence, time.Now(), kept)
 		if err != nil {

@@ -69,9 +69,9 @@ Exit code 1 where something is not as it was kept.`,
 				}
 				what := "all as it was kept"
 				if n := len(seen.Faults); n > 0 {
-					what = fmt.Sprintf("%d faults", n)
+					what = plural(n, "fault")
 				}
-				fmt.Fprintf(s.out, "%s: %d files, %d known by metadata alone: %s\n  manifest %s\n", visible(dir), seen.Files, seen.Known, what, seen.Manifest)
+				fmt.Fprintf(s.out, "%s: %s, %d known by metadata alone: %s\n  manifest %s\n", visible(dir), plural(seen.Files, "file"), seen.Known, what, seen.Manifest)
 			}
 			if bad {
 				return exitCode(audit.ExitFound)

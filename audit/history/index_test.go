@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +161,34 @@ func dump(t testing.TB, s Store, want ...string) string {
 		t.Fatal(err)
 	}
 	return b.String() + strings.Join(lines, "")
+}
+
+// TestReadingsByName: readings come by their hosts' names, and not as an index happened
+// to number them: one made anew numbers them otherwise.
+func TestReadingsByName(t *testing.T) {
+	s := storeAt(t.TempDir())
+	all := recorded(t)
+	names := slices.Sorted(maps.Keys(all))
+	last := names[len(names)-1]
+	auditOf(t, s, start, map[string]string{last: all[last]})
+	auditOf(t, s, start.Add(time.Hour), all)
+	ix, err := s.Open(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.Close()
+	for _, hosts := range [][]string{nil, names} {
+		var got []string
+		if err := ix.Readings(context.Background(), Filter{Runs: ix.Runs()[1:], Hosts: hosts}, func(r *Reading) error {
+			got = append(got, r.Host)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(names, got); diff != "" {
+			t.Errorf("%s", diff)
+		}
+	}
 }
 
 // TestRebuild: the index that an audit writes and the one that is made from the

@@ -217,7 +217,8 @@ type Filter struct {
 }
 
 // Readings calls each with every reading that the filter lets through: runs from
-// the oldest, hosts of a run in an order that stays the same. It ends at the first
+// the oldest, hosts of a run by their names. Their rows are numbered as they came, which
+// is another order in an index that was made anew. It ends at the first
 // error of each, and returns it.
 func (ix *Index) Readings(ctx context.Context, f Filter, each func(*Reading) error) error {
 	runs := f.Runs
@@ -234,6 +235,7 @@ func (ix *Index) Readings(ctx context.Context, f Filter, each func(*Reading) err
 	wanted = slices.Compact(wanted)
 	for _, run := range runs {
 		seen := 0
+		var found []*Reading
 		row := func(rows *sql.Rows) error {
 			var host int64
 			var sealed sql.RawBytes
@@ -249,9 +251,10 @@ func (ix *Index) Readings(ctx context.Context, f Filter, each func(*Reading) err
 			if !ok {
 				return errCoded
 			}
-			return each(&Reading{Run: run, Host: name, Address: data.Address, Account: data.Account, Privilege: data.Privilege, State: data.State,
+			found = append(found, &Reading{Run: run, Host: name, Address: data.Address, Account: data.Account, Privilege: data.Privilege, State: data.State,
 				Stage: data.Stage, Reason: data.Reason, Start: data.Start, End: data.End, Score: data.Score,
 				ix: ix, sections: data.Sections, outcomes: data.Outcomes})
+			return nil
 		}
 		if f.Hosts == nil {
 			if err := ix.each(ctx, "SELECT host, data FROM reading WHERE run = ?", row, run.row); err != nil {
@@ -260,10 +263,16 @@ func (ix *Index) Readings(ctx context.Context, f Filter, each func(*Reading) err
 			if seen != run.Hosts {
 				return fmt.Errorf("%w (%d of %d hosts of %s are there)", ErrIndexDamaged, seen, run.Hosts, run.ID)
 			}
-			continue
+		} else {
+			for _, host := range wanted {
+				if err := ix.each(ctx, "SELECT host, data FROM reading WHERE run = ? AND host = ?", row, run.row, host); err != nil {
+					return err
+				}
+			}
 		}
-		for _, host := range wanted {
-			if err := ix.each(ctx, "SELECT host, data FROM reading WHERE run = ? AND host = ?", row, run.row, host); err != nil {
+		slices.SortFunc(found, func(a, b *Reading) int { return strings.Compare(a.Host, b.Host) })
+		for _, r := range found {
+			if err := each(r); err != nil {
 				return err
 			}
 		}

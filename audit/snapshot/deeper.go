@@ -107,6 +107,7 @@ const (
 	OutConffiles    = "conffiles"     // PATH MD5 as packages brought them
 	OutDigests      = "digests"       // SHA-256  PATH of what was asked for
 	OutSetuidSums   = "setuid.sums"   // SHA-256  PATH of shells and of setuid programs in odd places
+	OutCapabilities = "capabilities"  // getcap: PATH CAPABILITIES
 	OutAttributes   = "attributes"    // lsattr -d of what was asked for
 	OutAccountsLog  = "log.accounts"  // log lines of useradd, usermod, passwd and the like, newest last
 	OutWtmp         = "log.wtmp"      // the last records of /var/log/wtmp, in hex

@@ -131,22 +131,31 @@ PLACES='
 /etc/udev/rules.d/* /run/udev/rules.d/* /usr/local/lib/udev/rules.d/*
 /etc/ld.so.preload /etc/ld.so.conf /etc/ld.so.conf.d/*
 /etc/apt/apt.conf /etc/apt/apt.conf.d/* /etc/dpkg/dpkg.cfg.d/* /etc/dhcp/dhclient-enter-hooks.d/* /etc/dhcp/dhclient-exit-hooks.d/*
-/etc/NetworkManager/dispatcher.d/* /etc/network/if-up.d/* /etc/network/if-pre-up.d/* /etc/network/if-down.d/* /etc/network/if-post-down.d/* /etc/networkd-dispatcher/*/*
+/etc/NetworkManager/dispatcher.d/* /etc/NetworkManager/dispatcher.d/*/* /etc/network/if-up.d/* /etc/network/if-pre-up.d/* /etc/network/if-down.d/* /etc/network/if-post-down.d/* /etc/networkd-dispatcher/*/*
+/etc/network/interfaces /etc/network/interfaces.d/* /etc/ppp/ip-up /etc/ppp/ip-down /etc/ppp/ip-up.d/* /etc/ppp/ip-down.d/* /etc/dhcpcd.enter-hook /etc/dhcpcd.exit-hook
+/etc/logrotate.conf /etc/logrotate.d/* /etc/inetd.conf /etc/xinetd.d/* /etc/rsyslog.conf /etc/rsyslog.d/*.conf /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/ssh/ssh_config /etc/ssh/ssh_config.d/*.conf
+/etc/environment.d/*.conf /etc/security/pam_env.conf /etc/systemd/system.conf /etc/systemd/system.conf.d/*.conf /etc/X11/Xsession.d/* /etc/kernel/postinst.d/* /etc/initramfs-tools/hooks/* /etc/initramfs-tools/scripts/*/*
+/etc/python3*/sitecustomize.py /usr/local/lib/python3*/*-packages/*.pth /usr/local/lib/python3*/*-packages/sitecustomize.py /usr/local/lib/python3*/*-packages/usercustomize.py
 /etc/sudoers /etc/sudoers.d/* /etc/modules /etc/modules-load.d/* /etc/modprobe.d/* /etc/pam.d/* /etc/aliases /etc/xdg/autostart/*
 /etc/systemd/system/*.service /etc/systemd/system/*.timer /etc/systemd/system/*.path /etc/systemd/system/*.socket /etc/systemd/system/*.d/*.conf
 /run/systemd/system/*.service /run/systemd/system/*.timer /run/systemd/system/*.path /run/systemd/system/*.d/*.conf /run/systemd/transient/*.service /run/systemd/transient/*.timer
-/usr/local/lib/systemd/system/*.service /usr/local/lib/systemd/system/*.timer /usr/local/lib/systemd/system/*.d/*.conf
-/etc/systemd/user/*.service /etc/systemd/user/*.timer /etc/systemd/user/*.d/*.conf
+/usr/local/lib/systemd/system/*.service /usr/local/lib/systemd/system/*.timer /usr/local/lib/systemd/system/*.path /usr/local/lib/systemd/system/*.socket /usr/local/lib/systemd/system/*.d/*.conf
+/etc/systemd/user/*.service /etc/systemd/user/*.timer /etc/systemd/user/*.path /etc/systemd/user/*.socket /etc/systemd/user/*.d/*.conf
 /etc/systemd/system-generators/* /usr/local/lib/systemd/system-generators/* /run/systemd/system-generators/* /etc/systemd/user-generators/*
 '
 # Places of packages: of these only names that no package owns are read.
 SHARED='
 /usr/lib/systemd/system/*.service /usr/lib/systemd/system/*.timer /usr/lib/systemd/system/*.path /usr/lib/systemd/system/*.socket /usr/lib/systemd/system/*.d/*.conf
-/usr/lib/systemd/user/*.service /usr/lib/systemd/user/*.timer /usr/lib/systemd/system-generators/* /usr/lib/udev/rules.d/*
+/usr/lib/systemd/user/*.service /usr/lib/systemd/user/*.timer /usr/lib/systemd/system-generators/* /usr/lib/udev/rules.d/* /usr/lib/systemd/system-sleep/* /usr/lib/systemd/system-shutdown/*
+/usr/lib/python3/dist-packages/*.pth /usr/lib/python3*/sitecustomize.py /usr/lib/python3*/site-packages/*.pth
 '
 MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so'
-ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .ssh/rc .ssh/environment .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
-.config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer'
+ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
+.config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer .config/systemd/user/*.path .config/systemd/user/*.socket
+.local/lib/python3*/site-packages/*.pth .local/lib/python3*/site-packages/sitecustomize.py .local/lib/python3*/site-packages/usercustomize.py'
+
+# Units that are an administrator's, or an intruder's.
+UNITS='/etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /etc/systemd/system/*.d/*.conf'
 
 places() {
   CAPO=$CAP CAP=65536
@@ -160,6 +169,21 @@ places() {
   look meta "$@"
   fields /etc/passwd-
   fields /etc/group-
+  # Programs that a command's name finds before the packages' own of that name.
+  SHADOWS=
+  set +f
+  for P in /usr/local/sbin/* /usr/local/bin/*; do
+    case $P in *"$NL"*) continue;; esac
+    B=${P##*/}
+    for D in /usr/sbin /usr/bin /sbin /bin; do
+      [ -e "$D/$B" ] && [ -f "$P" ] && [ -x "$P" ] && { SHADOWS=$SHADOWS$P$NL; break; }
+    done
+  done
+  set -f
+  IFS=$NL
+  set -- $SHADOWS
+  IFS=" $TAB$NL"
+  [ $# -gt 200 ] || look meta "$@"
   set +f
   set --
   HN=0
@@ -170,32 +194,39 @@ places() {
     L=${L#*:} L=${L#*:} H=${L#*:}
     case $H in / | /dev* | /proc* | /sys* | /bin | /sbin | /usr/* | /nonexistent*) IFS=$NL; continue;; esac
     entered "$H" && [ -x "$H" ] || { IFS=$NL; continue; }
+    # An account's own bound: what one makes does not push out another's.
+    HM=0
     for W in $ATHOME; do
       case $W in
         *[*]*)
-          [ -d "${H%/}/${W%/*}" ] || case $W in *wants*) ;; *) continue;; esac
+          case ${W%/*} in *[*]*) ;; *) [ -d "${H%/}/${W%/*}" ] || continue;; esac
           IFS=
           set +f
           for P in "${H%/}"/$W; do
             set -f
             [ -e "$P" ] || [ -L "$P" ] || continue
-            HN=$((HN + 1))
-            [ $HN -gt 1000 ] || set -- "$@" "$P"
+            HM=$((HM + 1))
+            [ $HM -gt 200 ] || [ $((HN + HM)) -gt 3000 ] || set -- "$@" "$P"
           done
           set -f
           IFS=" $TAB$NL";;
         *)
           P=${H%/}/$W
           [ -e "$P" ] || [ -L "$P" ] || continue
-          HN=$((HN + 1))
-          [ $HN -gt 1000 ] || set -- "$@" "$P";;
+          HM=$((HM + 1))
+          [ $HM -gt 200 ] || [ $((HN + HM)) -gt 3000 ] || set -- "$@" "$P";;
       esac
     done
+    if [ $HM -gt 200 ]; then
+      gap cap "$H" "more than 200 files that shells and sessions read"
+      HM=200
+    fi
+    HN=$((HN + HM))
     IFS=$NL
   done
   IFS=" $TAB$NL"
   set -f
-  [ $HN -le 1000 ] || gap cap /home "more than 1000 files that shells and sessions read"
+  [ $HN -le 3000 ] || gap cap /home "more than 3000 files that shells and sessions read"
   [ $# -eq 0 ] || targets read "$@"
   CAP=$CAPO
 }
@@ -228,8 +259,11 @@ owners() {
   elif [ -r /lib/apk/db/installed ]; then PM=apk
   else gap missing owned "no package manager that this collector knows"; return
   fi
+  # Hosts whose /lib is no link keep these there.
+  ELSE=
+  [ -L /lib ] || ELSE=$(printf '%s\n' "$SHARED" | sed 's,/usr/lib/\(systemd\|udev\),/lib/\1,g')
   set +f
-  case $PM in rpm) set -- $MODULES;; *) set -- $PLACES $SHARED $MODULES /etc/cron.*/*;; esac
+  case $PM in rpm) set -- $MODULES;; *) set -- $PLACES $SHARED $ELSE $MODULES /etc/cron.*/*;; esac
   set -f
   C=$({
     printf '%s\n' "$@"
@@ -239,7 +273,15 @@ owners() {
       for P in $PROCLIST; do readlink "$P/exe"; done
     fi </dev/null | sed -E 's/ \(deleted\)$//'
     for W in $ASKED $ASKEDOWNERS; do named "$W"; printf '%s\n' "$NAMED"; done
-    printf '%s\n' "$SETUID"
+    printf '%s\n' "$SETUID" "$CAPABLE" "$SHADOWS"
+    # What units start, each by its first word. A link is a name that alternatives
+    # make, and no package's.
+    set +f
+    for P in $UNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE '^ *Exec[A-Za-z]*=' -- |
+      sed -n -E 's,^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*).*,\1,p' | head -n 500 | while IFS= read -r P; do
+        [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\n' "$P"
+      done
+    set -f
   } 2>/dev/null | grep -a '^/' | sort -u | head -c 1048576)
   OWNED=$(printf '%s\n' "$C" | claims | head -c 1048576)
   U=$({ printf '%s\n' "$C"; printf '=\n%s\n' "$OWNED"; } | awk '
@@ -254,7 +296,7 @@ owners() {
   mark "x 0"
   # Of what lies among packages' files and is none's, the content.
   [ "$PM" != rpm ] || return 0
-  U=$(printf '%s\n' "$U" | grep -aE '^/usr/lib/(systemd|udev)/')
+  U=$(printf '%s\n' "$U" | grep -aE '^(/usr)?/lib/(systemd|udev|python3)')
   IFS=$NL
   set -- $U
   IFS=" $TAB$NL"
@@ -268,7 +310,8 @@ owners() {
 }
 
 # sums: what packages say that the files by which one logs in are, and what they are.
-VERIFY='openssh-server openssh-client openssh-sftp-server libpam-modules libpam-modules-bin libpam0g libpam-systemd libpam-runtime
+VERIFY='systemd kmod apt dpkg curl wget hostname sed tar gzip mawk gawk debianutils lsof tcpdump perl-base ncurses-bin libprocps8 libproc2-0 libselinux1 libaudit1 libpam-cap
+libgssapi-krb5-2 libkrb5-3 libkrb5support0 libk5crypto3 libcom-err2 libzstd1 liblz4-1 libcap2 libcap-ng0 libgcrypt20 libpcre2-8-0 libwtmpdb0 zlib1g openssh-server openssh-client openssh-sftp-server libpam-modules libpam-modules-bin libpam0g libpam-systemd libpam-runtime
 cron cron-daemon-common cronie at coreutils bash dash login passwd util-linux procps psmisc net-tools iproute2 findutils grep sudo
 libssl3 libssl3t64 libssl1.1 liblzma5 libsystemd0 libkeyutils1 libwrap0 libcrypt1 libc6 libc-bin libnss-systemd rsyslog'
 sums() {
@@ -281,7 +324,13 @@ sums() {
       done
       set -f
       [ -n "$VF" ] && have md5sum || { gap missing sums "no checksums of packages, or no md5sum"; return; }
-      V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
+      V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
+      # What systemd and udev read of all packages: a line more in one of them is as good
+      # as a file of one's own.
+      set +f
+      set -- /var/lib/dpkg/info/*.md5sums
+      set -f
+      V=$V$NL$(printf '%s\0' "$@" | limit xargs -0 grep -asHE '^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)' | head -c 524288)
       mark "o sums.expected"
       printf '%s\n' "$V"
       mark "x 0"
@@ -326,22 +375,62 @@ setuids() {
   mark "s $TOK"
   SETUID=$(few find "$@" -xdev -maxdepth 4 -type f \( -perm -4000 -o -perm -2000 \) -exec stat -c "$TOK $STAT" -- '{}' + </dev/null 2>/dev/null | head -c 262144)
   printf '%s\n' "$SETUID"
+  [ ${#SETUID} -lt 262000 ] || gap cap setuid "more of them than are listed"
   case $SETUID in *"$NL"slow) gap cap setuid "looking for them took all of its time";; esac
   SETUID=$(printf '%s\n' "$SETUID" | sed -E "s,^$TOK ([^ ]+ ){9},,")
   mark "o setuid.sums"
-  H=
   IFS=$NL
   SN=0
   for P in /bin/sh /bin/bash /bin/dash /bin/busybox $SETUID; do
     IFS=" $TAB$NL"
     case $P in
-      /usr/bin/* | /usr/sbin/* | /usr/lib/* | /usr/libexec/* | /bin/ping* | /bin/su | /bin/*mount) ;;
+      /usr/bin/* | /usr/sbin/* | /usr/lib/* | /usr/libexec/* | /bin/ping* | /bin/su | /bin/*mount) ;; # below, at once
       /*) SN=$((SN + 1)); [ $SN -gt 40 ] || digest "$P";;
     esac
     IFS=$NL
   done
   IFS=" $TAB$NL"
+  # Directories that only root writes to.
+  ! have sha256sum || printf '%s\n' "$SETUID" | grep -aE '^/(usr/(s?bin|lib|libexec)|bin)/' | head -n 200 | tr '\n' '\0' | limit xargs -0 sha256sum -- 2>/dev/null
   mark "x 0"
+}
+# empowered: programs that have a part of root's rights without the bit (capabilities(7)).
+empowered() {
+  CAPABLE=
+  have find && have getcap || { gap missing capabilities "no getcap: programs that have a part of root's rights without the setuid bit were not looked for"; return; }
+  set --
+  for D in /bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib /usr/libexec /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib; do
+    [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
+  done
+  CAPABLE=$(few find "$@" -xdev -maxdepth 4 -type f -perm /111 -exec getcap '{}' + </dev/null 2>/dev/null | head -c 65536)
+  [ ${#CAPABLE} -lt 65400 ] || gap cap capabilities "more of them than are listed"
+  case $CAPABLE in *"$NL"slow) gap cap capabilities "looking for them took all of its time";; esac
+  mark "o capabilities"
+  printf '%s\n' "$CAPABLE"
+  mark "x 0"
+  CAPABLE=$(printf '%s\n' "$CAPABLE" | sed -n -E 's,^(/.*[^ ])( =)? cap_[^ ]*$,\1,p')
+  IFS=$NL
+  set -- $CAPABLE
+  IFS=" $TAB$NL"
+  look meta "$@"
+}
+# droppings: programs where everyone may write, and files where only devices belong.
+droppings() {
+  have find || { gap missing droppings "no find"; return; }
+  set --
+  for D in /tmp /var/tmp /dev/shm; do
+    [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
+  done
+  token || return
+  mark "s $TOK"
+  # What only root puts there comes first: whoever fills /tmp hides none of it.
+  D=$({
+    few find /dev -xdev -maxdepth 3 -type f -exec stat -c "$TOK $STAT" -- '{}' +
+    [ $# -eq 0 ] || few find "$@" -xdev -maxdepth 3 -type f -perm /111 -exec stat -c "$TOK $STAT" -- '{}' +
+  } </dev/null 2>/dev/null | head -c 131072)
+  printf '%s\n' "$D"
+  [ ${#D} -lt 131000 ] || gap cap droppings "more programs in /tmp, /var/tmp and /dev/shm than are listed"
+  case $D in *"$NL"slow*) gap cap droppings "looking for them took all of its time";; esac
 }
 # few COMMAND...: find's own bound; the time of others' directories is not ours.
 few() { if [ -n "$TIMEOUT" ]; then timeout 4 "$@"; [ $? != 124 ] || printf '\nslow\n'; else "$@"; fi; }
@@ -493,12 +582,14 @@ run() {
   mark "start 1"
   identity
   mounts
-  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK= STAY= PROCLIST= SETUID= PM=
+  SAFE=$NL UP=$NL NEW= FINALS=$NL SLOW=' ' RLINK= STAY= PROCLIST= SETUID= CAPABLE= SHADOWS= PM=
   accounts
   section processes
   section talks
   section descriptors
   section setuids
+  section empowered
+  section droppings
   section places
   section owners
   section sums

@@ -2,6 +2,7 @@ package triage
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,6 +21,8 @@ func (l *looker) accounts() {
 			before[list[i].Name] = true
 		}
 	}
+	members := l.membersBefore()
+	logged := l.accountLines()
 	keys := map[string]int{}
 	for i := range l.f.AuthorizedKeys {
 		keys[l.f.AuthorizedKeys[i].User]++
@@ -46,11 +49,27 @@ func (l *looker) accounts() {
 		if strings.HasSuffix(a.Name, "$") || strings.HasPrefix(a.Name, ".") || strings.ContainsFunc(a.Name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			say("high", "its name is made to be overlooked")
 		}
+		if temporary(a.Shell) || hiddenPlace(a.Shell) || lies(a.Shell) != "" {
+			say("high", "its shell lies where no shell does: "+cron.Quote(a.Shell))
+		}
 		if w := lies(a.Home); w != "" {
 			say("high", "its home: "+w)
 		}
 		if old != nil && len(before) > 0 && !before[a.Name] {
 			say("low", "it was added by the last change of /etc/passwd: the copy from before, /etc/passwd-, does not have it")
+		}
+		for _, g := range a.Groups {
+			if !power[g] || a.UID == 0 {
+				continue
+			}
+			if static(a.UID) && a.Name != g {
+				say("high", fmt.Sprintf("an account of the system (uid %d) is in the group %s, which leads to root", a.UID, g))
+			} else if members != nil && before[a.Name] && !members[g+":"+a.Name] {
+				say("low", fmt.Sprintf("it came into the group %s by the last change of /etc/group, and that leads to root", g))
+			}
+		}
+		if at := logged[a.Name]; at != "" {
+			say("low", "the log tells that it was made: "+at)
 		}
 		if levels[severity] < levels["low"] {
 			continue
@@ -59,6 +78,9 @@ func (l *looker) accounts() {
 		if len(before) > 0 && !before[a.Name] {
 			since = l.since("/etc/passwd")
 		}
+		if at := logged[a.Name]; at != "" {
+			since, _, _ = strings.Cut(at, " ")
+		}
 		if a.Name == "root" {
 			continue
 		}
@@ -66,6 +88,41 @@ func (l *looker) accounts() {
 			Why: why, Attack: []string{"T1136.001"}, Since: since, Evidence: append(slices.Clone(a.Evidence), l.stat("/etc/passwd", "")), Files: []string{"/etc/passwd"},
 			Returns: "it stays: whoever knows its password or key logs in again", Actions: []Action{{Do: DoAccount, Target: a.Name, User: a.Name}}}, a.Name, fmt.Sprint(a.UID))
 	}
+}
+
+// power are groups whose members become root, by sudo or by what they may read, write
+// or start.
+var power = map[string]bool{"sudo": true, "wheel": true, "admin": true, "root": true, "docker": true, "lxd": true, "incus-admin": true, "disk": true, "shadow": true, "kmem": true, "libvirt": true}
+
+// membersBefore are GROUP:ACCOUNT of the copy from before the last change of
+// /etc/group; nil: there is none.
+func (l *looker) membersBefore() map[string]bool {
+	f := l.deep.Lookup("/etc/group-")
+	if f == nil || !f.HasContent() {
+		return nil
+	}
+	out := map[string]bool{}
+	for line := range strings.Lines(string(clipBytes(f.Content, 1<<20))) {
+		if w := strings.Split(strings.TrimSpace(line), ":"); len(w) == 4 {
+			for m := range strings.SplitSeq(w[3], ",") {
+				out[w[0]+":"+m] = true
+			}
+		}
+	}
+	return out
+}
+
+var newUser = regexp.MustCompile(`new user: name=([^,]+), UID=`)
+
+// accountLines gives when the log says that an account was made: TIME TEXT.
+func (l *looker) accountLines() map[string]string {
+	out := map[string]string{}
+	for _, e := range l.accountEvents() {
+		if m := newUser.FindStringSubmatch(e.What); m != nil {
+			out[m[1]] = e.Time + " " + e.What
+		}
+	}
+	return out
 }
 
 // static reports uids that distributions give out for good, and whose accounts
@@ -114,7 +171,7 @@ func (l *looker) keys() {
 		f := l.file(k.Path)
 		since := l.since(k.Path)
 		if f != nil && !f.CTime.IsZero() && l.now.Sub(f.CTime).Hours() < lately && l.now.After(f.CTime) {
-			say("info", "its file was changed lately, "+since)
+			say("low", "its file was changed lately, "+since)
 		}
 		if inBurst[k.Path] {
 			say("medium", "its file changed within minutes of others that have nothing to do with it")
@@ -124,6 +181,9 @@ func (l *looker) keys() {
 		}
 		if k.Weak != "" {
 			say("low", "it is weak: "+k.Weak)
+		}
+		if hidden := strings.ReplaceAll(k.Path, "/.ssh/", "/"); !strings.HasPrefix(k.Path, "/home/") && !strings.HasPrefix(k.Path, "/root/") && strings.Contains(hidden, "/.") || temporary(k.Path) {
+			say("medium", "its file lies where none looks for keys: "+cron.Quote(k.Path))
 		}
 		attack = append(attack, "T1098.004")
 		l.add(Thing{Kind: KindKey, Whose: k.User, Severity: severity, Title: fmt.Sprintf("key %s opens %s (%s%s)", k.Fingerprint, cron.Quote(k.User), k.Type, comment(k.Comment)), Why: why, Attack: attack, Since: since,

@@ -66,6 +66,14 @@ func Ask(snap *snapshot.Snapshot, opt facts.Options) snapshot.Questions {
 			own(j.Path)
 		}
 	}
+	for _, g := range gateLines(snap, facts.From(snap, opt).Daemons) {
+		if p := g.program(); p != "" {
+			own(p)
+			if compare.Unpackaged(p) || temporary(p) {
+				add(p)
+			}
+		}
+	}
 	for _, p := range []string{"/etc/passwd", "/etc/crontab", "/etc/ld.so.preload", "/etc/ssh/sshd_config", "/var/spool/cron/crontabs/root", "/var/spool/cron/root", "/root/.ssh/authorized_keys"} {
 		if snap.Lookup(p) != nil {
 			add(p)

@@ -69,10 +69,20 @@ func (l *looker) jobs() {
 			why = append(why, "a job of at waits to run once")
 			attack = append(attack, "T1053.002")
 		}
-		if len(asleep) > 0 && levels[severity] < levels["low"] {
+		fixed := false // somebody keeps it from change
+		for _, p := range files {
+			fixed = fixed || l.fixed[p] != ""
+		}
+		nobody := false
+		if a := l.accountNamed(j.User); a != nil && a.UID != 0 && (static(a.UID) || !a.LoginShell) && userTable(j.Path) {
+			nobody = true
+			why = append(why, fmt.Sprintf("its table is that of an account of the system (uid %d, shell %s): packages put their jobs elsewhere", a.UID, a.Shell))
+		}
+		told := len(asleep) > 0 || fixed || nobody || j.Scheduler == string(cron.SchedAt)
+		if told && levels[severity] < levels["low"] {
 			severity = "low"
 		}
-		if levels[severity] < levels["low"] || levels[severity] == levels["low"] && len(asleep) == 0 && j.Scheduler != string(cron.SchedAt) {
+		if levels[severity] < levels["low"] || levels[severity] == levels["low"] && !told {
 			continue
 		}
 		if levels[severity] >= levels["medium"] {
@@ -96,6 +106,16 @@ func (l *looker) jobs() {
 		l.add(Thing{Kind: KindJob, Whose: j.User, Severity: severity, Title: title, Why: why, Attack: slices.Compact(attack), Since: since, Returns: returns, Evidence: evidence,
 			Files: files, Actions: l.jobActions(j)}, j.Path, j.User, j.Command)
 	}
+}
+
+// userTable reports a table that crontab(1) keeps for one account.
+func userTable(p string) bool {
+	for _, d := range []string{"/var/spool/cron/", "/etc/crontabs/"} {
+		if strings.HasPrefix(p, d) && !strings.Contains(p, "/atjobs/") {
+			return true
+		}
+	}
+	return false
 }
 
 // jobActions says how a job is ended.

@@ -93,8 +93,8 @@ type Manifest struct {
 	Path       string   `json:"path,omitempty"` // on the host; printable ASCII, as [strconv.QuoteToASCII] has it inside its quotes
 	Type       string   `json:"type,omitempty"`
 	Mode       string   `json:"mode,omitempty"`
-	UID        int64    `json:"uid,omitempty"`
-	GID        int64    `json:"gid,omitempty"`
+	UID        *int64   `json:"uid,omitempty"` // nil: not known; 0 is root
+	GID        *int64   `json:"gid,omitempty"`
 	HostSize   int64    `json:"host_size,omitempty"`
 	Inode      uint64   `json:"inode,omitempty"`
 	MTime      string   `json:"mtime,omitempty"` // RFC 3339, UTC
@@ -208,7 +208,7 @@ func (k *Keeping) about(p string) (x Manifest, data []byte) {
 			continue
 		}
 		if x.Type == "" && f.Type != 0 && f.UID >= 0 {
-			x.Type, x.Mode, x.UID, x.GID = kinds[f.Type], fmt.Sprintf("%04o", f.Mode), f.UID, f.GID
+			x.Type, x.Mode, x.UID, x.GID = kinds[f.Type], fmt.Sprintf("%04o", f.Mode), &f.UID, &f.GID
 			x.HostSize, x.Inode, x.Target = f.Size, f.Inode, shown(f.Target)
 			x.MTime, x.CTime = nano(f.MTime), nano(f.CTime)
 		}

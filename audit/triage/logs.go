@@ -187,7 +187,7 @@ func (l *looker) times() {
 	for i := range l.f.Bursts {
 		b := &l.f.Bursts[i]
 		severity := "low"
-		why := []string{fmt.Sprintf("%d files that have nothing to do with each other changed between %s and %s, outside of what the package manager did", b.Count, b.Start, b.End)}
+		why := []string{fmt.Sprintf("%d files that have nothing to do with each other changed between %s and %s, outside of what the package manager did", b.Count, whole(b.Start), whole(b.End))}
 		if len(b.Odd) > 0 {
 			severity = "high"
 			why = append(why, "an odd job stands in some of them, or runs them: "+quoted(b.Odd))
@@ -199,7 +199,7 @@ func (l *looker) times() {
 				}
 			}
 		}
-		l.add(Thing{Kind: KindTimes, Severity: severity, Title: fmt.Sprintf("%d files changed within two minutes of %s", b.Count, b.Start), Why: why, Attack: []string{"T1070.006"}, Since: whole(b.Start),
+		l.add(Thing{Kind: KindTimes, Severity: severity, Title: fmt.Sprintf("%d files changed within two minutes of %s", b.Count, whole(b.Start)), Why: why, Attack: []string{"T1070.006"}, Since: whole(b.Start),
 			Evidence: b.Evidence, Files: clipped(b.Paths, 12)}, append([]string{b.Start}, b.Paths...)...)
 	}
 	l.minutes()

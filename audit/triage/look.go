@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/snapshot"
 )
@@ -35,6 +36,7 @@ type looker struct {
 	starts  []start           // of jobs, by the log
 	logins  []facts.LoggedLogin
 	odd     map[string]string // paths of what weighs medium or more -> id
+	fixed   map[string]string // paths with the attributes that keep them from change -> which
 }
 
 // start is one start of a job that a log tells of.
@@ -48,7 +50,7 @@ func Look(snap *snapshot.Snapshot, opt facts.Options) *Host {
 	deep, err := snap.Deeper()
 	l := &looker{snap: snap, deep: deep, opt: opt, f: facts.From(snap, opt), list: facts.WhatRuns(snap, opt),
 		byPID: map[int]*process{}, owned: map[string]string{}, conf: map[string]string{}, digests: map[string]string{}, names: map[int64]string{},
-		odd: map[string]string{}}
+		odd: map[string]string{}, fixed: map[string]string{}}
 	l.out = &Host{Host: opt.Name, Worth: worth, Deeper: deep != nil, Things: []Thing{}, Timeline: []Event{}, Doors: []Door{},
 		Logins: []LoginSum{}, LastRuns: []LastRun{}, Preserve: []string{}, Gaps: []facts.Gap{}}
 	if err != nil {
@@ -71,7 +73,9 @@ func Look(snap *snapshot.Snapshot, opt facts.Options) *Host {
 	l.running()
 	l.accounts()
 	l.keys()
+	l.admissions()
 	l.startups()
+	l.gate()
 	l.units()
 	l.pam()
 	l.sums()
@@ -129,6 +133,18 @@ func (l *looker) tables() {
 	lines(l.deep.Output(snapshot.OutConffiles), func(line string) {
 		if p, sum, ok := strings.Cut(line, " "); ok && len(sum) == 32 {
 			l.conf[p] = sum
+		}
+	})
+	lines(l.deep.Output(snapshot.OutAttributes), func(line string) {
+		flags, p, ok := strings.Cut(line, " ")
+		if p = strings.TrimLeft(p, " "); !ok || !strings.HasPrefix(p, "/") || len(flags) < 8 {
+			return
+		}
+		switch {
+		case strings.Contains(flags, "i"):
+			l.fixed[p] = "immutable (chattr +i)"
+		case strings.Contains(flags, "a"):
+			l.fixed[p] = "append-only (chattr +a)"
 		}
 	})
 	for _, name := range []string{snapshot.OutDigests, snapshot.OutSetuidSums, snapshot.OutProcDigests} {
@@ -302,6 +318,13 @@ func (l *looker) add(t Thing, identity ...string) *Thing {
 		t.ID = id(l.out.Host, t.Kind, append(identity, fmt.Sprint(again))...)
 	}
 	t.Key = strings.Join(identity, "\x00")
+	for _, p := range t.Files {
+		if how := l.fixed[p]; how != "" && len(t.Why) < 40 {
+			t.Why = append(t.Why, cron.Quote(p)+" is "+how+": nobody changes or deletes it before that is taken off")
+			t.Severity = heavier(t.Severity, "low")
+			t.Attack = append(t.Attack, "T1222.002")
+		}
+	}
 	if t.Why == nil {
 		t.Why = []string{}
 	}

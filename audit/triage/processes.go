@@ -40,6 +40,7 @@ type process struct {
 
 // socket is one socket of a process.
 type socket struct {
+	fd            int // under which a process holds it
 	proto         string
 	local, remote netip.AddrPort
 	state         string // of TCP: listen, established, connecting, other
@@ -124,6 +125,7 @@ func (l *looker) processes() {
 		case strings.HasPrefix(what, "fd/"):
 			if inode, ok := strings.CutPrefix(f.Target, "socket:["); ok {
 				if s, ok := sockets[strings.TrimSuffix(inode, "]")]; ok {
+					s.fd = int(number(what[len("fd/"):]))
 					p.sockets = append(p.sockets, s)
 				}
 			} else if len(p.gone) < 16 {
@@ -335,12 +337,33 @@ func (l *looker) running() {
 			l.judge(p, first)
 		}
 	}
+	l.nobodys()
 	lines(l.deep.Output(snapshot.OutProcMounts), func(line string) {
 		if w := strings.Fields(line); len(w) > 4 {
 			l.add(Thing{Kind: KindProcess, Severity: "high", Title: "something is mounted over " + cron.Quote(w[4]) + ", which hides the process from ps",
 				Attack: []string{"T1564"}, Evidence: []facts.Evidence{{Path: "/proc/self/mountinfo", Text: line}}}, "mount", w[4])
 		}
 	})
+}
+
+// nobodys names connections to ports of IRC that no process was seen to hold: the
+// process hides, or ended while it was looked at.
+func (l *looker) nobodys() {
+	if !l.whole || l.snap.Identity("uid") != "0" && l.deep.Privilege == snapshot.PrivilegeNone {
+		return
+	}
+	held := map[string]bool{}
+	for _, p := range l.procs {
+		for _, s := range p.sockets {
+			held[s.local.String()+s.remote.String()] = true
+		}
+	}
+	for _, s := range l.sockets() {
+		if s.proto == "tcp" && s.state == "established" && ircPort(s.remote.Port()) && !held[s.local.String()+s.remote.String()] {
+			l.add(Thing{Kind: KindProcess, Severity: "medium", Title: fmt.Sprintf("a connection to %s, a port of IRC, that no process was seen to hold", s.remote), Why: []string{"its process hides, or ended while it was looked at"},
+				Attack: []string{"T1071", "T1014"}, Evidence: []facts.Evidence{{Path: "/proc/net/" + s.proto, Text: fmt.Sprintf("%s %s -> %s", s.state, s.local, s.remote)}}}, "nobody", s.remote.String())
+		}
+	}
 }
 
 // chats are programs that people chat with.
@@ -399,6 +422,12 @@ func (l *looker) judge(p *process, firstSpace string) {
 			say(s, "it works in a directory whose name lies: "+w, "T1564.001")
 		}
 	}
+	if script != "" && !contained && l.scriptGone(p, script) {
+		say("medium", "the script that it runs, "+cron.Quote(script)+", was deleted", "T1070.004")
+	}
+	if w := l.borrowed(p, owned); w != "" && !contained {
+		say("high", w, "T1036.005")
+	}
 	if a := strings.Join(p.argv, " "); strings.HasPrefix(a, "[") && strings.Contains(a, "]") && p.exe != "" {
 		say("high", "it calls itself "+cron.Quote(a)+", as a thread of the kernel, and has a program", "T1036.004")
 	}
@@ -411,6 +440,18 @@ func (l *looker) judge(p *process, firstSpace string) {
 			if of, known := l.ofPackage(so); temporary(so) || hiddenPlace(so) || known && of == "" && systemPlace(so) {
 				say("high", "it was started with "+cron.Quote(e), "T1574.006")
 			}
+		}
+	}
+	if len(p.argv) > 1 {
+		if s, message := l.line(quotedWords(p.argv), l.account(p.uid)); levels[s] >= levels["medium"] && severity == "none" {
+			say(s, message)
+		}
+	}
+	for _, s := range p.sockets {
+		// An SSH login's shell has a terminal, pipes or a pair of sockets of this host.
+		if s.proto == "tcp" && s.state == "established" && s.fd <= 2 && s.fd >= 0 && shellName.MatchString(path.Base(p.exe)) {
+			say("high", "it is a shell, and whoever is at "+s.remote.String()+" types into it", "T1059.004")
+			break
 		}
 	}
 	irc := false
@@ -455,6 +496,36 @@ func (l *looker) judge(p *process, firstSpace string) {
 	l.add(t, name, strconv.FormatInt(p.uid, 10), script, first(p.argv))
 }
 
+// scriptGone reports a script that a process has open and that no name leads to any more.
+func (l *looker) scriptGone(p *process, script string) bool {
+	for _, g := range p.gone {
+		if g == script+" (deleted)" {
+			return true
+		}
+	}
+	return false
+}
+
+// borrowed says whose name a process bears: its first word names a program of the
+// system, and it is another that no package has. "" it bears its own.
+func (l *looker) borrowed(p *process, owned bool) string {
+	if owned || p.exe == "" || len(p.argv) == 0 || l.manager == "" || p.memory {
+		return ""
+	}
+	name := first(strings.Fields(p.argv[0]))
+	daemon, isDaemon := strings.CutSuffix(name, ":")
+	if strings.HasPrefix(p.exe, "/usr/local/") || strings.HasPrefix(p.exe, "/opt/") || strings.HasPrefix(p.exe, "/snap/") || strings.HasPrefix(p.exe, "/nix/") {
+		return "" // programs of one's own, and names in /usr/bin that lead there
+	}
+	switch {
+	case isDaemon && path.Base(p.exe) != daemon && (daemon == "sshd" || daemon == "postgres" || daemon == "nginx" || daemon == "php-fpm"):
+	case strings.HasPrefix(name, "/") && systemPlace(name) && !systemPlace(p.exe) && path.Base(name) != path.Base(p.exe):
+	default:
+		return ""
+	}
+	return "it calls itself " + cron.Quote(clip(p.argv[0], 80)) + ", and its program is " + cron.Quote(p.exe)
+}
+
 func first(words []string) string {
 	if len(words) > 0 {
 		return words[0]
@@ -477,6 +548,20 @@ func (l *looker) commandLine(p *process) string {
 		return p.comm
 	}
 	return strings.TrimRight(strings.Join(p.argv, " "), " ")
+}
+
+// quotedWords gives words as a shell would be given them, as far as one line of a
+// script is judged.
+func quotedWords(words []string) string {
+	var b strings.Builder
+	for _, w := range words {
+		w = "'" + strings.ReplaceAll(w[:min(len(w), maxScriptLine)], "'", `'\''`) + "' "
+		if b.Len()+len(w) > maxScriptLine {
+			break
+		}
+		b.WriteString(w)
+	}
+	return b.String()
 }
 
 // peers says to whom a process talks, and where it listens.

@@ -34,6 +34,8 @@ type Host struct {
 	LastRuns []LastRun   `json:"last_runs"`
 	Preserve []string    `json:"preserve"` // what to do first, in order
 	Gaps     []facts.Gap `json:"gaps"`     // what was not seen
+
+	Admits []Admission `json:"-"` // the keys that open its accounts; see Report.Opened
 }
 
 // Thing is one thing that needs an answer.
@@ -67,6 +69,7 @@ const (
 	KindPAM        = "pam"
 	KindPackage    = "package-file"
 	KindSetuid     = "setuid"
+	KindFile       = "file" // lies where it has no business
 	KindTimes      = "times"
 	KindLog        = "log"
 	KindMonitor    = "monitor" // a job that is meant to be there
@@ -75,7 +78,7 @@ const (
 
 // Action is what would end a thing, in the words of a breach plan.
 type Action struct {
-	Do          string `json:"do"`     // quarantine-job, revoke-key, lock-account, quarantine-file, disable-unit, stop-process, reinstall-package
+	Do          string `json:"do"`     // quarantine-job, revoke-key, lock-account, quarantine-file, edit-file, disable-unit, stop-process, reinstall-package
 	Target      string `json:"target"` // the job as PATH:LINE, fingerprint, account, path, unit, pid or package
 	User        string `json:"user,omitempty"`
 	Command     string `json:"command,omitempty"` // of a job: its line must still hold it
@@ -88,6 +91,7 @@ const (
 	DoKey     = "revoke-key"
 	DoAccount = "lock-account"
 	DoFile    = "quarantine-file"
+	DoEdit    = "edit-file" // by hand: the rest of the file is needed
 	DoUnit    = "disable-unit"
 	DoStop    = "stop-process"
 	DoPackage = "reinstall-package"

@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
 
@@ -33,22 +32,35 @@ var startupPlaces = []startup{
 	{regexp.MustCompile(`^/etc/inittab$`), "inittab", "at boot, as root, and again when it ends", "T1037", "low", (*looker).shellScript},
 	{regexp.MustCompile(`^/etc/update-motd\.d/[^/]+$`), "a script of the message of the day", "at each login, as root", "T1546.004", "medium", (*looker).shellScript},
 	{regexp.MustCompile(`^/etc/profile$|^/etc/profile\.d/.*|^/etc/bash\.bashrc$|^/etc/bashrc$|^/etc/bash\.bash_logout$|^/etc/csh\.login$|^/etc/zsh/.*`), "a profile of all shells", "at each login, as whoever logs in", "T1546.004", "low", (*looker).profile},
-	{regexp.MustCompile(`^/etc/environment$`), "the environment of all sessions", "at each login", "T1574.006", "none", (*looker).environment},
+	{regexp.MustCompile(`^/etc/environment$|^/etc/environment\.d/|^/etc/security/pam_env\.conf$`), "the environment of all sessions", "at each login", "T1574.006", "none", (*looker).environment},
 	{regexp.MustCompile(`/udev/rules\.d/[^/]+$`), "a rule of udev", "when a device appears, at boot too, as root", "T1546.017", "low", (*looker).udevRule},
 	{regexp.MustCompile(`^/etc/ssh/sshrc$`), "sshrc", "at each SSH login, as whoever logs in", "T1546.004", "medium", (*looker).shellScript},
 	{regexp.MustCompile(`/\.ssh/rc$`), "~/.ssh/rc", "at each SSH login of its account", "T1546.004", "medium", (*looker).shellScript},
-	{regexp.MustCompile(`/\.ssh/environment$|/\.pam_environment$`), "the environment of an account's logins", "at each login of its account", "T1574.006", "low", (*looker).environment},
+	{regexp.MustCompile(`/\.ssh/environment$|/\.pam_environment$|/\.config/environment\.d/[^/]+$`), "the environment of an account's logins", "at each login of its account", "T1574.006", "low", (*looker).environment},
 	{regexp.MustCompile(`/\.forward$`), "where an account's mail goes", "when mail comes", "T1546", "none", (*looker).forward},
 	{regexp.MustCompile(`^/etc/aliases$`), "where mail goes", "when mail comes", "T1546", "none", (*looker).forward},
 	{regexp.MustCompile(`/\.cache/crontab/crontab\.bak$`), "an account's table before its last change", "", "T1053.003", "none", nil},
 	{regexp.MustCompile(`/autostart/[^/]+\.desktop$`), "a program that desktops start", "at each desktop login", "T1547.013", "low", (*looker).desktop},
 	{regexp.MustCompile(`^/etc/apt/apt\.conf(\.d/.*)?$|^/etc/dpkg/dpkg\.cfg\.d/`), "settings of the package manager", "when packages are installed, as root", "T1546.016", "info", (*looker).packageHook},
-	{regexp.MustCompile(`^/etc/(dhcp|NetworkManager|network|networkd-dispatcher)/`), "a hook of the network", "when an interface comes up, as root", "T1546", "low", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/network/interfaces(\.d/.*)?$`), "interfaces of the network", "when an interface comes up, as root", "T1546", "none", (*looker).interfaces},
+	{regexp.MustCompile(`^/etc/(dhcp|NetworkManager|network|networkd-dispatcher|ppp)/|^/etc/dhcpcd\.(enter|exit)-hook$`), "a hook of the network", "when an interface comes up, as root", "T1546", "low", (*looker).shellScript},
 	{regexp.MustCompile(`^/etc/modprobe\.d/`), "settings of kernel modules", "when a module is loaded, as root", "T1547.006", "info", (*looker).modprobe},
-	{regexp.MustCompile(`^/etc/modules$|^/etc/modules-load\.d/`), "kernel modules to load", "at boot", "T1547.006", "info", nil},
+	{regexp.MustCompile(`^/etc/modules$|^/etc/modules-load\.d/`), "kernel modules to load", "at boot", "T1547.006", "info", (*looker).modules},
 	{regexp.MustCompile(`^/etc/sudoers$|^/etc/sudoers\.d/`), "who may become whom", "", "T1548.003", "info", (*looker).sudoers},
+	{regexp.MustCompile(`^/etc/logrotate\.conf$|^/etc/logrotate\.d/`), "settings of logrotate", "when logs are rotated, as root", "T1053.003", "none", (*looker).rotation},
+	{regexp.MustCompile(`^/etc/inetd\.conf$|^/etc/xinetd\.d/`), "services of inetd", "when somebody connects", "T1543", "none", (*looker).superServer},
+	{regexp.MustCompile(`^/etc/rsyslog\.conf$|^/etc/rsyslog\.d/`), "settings of rsyslogd", "when something is logged, as root", "T1546", "none", (*looker).logHandlers},
+	{regexp.MustCompile(`^/etc/sysctl\.conf$|^/etc/sysctl\.d/`), "settings of the kernel", "when the kernel calls for it, as root", "T1546", "none", (*looker).kernelSettings},
+	{regexp.MustCompile(`^/etc/systemd/system\.conf(\.d/.*)?$`), "settings of systemd itself", "with every unit", "T1574.006", "none", (*looker).managerEnvironment},
+	{regexp.MustCompile(`^/etc/ssh/ssh_config(\.d/.*)?$`), "settings of ssh", "when somebody uses ssh", "T1546", "none", (*looker).client},
+	{regexp.MustCompile(`/\.ssh/config$`), "an account's settings of ssh", "when its account uses ssh", "T1546", "none", (*looker).client},
+	{regexp.MustCompile(`\.pth$|/sitecustomize\.py$`), "code that every python runs first", "with every python", "T1546", "none", (*looker).python},
+	{regexp.MustCompile(`/(\.local)/.*/usercustomize\.py$|/usercustomize\.py$`), "code that an account's every python runs first", "with every python", "T1546", "low", (*looker).python},
+	{regexp.MustCompile(`^/etc/(kernel/postinst\.d|initramfs-tools)/`), "a hook of the kernel's packages", "when a kernel is installed, as root", "T1546", "low", (*looker).shellScript},
+	{regexp.MustCompile(`/systemd/system-(sleep|shutdown)/[^/]+$`), "a hook of systemd", "when the host sleeps or shuts down, as root", "T1546", "medium", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/X11/Xsession\.d/`), "a profile of desktops", "at each desktop login", "T1546.004", "low", (*looker).profile},
 	{regexp.MustCompile(`/(system|user)-generators/[^/]+$`), "a generator of units", "at boot and at every reload of systemd, as root", "T1543.002", "high", (*looker).shellScript},
-	{regexp.MustCompile(`/\.(bashrc|bash_profile|bash_login|bash_logout|bash_aliases|profile|zshrc|zshenv|zprofile|zlogin|cshrc|tcshrc|xprofile)$`), "an account's own profile", "at each login or shell of its account", "T1546.004", "none", (*looker).profile},
+	{regexp.MustCompile(`/\.(bashrc|bash_profile|bash_login|bash_logout|bash_aliases|profile|zshrc|zshenv|zprofile|zlogin|zlogout|cshrc|tcshrc|xprofile|xinitrc|xsession|config/fish/config\.fish)$`), "an account's own profile", "at each login or shell of its account", "T1546.004", "none", (*looker).profile},
 }
 
 // startups judges what starts by itself and is no job and no unit.
@@ -90,7 +102,7 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 		return
 	}
 	user := l.account(f.UID)
-	home := strings.Contains(s.match.String(), `/\.`)
+	home := strings.Contains(f.Path, "/.") && !l.systemOwned(f.Path)
 	pkg, known := l.ofPackage(f.Path)
 	if !known && f.Type == 'l' && f.Real != "" {
 		pkg, known = l.ofPackage(f.Real)
@@ -115,6 +127,9 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 	}
 	if changed {
 		why = append(why, "it is not as its package "+pkg+" brought it")
+		if levels[s.added] >= levels["low"] {
+			severity = "low"
+		}
 	}
 	if w, ws := deceptive(f.Path); levels[ws] >= levels["high"] {
 		severity = heavier(severity, ws)
@@ -149,13 +164,20 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 		kind = KindPreload
 	}
 	files := []string{f.Path}
+	ends := DoFile
+	if changed || shared.MatchString(f.Path) {
+		ends = DoEdit
+	}
 	t := Thing{Kind: kind, Whose: user, Severity: severity, Title: title, Why: why, Attack: []string{s.attack}, Since: stamp(f.CTime),
-		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: files, Actions: []Action{{Do: DoFile, Target: f.Path}}}
+		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: files, Actions: []Action{{Do: ends, Target: f.Path}}}
 	if s.when != "" {
 		t.Returns = "it runs " + s.when
 	}
 	l.add(t, f.Path)
 }
+
+// shared are files of which a system needs the other lines too.
+var shared = regexp.MustCompile(`^/etc/(network/interfaces|rsyslog\.conf|inetd\.conf|logrotate\.conf|sysctl\.conf|environment|profile|bash\.bashrc|sudoers|modules|ld\.so\.conf|aliases|ssh/ssh_config|security/pam_env\.conf|systemd/system\.conf|inittab)$|/\.(bashrc|profile|bash_profile|zshrc|ssh/config)$`)
 
 // systemOwned reports paths whose owner is root on every system.
 func (l *looker) systemOwned(p string) bool {
@@ -213,6 +235,7 @@ var traps = []struct {
 	{regexp.MustCompile(`\bLD_(PRELOAD|AUDIT)=`), nil, "high", "it loads a library into every program"},
 	{regexp.MustCompile(`\btrap\s.*\bDEBUG\b`), nil, "medium", "it runs something before every command"},
 	{regexp.MustCompile(`\bPROMPT_COMMAND=`), regexp.MustCompile(`(history|printf|echo|__vte|update_terminal|starship|_[a-z]+)`), "medium", "it runs something at every prompt"},
+	{regexp.MustCompile(`^\(?\s*(nohup|setsid)\s.*&|&\s*disown\b`), nil, "medium", "it leaves something running behind at each login"},
 	{regexp.MustCompile(`^\s*(unset|export)?\s*HISTFILE(=/dev/null|\s*$)`), nil, "low", "no history is kept"},
 }
 
@@ -259,7 +282,9 @@ func (l *looker) libraryDirs(f *snapshot.File, _ string) (string, []string) {
 	return "none", nil
 }
 
-var udevRuns = regexp.MustCompile(`(RUN|PROGRAM|IMPORT)(\{program\})?\+?=+"([^"]*)"`)
+var udevRuns = regexp.MustCompile(`(RUN|PROGRAM|IMPORT)(\{program\})?\s*\+?=+\s*"([^"]*)"`)
+
+var udevWants = regexp.MustCompile(`ENV\{SYSTEMD_(?:USER_)?WANTS\}\s*\+?=+\s*"([^"]*)"`)
 
 func (l *looker) udevRule(f *snapshot.File, _ string) (severity string, why []string) {
 	severity = "none"
@@ -270,6 +295,12 @@ func (l *looker) udevRule(f *snapshot.File, _ string) (severity string, why []st
 		}
 		if t := strings.TrimSpace(line); t == "" || t[0] == '#' {
 			continue
+		}
+		for _, m := range udevWants.FindAllStringSubmatch(line, 4) {
+			severity = heavier(severity, "medium")
+			if len(why) < 6 {
+				why = append(why, fmt.Sprintf("%s has systemd start %s", place(f.Path, int64(n)), cron.Quote(clip(m[1], 120))))
+			}
 		}
 		for _, m := range udevRuns.FindAllStringSubmatch(line, 8) {
 			if m[1] == "IMPORT" && m[2] == "" {
@@ -324,15 +355,38 @@ func (l *looker) desktop(f *snapshot.File, user string) (string, []string) {
 	return "none", nil
 }
 
-var aptHook = regexp.MustCompile(`(?i)(Pre-Invoke|Post-Invoke|Pre-Install-Pkgs|Post-Invoke-Success|pre-invoke|post-invoke)\S*\s*(\{|=)?\s*\{?\s*"([^"]*)"`)
+// aptHook is the beginning of a setting of apt that names commands: one, or a list in
+// braces (apt.conf(5)). dpkgHook is dpkg's (dpkg(1)).
+var (
+	aptHook    = regexp.MustCompile(`(?i)(Pre-Invoke|Post-Invoke|Pre-Install-Pkgs|Post-Invoke-Success|Post-Invoke-Stats)[A-Za-z-]*(::[^\s"{;]*)?\s*=?\s*(\{[^}]*\}|"(?:[^"\\]|\\.)*")`)
+	aptCommand = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+	dpkgHook   = regexp.MustCompile(`^(?:pre|post|status)-(?:invoke|logger)\s*[= ]\s*(.*)$`)
+)
 
 func (l *looker) packageHook(f *snapshot.File, _ string) (severity string, why []string) {
 	severity = "none"
-	for _, m := range aptHook.FindAllStringSubmatch(string(clipBytes(f.Content, 65536)), 8) {
-		s, message := l.line(m[3], "root")
-		w, ds := deceptive(first(strings.Fields(m[3])))
-		severity = heavier(severity, heavier("low", heavier(s, ds)))
-		why = append(why, "it runs "+cron.Quote(clip(m[3], 120))+" as root"+behind(either(message, w)))
+	see := func(n int, command string) {
+		s, text := l.commandAt(f.Path, n, command, "root")
+		severity = heavier(severity, heavier("low", s))
+		if len(why) < 8 {
+			why = append(why, text+" (as root)")
+		}
+	}
+	if strings.HasPrefix(f.Path, "/etc/dpkg/") {
+		settings(f.Content, func(n int, line string) bool {
+			if m := dpkgHook.FindStringSubmatch(line); m != nil {
+				see(n, strings.Trim(m[1], `"'`))
+			}
+			return len(why) < 8
+		})
+		return severity, why
+	}
+	text := string(clipBytes(f.Content, 65536))
+	for _, at := range aptHook.FindAllStringSubmatchIndex(text, 8) {
+		n := 1 + strings.Count(text[:at[0]], "\n")
+		for _, m := range aptCommand.FindAllStringSubmatch(text[at[6]:at[7]], 8) {
+			see(n, strings.ReplaceAll(m[1], `\"`, `"`))
+		}
 	}
 	return severity, why
 }
@@ -346,25 +400,6 @@ func (l *looker) modprobe(f *snapshot.File, _ string) (severity string, why []st
 				severity = heavier(severity, s)
 				why = append(why, "loading "+w[1]+" runs "+cron.Quote(clip(command, 120))+": "+message)
 			}
-		}
-	}
-	return severity, why
-}
-
-func (l *looker) sudoers(f *snapshot.File, _ string) (severity string, why []string) {
-	severity = "none"
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
-		t := strings.TrimSpace(line)
-		if t == "" || t[0] == '#' || !strings.Contains(t, "NOPASSWD") || !strings.HasSuffix(strings.ReplaceAll(t, " ", ""), "NOPASSWD:ALL") {
-			continue
-		}
-		severity = heavier(severity, "low")
-		why = append(why, "whoever is "+cron.Quote(first(strings.Fields(t)))+" becomes root without a password")
-		if w, s := deceptive(path.Join("/", path.Base(f.Path))); levels[s] >= levels["medium"] {
-			severity, why = heavier(severity, s), append(why, w)
-		}
-		if len(why) > 4 {
-			break
 		}
 	}
 	return severity, why

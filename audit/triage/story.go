@@ -188,11 +188,11 @@ func (l *looker) preserve() {
 		}
 		if t.Kind == KindProcess || t.Kind == KindMemory {
 			live = append(live, t.ID)
-		} else if len(t.Files) > 0 {
+		} else if t.Returns != "" && len(t.Actions) > 0 {
 			disk = append(disk, t.ID)
 		}
 	}
-	if len(live)+len(disk) == 0 {
+	if levels[worst(l.out.Things)] < levels["medium"] {
 		return
 	}
 	say := func(format string, args ...any) {
@@ -207,6 +207,14 @@ func (l *looker) preserve() {
 		say("then end what comes back by itself (%s), the jobs before the processes: a job starts its process again", list(disk))
 	}
 	say("change what was reachable from here: passwords that were typed, keys that lie here, and look at the other hosts (postern hunt)")
+}
+
+func worst(things []Thing) string {
+	s := "none"
+	for i := range things {
+		s = heavier(s, things[i].Severity)
+	}
+	return s
 }
 
 func list(ids []string) string {

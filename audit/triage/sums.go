@@ -17,6 +17,8 @@ var gates = regexp.MustCompile(`/(sshd|sshd-session|sshd-auth|login|su|sudo|pass
 // sums names files that are not what their packages brought.
 func (l *looker) sums() {
 	l.debianSums()
+	l.diversions()
+	l.shadows()
 	lines(l.deep.Output(snapshot.OutSumsRPM), func(line string) {
 		flags, p, ok := rpmLine(line)
 		if !ok || strings.HasPrefix(p, "/etc/") {
@@ -85,6 +87,98 @@ func (l *looker) debianSums() {
 	}
 }
 
+// diversions names files that an administrator, or an intruder, had dpkg put aside:
+// what bears their name is compared with nothing. A package's own are its business.
+func (l *looker) diversions() {
+	f := l.deep.Lookup("/var/lib/dpkg/diversions")
+	if f == nil {
+		return
+	}
+	var three []string
+	for line := range strings.Lines(string(clipBytes(f.Content, 1<<20))) {
+		if three = append(three, strings.TrimSuffix(line, "\n")); len(three) < 3 {
+			continue
+		}
+		from, to, by := three[0], three[1], three[2]
+		three = nil
+		if by != ":" {
+			continue
+		}
+		severity := "low"
+		if gates.MatchString(from) {
+			severity = "high"
+		}
+		l.add(Thing{Kind: KindPackage, Severity: severity, Title: cron.Quote(from) + " was put in the place of its package's, which is diverted to " + cron.Quote(to),
+			Why: []string{"it was diverted by hand (dpkg-divert): updates pass it over, and it is compared with no checksum"}, Attack: []string{"T1554"}, Since: l.since(from),
+			Evidence: []facts.Evidence{{Path: f.Path, Text: "diversion of " + from + " to " + to + " by nobody's package"}, l.stat(from, ""), l.stat(to, "the package's")},
+			Files:    []string{from}, Returns: "it stays, updates or not", Actions: []Action{{Do: DoFile, Target: from}}}, "diverted", from)
+	}
+}
+
+// shadows names programs in /usr/local that bear the name of a package's: a shell finds
+// them first.
+func (l *looker) shadows() {
+	for i := range l.deep.Files {
+		f := &l.deep.Files[i]
+		dir, base := path.Split(f.Path)
+		if dir != "/usr/local/bin/" && dir != "/usr/local/sbin/" || f.Type != 'f' && f.Type != 'l' || f.Type == 'f' && f.Mode&0o111 == 0 {
+			continue
+		}
+		if !gates.MatchString("/bin/"+base) && !watchers[base] {
+			continue
+		}
+		if pkg, known := l.ofPackage(f.Path); !known || pkg != "" {
+			continue
+		}
+		l.add(Thing{Kind: KindPackage, Severity: "medium", Title: cron.Quote(f.Path) + " is found before the system's own " + base, Why: []string{"no package has it, and whoever types " + base + " starts it"},
+			Attack: []string{"T1574.007"}, Since: stamp(f.CTime), Evidence: []facts.Evidence{l.stat(f.Path, "")}, Files: []string{f.Path}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: f.Path}}}, "before", f.Path)
+	}
+}
+
+// watchers are further programs by which one would see an intruder.
+var watchers = map[string]bool{"w": true, "who": true, "last": true, "lastlog": true, "pgrep": true, "pstree": true, "ip": true, "ifconfig": true, "lsmod": true, "journalctl": true,
+	"systemctl": true, "crontab": true, "atq": true, "id": true, "stat": true, "md5sum": true, "sha256sum": true, "dpkg": true, "rpm": true, "iptables": true, "nft": true, "tcpdump": true, "scp": true, "sftp": true, "ssh-add": true, "ssh-agent": true}
+
+// capable names programs that have root's rights, or enough to take them, without the
+// setuid bit.
+func (l *looker) capable() {
+	lines(l.deep.Output(snapshot.OutCapabilities), func(line string) {
+		i := strings.LastIndexByte(line, ' ')
+		if i < 0 || !strings.HasPrefix(line, "/") {
+			return
+		}
+		p, caps := strings.TrimSuffix(line[:i], " ="), line[i+1:] // libcap before 2.41 wrote "PATH = CAPS"
+		pkg, _ := l.ofPackage(p)
+		if pkg != "" && !(rootCaps.MatchString(caps) && anyProgram.MatchString(path.Base(p))) {
+			return
+		}
+		severity, why := "low", []string{"whoever starts it has " + caps}
+		if rootCaps.MatchString(caps) {
+			severity = "medium"
+			if l.manager != "" && (systemPlace(p) || hiddenPlace(p) || anyProgram.MatchString(path.Base(p))) || temporary(p) || l.oddSetuid(p) {
+				severity = "high"
+			}
+			why = append(why, "that is enough to become root")
+		}
+		if pkg != "" {
+			severity, why = "high", append(why, "it is of package "+pkg+", which does not give it that")
+		} else if l.manager != "" {
+			why = append(why, "no package has it")
+		}
+		if w, s := deceptive(p); levels[s] >= levels["medium"] {
+			severity, why = heavier(severity, s), append(why, w)
+		}
+		l.add(Thing{Kind: KindSetuid, Severity: severity, Title: "program with a part of root's rights: " + cron.Quote(p), Why: why, Attack: []string{"T1548"}, Since: l.since(p),
+			Evidence: []facts.Evidence{{Path: p, Text: caps}, l.stat(p, "")}, Files: []string{p}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: p}}}, "capable", p)
+	})
+}
+
+// rootCaps are the capabilities that lead to all others (capabilities(7)).
+var rootCaps = regexp.MustCompile(`cap_(setuid|setgid|dac_override|dac_read_search|sys_admin|sys_ptrace|sys_module|setfcap|fowner|chown)|^=|all`)
+
+// anyProgram are names of programs that do whatever their words say.
+var anyProgram = regexp.MustCompile(`^(sh|bash|dash|zsh|perl|pl|python[0-9.]*|py|ruby|php[0-9.]*|node|gdb|vim?|tar|find)$`)
+
 // replaced adds a file that is not its package's.
 func (l *looker) replaced(p, pkg, how, line string) {
 	severity := "high"
@@ -128,6 +222,8 @@ var shells = []string{"/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"}
 
 // setuids names programs with their owner's rights that no package has.
 func (l *looker) setuids() {
+	l.capable()
+	l.dropped()
 	shell := map[string]string{}
 	for _, s := range shells {
 		if sum := l.digests[s]; sum != "" && shell[sum] == "" {
@@ -141,6 +237,11 @@ func (l *looker) setuids() {
 		}
 		pkg, known := l.ofPackage(f.Path)
 		if known && pkg != "" {
+			if f.Mode&0o4000 != 0 && f.UID == 0 && neverSetuid.MatchString(path.Base(f.Path)) {
+				l.add(Thing{Kind: KindSetuid, Severity: "critical", Title: cron.Quote(f.Path) + " of package " + pkg + " was given its owner's rights", Why: []string{"whoever starts it is root, and it does what its words say: no package gives it that bit"},
+					Attack: []string{"T1548.001"}, Since: stamp(f.CTime), Evidence: []facts.Evidence{l.stat(f.Path, "")}, Files: []string{f.Path}, Returns: "it stays until the bit is taken off (chmod u-s) or the package is installed again",
+					Actions: []Action{{Do: DoPackage, Target: pkg}}}, "bit", f.Path)
+			}
 			continue
 		}
 		suid := f.Mode&0o4000 != 0
@@ -173,6 +274,42 @@ func (l *looker) setuids() {
 		l.add(Thing{Kind: KindSetuid, Severity: severity, Title: "program with others' rights: " + cron.Quote(f.Path), Why: why, Attack: []string{"T1548.001"}, Since: stamp(f.CTime),
 			Evidence: []facts.Evidence{l.stat(f.Path, "")}, Files: []string{f.Path}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: f.Path}}}, f.Path)
 	}
+}
+
+// neverSetuid are programs that no distribution gives root's rights: each starts
+// another, or reads or writes what it is told to.
+var neverSetuid = regexp.MustCompile(`^(ba|da|z|k|mk|a|c|tc|fi|r)?sh$|^(env|perl[0-9.]*|python[0-9.]*|ruby[0-9.]*|lua[0-9.]*|php[0-9.]*|node|gawk|mawk|awk|find|xargs|vim?(\.[a-z]+)?|nano|ed|less|more|tar|zip|rsync|nmap|socat|nc(\.[a-z]+)?|ncat|tee|dd|cp|mv|install|chmod|chown|cat|head|tail|sed|sort|cpio|cut|base64|xxd|docker|gdb|strace|nohup|nice|timeout|watch|systemctl|systemd-run|git|make|curl|wget|openssl|busybox|stdbuf|taskset|setarch|ld\.so|ld-linux[^/]*)$`)
+
+// dropped names programs where everyone may write, and files where only devices belong.
+func (l *looker) dropped() {
+	for i := range l.deep.Files {
+		f := &l.deep.Files[i]
+		if f.Type != 'f' {
+			continue
+		}
+		severity, what := "low", "a program where everyone may write: "
+		switch w, s := deceptive(f.Path); {
+		case strings.HasPrefix(f.Path, "/dev/") && !strings.HasPrefix(f.Path, "/dev/shm/"):
+			severity, what = "medium", "a file where only devices belong: "
+		case !strings.HasPrefix(f.Path, "/tmp/") && !strings.HasPrefix(f.Path, "/var/tmp/") && !strings.HasPrefix(f.Path, "/dev/shm/") || f.Mode&0o111 == 0 || f.Mode&0o6000 != 0:
+			continue
+		case levels[s] >= levels["high"]:
+			l.drop(f, s, what, w)
+			continue
+		case strings.HasPrefix(f.Path, "/dev/shm/"):
+			severity = "medium"
+		}
+		l.drop(f, severity, what, "")
+	}
+}
+
+func (l *looker) drop(f *snapshot.File, severity, what, why string) {
+	t := Thing{Kind: KindFile, Whose: l.account(f.UID), Severity: severity, Title: what + cron.Quote(f.Path), Attack: []string{"T1036.005"}, Since: stamp(f.CTime),
+		Evidence: append([]facts.Evidence{l.stat(f.Path, "")}, l.beginning(f.Path)...), Files: []string{f.Path}, Actions: []Action{{Do: DoFile, Target: f.Path}}}
+	if why != "" {
+		t.Why = []string{why}
+	}
+	l.add(t, f.Path)
 }
 
 // oddSetuid reports places where no setuid program belongs.

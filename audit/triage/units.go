@@ -77,11 +77,11 @@ func parseUnit(data []byte) unitText {
 func (l *looker) units() {
 	for i := range l.deep.Files {
 		f := &l.deep.Files[i]
-		if !strings.Contains(f.Path, "/systemd/") || strings.HasPrefix(f.Path, "/proc/") || f.Type != 'f' {
+		if !strings.Contains(f.Path, "/systemd/") || strings.HasPrefix(f.Path, "/proc/") || f.Type != 'f' && !strayUnit(f) {
 			continue
 		}
 		dropIn := unitDropIn.MatchString(f.Path)
-		if !dropIn && !unitFile.MatchString(f.Path) || !f.HasContent() || f.Size == 0 {
+		if !dropIn && !unitFile.MatchString(f.Path) || !f.HasContent() || len(f.Content) == 0 {
 			continue
 		}
 		if pkg, known := l.ofPackage(f.Path); known && pkg != "" {
@@ -95,6 +95,13 @@ func (l *looker) units() {
 		}
 		l.unit(f, dropIn)
 	}
+}
+
+// strayUnit reports a link to a unit file that lies in none of systemd's own places;
+// other links are other names of units, or switch them on.
+func strayUnit(f *snapshot.File) bool {
+	return f.Type == 'l' && f.Real != "" && !strings.Contains(f.Real, "/systemd/") && !strings.HasPrefix(f.Real, "/dev/") && !strings.HasPrefix(f.Real, "/run/") &&
+		!strings.Contains(f.Path, ".wants/") && !strings.Contains(f.Path, ".requires/")
 }
 
 func (l *looker) unit(f *snapshot.File, dropIn bool) {
@@ -123,6 +130,18 @@ func (l *looker) unit(f *snapshot.File, dropIn bool) {
 		}
 	}
 	evidence := []facts.Evidence{l.stat(f.Path, "")}
+	if f.Type == 'l' {
+		weight := "medium"
+		if strings.HasPrefix(f.Real, "/opt/") || strings.HasPrefix(f.Real, "/usr/") || strings.HasPrefix(f.Real, "/srv/") {
+			weight = "low"
+		}
+		if w, s := deceptive(f.Real); levels[s] >= levels["medium"] {
+			say(heavier(weight, s), w)
+		} else {
+			say(weight, "it is a link to "+cron.Quote(f.Real)+", which is no place of units")
+		}
+		evidence = append(evidence, l.stat(f.Real, "-> "+f.Real))
+	}
 	user := either(u.user, "root")
 	if ofUser {
 		user = owner
@@ -137,6 +156,9 @@ func (l *looker) unit(f *snapshot.File, dropIn bool) {
 			say(s, w)
 		} else if temporary(p) {
 			say("high", "it runs a program where everyone may write: "+cron.Quote(p))
+		}
+		if pkg, known := l.ofPackage(path.Clean(p)); known && pkg == "" && systemPlace(p) {
+			say("medium", "its program "+cron.Quote(p)+" lies among those of packages, and no package has it")
 		}
 		if dropIn && x.key == "ExecStart" {
 			say("medium", "it replaces what the unit runs, and leaves the unit's own file as it was")
@@ -210,6 +232,12 @@ func (l *looker) wanted(name string) bool {
 			return true
 		}
 	}
+	for i := range l.deep.Files {
+		f := &l.deep.Files[i]
+		if f.Type == 'l' && path.Base(f.Path) == name && strings.Contains(f.Path, ".wants/") {
+			return true
+		}
+	}
 	return false
 }
 
@@ -230,6 +258,13 @@ func (l *looker) pam() {
 }
 
 var pamLine = regexp.MustCompile(`^\s*-?(auth|account|password|session)\s+(\[[^\]]*\]|\S+)\s+(\S+)\s*(.*)$`)
+
+// enough are the controls by which one yes ends the questions or jumps over some
+// (pam.d(5)). asRoot are services whose programs ask as root for whoever comes.
+var (
+	enough = regexp.MustCompile(`^sufficient$|success=(done|end|[1-9])`)
+	asRoot = regexp.MustCompile(`^(sshd|login|remote|common-auth|system-auth|password-auth|other)$`)
+)
 
 func (l *looker) pamFile(f *snapshot.File) {
 	n := 0
@@ -269,9 +304,13 @@ func (l *looker) pamFile(f *snapshot.File) {
 			if pkg, known := l.ofPackage(program); known && pkg != "" && !strings.Contains(rest, "expose_authtok") {
 				severity = "low"
 			}
-		case base == "pam_permit.so" && typ == "auth" && (control == "sufficient" || strings.Contains(control, "success=done") || strings.Contains(control, "success=end")):
-			say("critical", "whoever tries gets in: it says yes to every login")
-		case strings.HasPrefix(module, "/") && !strings.Contains(module, "/security/"):
+		case base == "pam_permit.so" && typ == "auth" && enough.MatchString(control):
+			say("critical", "whoever tries gets in: it says yes to every login, and what comes behind it is passed over")
+		case base == "pam_rootok.so" && typ == "auth" && enough.MatchString(control) && asRoot.MatchString(path.Base(f.Path)):
+			say("critical", "whoever tries gets in: it says yes where root asks, and root is who asks here")
+		case base == "pam_succeed_if.so" && typ == "auth" && enough.MatchString(control) && !strings.Contains(rest, "use_uid"):
+			say("high", "whoever it fits gets in without a password: "+cron.Quote(clip(rest, 120)))
+		case strings.Contains(module, "../") || strings.HasPrefix(module, "/") && !strings.Contains(module, "/security/"):
 			say("high", "its module lies where no package puts one: "+cron.Quote(module))
 			if w, s := deceptive(module); levels[s] >= levels["medium"] {
 				say(s, w)
