@@ -205,7 +205,8 @@ func makePlan(c *cli.Context, s streams, sel *selection, how *planRequest) (*fix
 		}()
 	}
 	for range sel.targets {
-		if i := <-done; errs[i] != nil {
+		var u *usageError
+		if i := <-done; errs[i] != nil && !errors.As(errs[i], &u) {
 			fmt.Fprintf(s.err, "postern: %s\n", visible(errs[i].Error()))
 		}
 	}

@@ -106,6 +106,10 @@ func installKey(c *cli.Context, s streams) error {
 			fmt.Fprintln(s.out)
 		}
 		r := job.host(c, t, asJSON)
+		var u *usageError
+		if errors.As(r.err, &u) {
+			return r.err
+		}
 		if r.err != nil {
 			fmt.Fprintf(s.err, "postern: %s: %s\n", visible(t.name), visible(r.err.Error()))
 		}
@@ -113,10 +117,6 @@ func installKey(c *cli.Context, s streams) error {
 			results = append(results, r)
 		} else {
 			job.tell(&r)
-		}
-		var u *usageError
-		if errors.As(r.err, &u) {
-			return r.err
 		}
 		worst = max(worst, r.code)
 		if c.Context.Err() != nil {

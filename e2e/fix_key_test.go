@@ -48,6 +48,12 @@ func TestFixInstallsKey(t *testing.T) {
 	if _, _, code := h.Exec("test -e " + typist); code == 0 {
 		t.Fatal("a dry run wrote")
 	}
+	// Nobody to ask: said once, with the way out on a line of its own.
+	asked := run.want(t, 2, "fix", "install-key", held+".pub", "typist")
+	say(asked, "no terminal to ask on hint: --yes applies")
+	if n := strings.Count(asked, "no terminal"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, asked)
+	}
 	say(run.want(t, 0, "fix", "install-key", "--yes", held+".pub", "typist"), "done", "proven: a fresh login as typist")
 	if out, _, _ := h.Exec("stat -c '%U:%G %a' " + typist + "; stat -c '%U %a' /home/typist/.ssh"); out != "typist:typist 600\ntypist 700\n" {
 		t.Error(out)
