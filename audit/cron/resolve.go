@@ -48,7 +48,7 @@ func (j *Job) Resolve(home string, d Daemon) *Analysis {
 		}
 	}
 	if j.Exec {
-		return resolveExec(j.Command, e)
+		return resolveExec(j, e)
 	}
 	a := Resolve(j.Command, e, d)
 	if j.HasStdin {

@@ -227,6 +227,15 @@ func describeJob(j *cron.Job, an *cron.Analysis, d cron.Daemon, signs []Sign, se
 	if an.Capped {
 		out.Unresolved = append(out.Unresolved, "there is more in it than was looked at")
 	}
+	if j.Command == "" && j.Reason != "" && out.Runs {
+		out.Unresolved = append(out.Unresolved, j.Reason)
+	}
+	if j.Note != "" {
+		out.Notes = append(out.Notes, j.Note)
+	}
+	if j.Step != "" {
+		out.Notes = append(out.Notes, "a step of the service: "+j.Step)
+	}
 	if j.Quiet {
 		out.Notes = append(out.Notes, "its start is not logged")
 	}
