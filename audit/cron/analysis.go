@@ -24,6 +24,7 @@ type Target struct {
 	Search  bool   // Word is looked up in PATH
 	Dir     bool   // an operand that can only be a directory: an interpreter runs nothing from it
 	Reason  string // why Path is not known; "" where it is
+	SetPath string // PATH in which Word is looked up, where the command itself sets one; "" Analysis.Path
 }
 
 // Joined is a pair of neighbouring words that, written as one, spell a name of
@@ -89,9 +90,10 @@ type Analysis struct {
 	Commands []Command
 	Targets  []Target
 	Joined   []Joined
-	Path     string // PATH in force
-	Decoded  string // literal text that the line decodes (base64, hex), cut after 4 KiB; never run
-	Capped   bool   // there is more than was looked at
+	Path     string   // PATH in force
+	Decoded  string   // literal text that the line decodes (base64, hex), cut after 4 KiB; never run
+	Capped   bool     // there is more than was looked at
+	Opaque   []string // what is run and is not followed, in words
 
 	// Behind is the whole text read as one command, where the daemon splits it at a
 	// %: not what is run, but what its writer may have meant. nil: no % in it.
@@ -112,7 +114,11 @@ func (a *Analysis) Candidates(t *Target) []string {
 		return []string{t.Path}
 	}
 	var out []string
-	for path, more := a.Path, true; more && len(out) < 64; {
+	search := a.Path
+	if t.SetPath != "" {
+		search = t.SetPath
+	}
+	for path, more := search, true; more && len(out) < 64; {
 		var dir string
 		dir, path, more = cutByte(path, ':')
 		if dir == "" {

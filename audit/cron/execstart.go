@@ -4,7 +4,8 @@ import "strings"
 
 // resolveExec reads systemd's ExecStart, which is no shell line: prefixes, quotes,
 // ; as a word of its own, $VAR, no pipes (systemd.service(5), COMMAND LINES).
-func resolveExec(line string, e ResolveEnv) *Analysis {
+func resolveExec(j *Job, e ResolveEnv) *Analysis {
+	line := j.Command
 	r := &resolver{a: &Analysis{Text: line, Path: DefaultPath(SystemdCron)}, e: e, frame: frame{parent: -1}}
 	r.cwd = e.Cwd
 	if r.cwd == "" {
@@ -12,13 +13,20 @@ func resolveExec(line string, e ResolveEnv) *Analysis {
 	}
 	var cmd Command
 	flush := func() {
+		if j.Flat {
+			cmd.Args = joinCode(cmd.Args)
+		}
 		if len(cmd.Args) > 0 && !r.full() {
 			r.invoke(cmd)
 		}
 		cmd = Command{}
 	}
-	for _, w := range execWords(line) {
-		if w == ";" {
+	words := execWords
+	if j.Flat {
+		words = strings.Fields // its quotes are text
+	}
+	for _, w := range words(line[:min(len(line), maxRough)]) {
+		if w == ";" && !j.Flat {
 			flush()
 			continue
 		}
@@ -27,8 +35,8 @@ func resolveExec(line string, e ResolveEnv) *Analysis {
 				continue
 			}
 		}
-		literal := strings.IndexByte(w, '$') < 0
-		cmd.Args = append(cmd.Args, Word{Text: strings.ReplaceAll(w, "%%", "%"), Literal: literal})
+		literal := strings.IndexByte(w, '$') < 0 && !(j.Open && strings.IndexByte(w, '%') >= 0)
+		cmd.Args = append(cmd.Args, Word{Text: w, Literal: literal})
 		if len(cmd.Args) >= maxWords {
 			r.a.Capped = true
 			break
@@ -36,6 +44,25 @@ func resolveExec(line string, e ResolveEnv) *Analysis {
 	}
 	flush()
 	return r.a
+}
+
+// joinCode makes one word again of what follows sh -c: systemctl shows the words of
+// a command with blanks between them and no quotes.
+func joinCode(args []Word) []Word {
+	for i := range args {
+		t := args[i].Text
+		if i == 0 || len(t) < 2 || t[0] != '-' || t[1] == '-' || t[len(t)-1] != 'c' || strings.Trim(t[1:], "abcdefghijklmnopqrstuvwxyz") != "" {
+			continue
+		}
+		if name := baseName(args[i-1].Text); !shells[name] && !(i > 1 && shells[baseName(args[0].Text)]) {
+			continue
+		}
+		if i+2 < len(args) {
+			code := Word{Text: joinWords(args[i+1:]), Literal: true}
+			return append(append([]Word(nil), args[:i+1]...), code)
+		}
+	}
+	return args
 }
 
 // execWords splits a command line of a unit: quotes where a word begins or in it,

@@ -127,12 +127,21 @@ func literal(code string, pos int) (text string, end int, ok bool) {
 	return "", len(code), false
 }
 
-// inCode follows what program text has a shell run.
-func (r *resolver) inCode(lang, code string, at []int) []int {
+// inCode follows what program text has a shell run, by the command at at[0]. The
+// language is not read: what else it runs is said not to be known.
+func (r *resolver) inCode(lang, code string, at []int) (outs []int) {
+	if len(at) == 0 || strings.HasSuffix(lang, "awk") && !strings.Contains(code, "system") {
+		return nil
+	}
 	for _, text := range shellTexts(lang, code) {
 		if _, _, why := parseShell(text); why == "" {
-			at = append(at, r.nested(text, at[:1], nil)...)
+			outs = append(outs, r.nested(text, at[:1], nil)...)
 		}
 	}
-	return at
+	what := "what"
+	if len(outs) > 0 {
+		what = "what else"
+	}
+	r.opaque(what + " the program text does that " + r.a.Commands[at[0]].Name + " is given is not followed")
+	return outs
 }

@@ -1,6 +1,9 @@
 package cron
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // shells read shell text.
 var shells = map[string]bool{"sh": true, "bash": true, "dash": true, "ash": true, "zsh": true, "ksh": true, "ksh93": true, "mksh": true, "rbash": true, "hush": true, "yash": true, "static-sh": true}
@@ -66,15 +69,28 @@ func (r *resolver) invoke(c Command) []int {
 		}
 		c.Wrappers = append(c.Wrappers, c.Name)
 		c.Assigns = append(c.Assigns, w.assigns...)
+		if w.changes && w.user == "" {
+			w.user = "root"
+		}
 		if w.user != "" {
 			c.User, r.frame.user = w.user, w.user
+		}
+		if w.changes && w.remote == false {
+			r.frame.home = r.homeOf(w.user)
+			if w.login {
+				restore, r.cwd = true, r.frame.home
+			}
 		}
 		if w.remote {
 			c.Remote, r.frame.remote = c.Name, c.Name
 		}
 		if w.cwd != "" {
 			restore = true
-			r.cwd = joinPath(r.cwd, w.cwd)
+			r.cwd = r.abs(w.cwd)
+		}
+		if w.more != nil {
+			finder := c
+			defer func() { r.invokeMore(finder, w.more) }()
 		}
 		if w.code != "" {
 			at := r.add(c)
@@ -94,17 +110,29 @@ func (r *resolver) invoke(c Command) []int {
 		return r.chdir(c)
 	case "eval":
 		at := r.add(c)
-		if code := joinWords(c.Args[1:]); code != "" {
+		if code := joinWords(c.Args[1:]); code != "" && len(at) > 0 {
+			for _, w := range c.Args[1:] {
+				r.held(w, at[0])
+			}
 			return append(at, r.nested(code, at, c.Input)...)
 		}
 		return at
 	case ".", "source":
 		return r.source(c)
+	case "trap":
+		at := r.add(c)
+		if len(c.Args) > 2 && c.Args[1].Text != "-" && c.Args[1].Text != "" && c.Args[1].Text[0] != '-' {
+			return append(at, r.nested(c.Args[1].Text, at, nil)...)
+		}
+		return at
 	case "run-parts":
 		return r.runParts(c)
 	}
 	if lang, options := interpreter(c.Name); lang != "" {
 		return r.interpret(c, lang, options)
+	}
+	if c.Name == "java" || c.Name == "mono" || c.Name == "dotnet" || c.Name == "make" || c.Name == "gmake" || (c.Name == "at" || c.Name == "batch") && hasFlag(&c, 'f') {
+		return r.given(c)
 	}
 	if (c.Name == "at" || c.Name == "batch") && (len(c.Input) > 0 || c.HasHere) && !hasFlag(&c, 'l') && !hasFlag(&c, 'c') && !hasFlag(&c, 'r') && !hasFlag(&c, 'f') {
 		// What it reads is run by a shell, later.
@@ -178,6 +206,59 @@ func (r *resolver) nested(code string, at, in []int) []int {
 	return outs
 }
 
+// invokeMore follows what a command runs beside its first command: a second -exec.
+func (r *resolver) invokeMore(c Command, more [][]Word) {
+	for _, args := range more {
+		saved, cwd := r.frame, r.cwd
+		r.invoke(Command{Args: args, Input: c.Input, Wrappers: []string{c.Name}, Full: c.Args})
+		r.frame, r.cwd = saved, cwd
+	}
+}
+
+// given follows programs that run a file of another kind than a script: java -jar F,
+// mono F, at -f F, make -f F.
+func (r *resolver) given(c Command) []int {
+	at := r.add(c)
+	if len(at) == 0 {
+		return nil
+	}
+	r.commandTarget(c, at[0])
+	flag := map[string]string{"java": "-jar", "at": "-f", "batch": "-f", "make": "-f", "gmake": "-f"}[c.Name]
+	for i := 1; i < len(c.Args); i++ {
+		t := c.Args[i].Text
+		switch {
+		case flag != "" && t == flag && i+1 < len(c.Args):
+			r.operand(c.Args[i+1], HowScript, at[0])
+			return at
+		case flag == "" && t != "" && t[0] != '-':
+			if c.Name == "mono" || strings.HasSuffix(t, ".dll") || strings.HasSuffix(t, ".exe") {
+				r.operand(c.Args[i], HowScript, at[0])
+			}
+			return at
+		}
+	}
+	if c.Name == "java" || strings.HasSuffix(c.Name, "make") {
+		r.opaque("what " + c.Name + " runs is not followed")
+	}
+	return at
+}
+
+// opaque records in words what is run and cannot be told.
+func (r *resolver) opaque(text string) {
+	if len(r.a.Opaque) < 16 && !slices.Contains(r.a.Opaque, text) {
+		r.a.Opaque = append(r.a.Opaque, text)
+	}
+}
+
+// held follows $(cat FILE) in a text that a shell is given: what FILE holds is run.
+func (r *resolver) held(w Word, at int) {
+	for _, i := range w.From {
+		if i < len(r.a.Commands) && r.a.Commands[i].Name == "cat" {
+			r.catted(i, at)
+		}
+	}
+}
+
 // wrapperTarget records a wrapper that is not a plain name: /tmp/nice is run too.
 func (r *resolver) wrapperTarget(c Command) {
 	if w := c.Args[0]; strings.IndexByte(w.Text, '/') >= 0 && r.frame.remote == "" && !systemDir(w.Text) {
@@ -204,7 +285,7 @@ func (r *resolver) commandTarget(c Command, at int) {
 	case builtins[w.Text], r.funcs[w.Text], w.Text == "":
 		return
 	case strings.IndexByte(w.Text, '/') < 0:
-		t.Search = true
+		t.Search, t.SetPath = true, r.setPath(&c)
 	default:
 		if t.Path = r.abs(w.Text); t.Path == "" {
 			t.Reason = "the working directory is not known"
@@ -214,6 +295,20 @@ func (r *resolver) commandTarget(c Command, at int) {
 		t.Path = partial(w.Text)
 	}
 	r.target(t)
+}
+
+// setPath returns the PATH that a command line sets for a command itself; "" it sets
+// none.
+func (r *resolver) setPath(c *Command) string {
+	for i := len(c.Assigns) - 1; i >= 0; i-- {
+		if c.Assigns[i].Name == "PATH" {
+			return c.Assigns[i].Value.Text
+		}
+	}
+	if w, ok := r.vars["PATH"]; ok {
+		return w.Text
+	}
+	return ""
 }
 
 // partial keeps what is known of an absolute path whose end is not: the directory
@@ -411,9 +506,15 @@ scan:
 		if len(text.From) > 0 && strings.HasPrefix(text.Text, "$(") {
 			r.a.Commands[at[0]].ReadsCode = true
 		}
-		return append(at, r.nested(text.Text, at, c.Input)...)
-	case text != nil:
-		return r.inCode(lang, c.Code, at)
+		r.held(*text, at[0])
+		saved := r.frame.args
+		r.frame.args = append([]Word(nil), c.Args[min(i+1, len(c.Args)):min(i+11, len(c.Args))]...)
+		if len(r.frame.args) == 0 {
+			r.frame.args = nil
+		}
+		outs := r.nested(text.Text, at, c.Input)
+		r.frame.args = saved
+		return append(at, outs...)
 	case operand:
 		w := c.Args[i]
 		if lang == "deno" || lang == "bun" {
@@ -428,6 +529,10 @@ scan:
 		}
 		r.operand(w, HowScript, at[0])
 		r.joined(at[0], true)
+	case module:
+		r.opaque("which file is the module that " + c.Name + " is given, " + c.Name + " decides")
+	case text != nil && c.Code != "":
+		return append(at, r.inCode(lang, c.Code, at)...)
 	case c.ReadsCode:
 		return append(at, r.fromInput(lang, at)...)
 	}
@@ -462,8 +567,7 @@ func (r *resolver) fromInput(lang string, at []int) []int {
 		return r.nested(text, at, nil)
 	}
 	r.a.Commands[at[0]].Code = clip(text, maxShell)
-	r.inCode(lang, clip(text, maxShell), at)
-	return nil
+	return r.inCode(lang, clip(text, maxShell), at)
 }
 
 // catted follows cat FILE | sh, by way of filters: what the file holds is what is run.

@@ -29,6 +29,10 @@ type Job struct {
 	Quiet     bool   // a leading dash: cronie does not log the start
 	MailOnly  bool   // cronie's -n: mail only on failure
 	Exec      bool   // Command is systemd's ExecStart, not a shell line
+	Flat      bool   // of Exec: systemctl told it, and where one word ends and the next begins is lost
+	Open      bool   // of Exec: a % in it stands for what systemd puts there
+	Step      string // of Exec: ExecStartPre and its like; "" ExecStart
+	Note      string // what is to be known beside its fate
 	Fate      Fate
 	Reason    string // why the fate is not FateRuns
 	Cwd       string // where it starts, where its table says so; "" the scheduler's rule

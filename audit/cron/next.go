@@ -6,6 +6,8 @@ import (
 	"time"
 )
 
+func unixUTC(sec int64) time.Time { return time.Unix(sec, 0).UTC() }
+
 // maxDays bounds the search for the next day that fits: 29 February on one weekday
 // comes back after 40 years at most.
 const maxDays = 41 * 366
@@ -73,10 +75,49 @@ func (s *Schedule) day(y int, m time.Month, d int, w time.Weekday) bool {
 		return false
 	}
 	dom, dow := s.Day&(1<<uint(d)) != 0, s.Weekday&(1<<uint(w)) != 0
+	if s.FromEnd != [4]uint64{} {
+		dom = s.FromEnd[daysIn(y, m)-28]&(1<<uint(d)) != 0
+	}
+	if s.Years != nil && s.yearFrom(y) != y {
+		return false
+	}
 	if s.Or {
 		return dom || dow
 	}
 	return dom && dow
+}
+
+func daysIn(y int, m time.Month) int { return time.Date(y, m+1, 0, 0, 0, 0, 0, time.UTC).Day() }
+
+// yearFrom returns the first year from y on that fits; 0 there is none.
+func (s *Schedule) yearFrom(y int) int {
+	if s.Years == nil {
+		return y
+	}
+	best := 0
+	for _, r := range s.Years {
+		n := max(y, r.Low)
+		n += (r.Step - (n-r.Low)%r.Step) % r.Step
+		if n <= r.High && (best == 0 || n < best) {
+			best = n
+		}
+	}
+	return best
+}
+
+// seconds appends the times of one minute.
+func (s *Schedule) seconds(out []time.Time, minute, after time.Time, n int) []time.Time {
+	set := s.Second & allMinutes
+	if set == 0 {
+		set = 1
+	}
+	for ; set != 0 && len(out) < n; set &= set - 1 {
+		t := minute.Add(time.Duration(bits.TrailingZeros64(set)) * time.Second)
+		if t.After(after) && (len(out) == 0 || t.After(out[len(out)-1])) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func (s *Schedule) minute(h, m int) bool {
@@ -95,6 +136,12 @@ func (s *Schedule) times(after time.Time, rule dst, n int) []time.Time {
 			break
 		}
 		y, m, d = day.Date()
+		if next := s.yearFrom(y); next == 0 {
+			break
+		} else if next > y {
+			y, m, d = next, time.January, 1
+			day = time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
+		}
 		fits := s.day(y, m, d, day.Weekday())
 		day = day.AddDate(0, 0, 1)
 		if !fits {
@@ -114,9 +161,7 @@ func (s *Schedule) times(after time.Time, rule dst, n int) []time.Time {
 			}
 			for left := s.Minute & allMinutes; left != 0 && len(out) < n; left &= left - 1 {
 				t := midnight.Add(time.Duration(h*60+bits.TrailingZeros64(left)) * time.Minute)
-				if t.After(after) {
-					out = append(out, t)
-				}
+				out = s.seconds(out, t, after, n)
 			}
 		}
 	}
@@ -129,11 +174,7 @@ func (s *Schedule) changing(out []time.Time, after, noon time.Time, rule dst, n 
 	var done [24 * 60]bool
 	y, m, d := noon.Date()
 	wall := func(t time.Time) int { return t.Hour()*60 + t.Minute() }
-	add := func(t time.Time) {
-		if t.After(after) && len(out) < n && (len(out) == 0 || t.After(out[len(out)-1])) {
-			out = append(out, t)
-		}
-	}
+	add := func(t time.Time) { out = s.seconds(out, t, after, n) }
 	start := noon.Add(-26 * time.Hour)
 	last := start.Add(-time.Minute)
 	for i := range 52 * 60 {

@@ -100,7 +100,7 @@ func TestTimers(t *testing.T) {
 	}
 	want := []job{
 		{"apt-daily.timer", "root", "/usr/lib/apt/apt.systemd.daily update", "at 06:00 and 18:00", FateRuns},
-		{"beat.timer", "bob", "/dev/shm/.x -q", "every 5 minutes", FateNever},
+		{"beat.timer", "bob", "/dev/shm/.x -q", "a minute after each boot, then every 5 minutes", FateNever},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
@@ -114,7 +114,7 @@ func TestTimers(t *testing.T) {
 func TestCalendar(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"daily", "0 0 * * *"}, {"weekly", "0 0 * * 1"}, {"Mon..Fri *-*-* 09:30", "30 9 * * 1-5"}, {"Sat,Sun 10:00", "0 10 * * 0,6"},
-		{"*:0/15", "0,15,30,45 * * * *"}, {"*-*-01 04:05:06", "5 4 1 * *"}, {"*-01,07-15 00:00", "0 0 15 1,7 *"}, {"2026-05-01 12:00 UTC", "0 12 1 5 * UTC"},
+		{"*:0/15", "0,15,30,45 * * * *"}, {"*-*-01 04:05:06", "5 4 1 * * second 6"}, {"*-01,07-15 00:00", "0 0 15 1,7 *"}, {"2026-05-01 12:00 UTC", "0 12 1 5 * year 2026 UTC"},
 		{"*-*-* 25:00", "*-*-* 25:00"}, {"nonsense words here", "nonsense words here"},
 	} {
 		t.Run(c.in, func(t *testing.T) {

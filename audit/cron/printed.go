@@ -3,6 +3,7 @@ package cron
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"path"
 	"strings"
 )
 
@@ -72,6 +73,31 @@ func (r *resolver) printed(i, depth int) string {
 	}
 	r.a.Decoded = clip4k(out)
 	return r.a.Decoded
+}
+
+// named returns what dirname, basename, which and command -v print of a known word.
+// A program that is looked for stays its name: it is found in PATH as a command is.
+func (r *resolver) named(i int) string {
+	c := &r.a.Commands[i]
+	if len(c.Input) > 0 || len(c.Args) < 2 || r.frame.remote != "" {
+		return ""
+	}
+	w := c.Args[len(c.Args)-1]
+	if !w.Literal || w.Glob || !plainText(w.Text) || w.Text[0] == '-' {
+		return ""
+	}
+	switch {
+	case c.Name == "dirname" && len(c.Args) == 2:
+		return path.Dir(strings.TrimRight(w.Text, "/"))
+	case c.Name == "basename" && len(c.Args) == 2:
+		return baseName(strings.TrimRight(w.Text, "/"))
+	case (c.Name == "which" || c.Name == "realpath") && len(c.Args) == 2, c.Name == "command" && len(c.Args) == 3 && c.Args[1].Text == "-v", c.Name == "type" && len(c.Args) == 3 && c.Args[1].Text == "-p", c.Name == "readlink" && len(c.Args) == 3 && c.Args[1].Text == "-f":
+		if strings.IndexByte(w.Text, '/') < 0 && (c.Name == "realpath" || c.Name == "readlink") {
+			return ""
+		}
+		return w.Text
+	}
+	return ""
 }
 
 func clip4k(s string) string {

@@ -17,6 +17,10 @@ type ResolveEnv struct {
 	Vars     *Env // settings of the table
 	Stdin    string
 	HasStdin bool
+
+	// Homes gives the home of another account, for su and its like; "" it is not
+	// known. nil: none but root's is.
+	Homes func(user string) string
 }
 
 // DefaultPath is the PATH that a daemon gives to jobs where the table sets none
@@ -33,8 +37,11 @@ func DefaultPath(d Daemon) string {
 }
 
 // Resolve says what a job runs. home is the account's home from passwd, or "".
-func (j *Job) Resolve(home string, d Daemon) *Analysis {
-	e := ResolveEnv{User: j.User, Stdin: j.Stdin, HasStdin: j.HasStdin, Home: home, Cwd: j.Cwd, Vars: j.Env,
+func (j *Job) Resolve(home string, d Daemon) *Analysis { return j.ResolveWith(home, d, nil) }
+
+// ResolveWith is [Job.Resolve] where other accounts' homes are known too.
+func (j *Job) ResolveWith(home string, d Daemon, homes func(user string) string) *Analysis {
+	e := ResolveEnv{Homes: homes, User: j.User, Stdin: j.Stdin, HasStdin: j.HasStdin, Home: home, Cwd: j.Cwd, Vars: j.Env,
 		Shell: j.Env.Get("SHELL"), Path: j.Env.Get("PATH")}
 	switch d {
 	case Debian, Cronie:
@@ -48,7 +55,7 @@ func (j *Job) Resolve(home string, d Daemon) *Analysis {
 		}
 	}
 	if j.Exec {
-		return resolveExec(j.Command, e)
+		return resolveExec(j, e)
 	}
 	a := Resolve(j.Command, e, d)
 	if j.HasStdin {
@@ -81,6 +88,8 @@ type frame struct {
 	user   string
 	input  []int
 	back   bool
+	home   string // of the account that su and its like changed to; "" the job's
+	args   []Word // $0, $1 ... of a text that a shell was given; nil not known
 }
 
 // Resolve parses a command line as the shell of that job does, takes off what
@@ -183,6 +192,9 @@ func (r *resolver) full() bool {
 
 // home returns the home, or the text $HOME where it is not known.
 func (r *resolver) home() string {
+	if r.frame.home != "" {
+		return r.frame.home
+	}
 	if r.e.Home == "" {
 		return "$HOME"
 	}
@@ -195,6 +207,9 @@ func (r *resolver) variable(name string) (Word, bool) {
 		return w, true
 	}
 	lit := func(s string) (Word, bool) { return Word{Text: s, Literal: true}, true }
+	if w, ok := r.positional(name); ok {
+		return w, true
+	}
 	switch name {
 	case "HOME":
 		return lit(r.home())
@@ -203,6 +218,9 @@ func (r *resolver) variable(name string) (Word, bool) {
 			return lit(r.cwd)
 		}
 	case "USER", "LOGNAME":
+		if r.frame.user != "" {
+			return lit(r.frame.user)
+		}
 		if r.e.User != "" {
 			return lit(r.e.User)
 		}
@@ -299,17 +317,26 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 	case *syntax.WhileClause:
 		outs = append(r.stmts(c.Cond, in), r.stmts(c.Do, in)...)
 	case *syntax.ForClause:
-		if it, ok := c.Loop.(*syntax.WordIter); ok && it.Name != nil {
-			var first Word
-			for i, item := range it.Items {
-				if w := r.word(item); i == 0 {
-					first = w
-				}
-			}
-			first.Literal = first.Literal && len(it.Items) == 1
-			r.assign(it.Name.Value, first)
+		it, ok := c.Loop.(*syntax.WordIter)
+		if !ok || it.Name == nil {
+			outs = r.stmts(c.Do, in)
+			break
 		}
-		outs = r.stmts(c.Do, in)
+		var items []Word
+		for _, item := range it.Items {
+			items = append(items, r.word(item))
+		}
+		if len(items) == 0 {
+			items = []Word{{}} // the shell's own words
+		}
+		for i, w := range items {
+			if i == maxRounds {
+				r.a.Capped = true
+				break
+			}
+			r.assign(it.Name.Value, w)
+			outs = append(outs, r.stmts(c.Do, in)...)
+		}
 	case *syntax.CaseClause:
 		r.word(c.Word)
 		for _, item := range c.Items {
@@ -462,6 +489,37 @@ func (r *resolver) target(t Target) {
 	r.a.Targets = append(r.a.Targets, t)
 }
 
+// positional returns a word of those that sh -c TEXT is given: $0 and up.
+func (r *resolver) positional(name string) (Word, bool) {
+	if len(name) != 1 || name[0] < '0' || name[0] > '9' {
+		return Word{}, false
+	}
+	if i := int(name[0] - '0'); i < len(r.frame.args) {
+		return r.frame.args[i], true
+	}
+	return Word{}, false
+}
+
+// homeOf is the home of an account that a command changes to: its name behind a
+// tilde where it is not known.
+func (r *resolver) homeOf(user string) string {
+	if r.e.Homes != nil {
+		if h := r.e.Homes(user); strings.HasPrefix(h, "/") {
+			return h
+		}
+	}
+	if user == "root" {
+		return "/root"
+	}
+	return "~" + user
+}
+
+// ofUnknownHome reports a name below a home that stands for what is not known.
+func (r *resolver) ofUnknownHome(name string) bool {
+	h := r.frame.home
+	return strings.HasPrefix(h, "~") && (name == h || strings.HasPrefix(name, h+"/"))
+}
+
 // abs makes a name absolute as the shell would open it; "" where the working
 // directory is not known.
 func (r *resolver) abs(name string) string {
@@ -471,10 +529,24 @@ func (r *resolver) abs(name string) string {
 	if strings.HasPrefix(name, "/") {
 		return cleanPath(name)
 	}
+	if r.ofUnknownHome(name) {
+		return belowHome(r.frame.home, name)
+	}
+	if r.ofUnknownHome(r.cwd) {
+		return belowHome(r.frame.home, r.cwd+"/"+name)
+	}
 	if r.cwd == "" {
 		return ""
 	}
 	return joinPath(r.cwd, name)
+}
+
+// belowHome cleans a path that begins with ~USER; "" where it leaves that home.
+func belowHome(home, p string) string {
+	if p = path.Clean(p); p == home || strings.HasPrefix(p, home+"/") {
+		return p
+	}
+	return ""
 }
 
 // joinPath joins a directory and a name; "" where the directory is not known.

@@ -2,6 +2,7 @@ package cron
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,11 +35,21 @@ type Schedule struct {
 	Or      bool // a day that fits either field will do; else both must fit
 	Wild    bool // the minute or hour field begins with an asterisk: the job follows the clock when it is changed
 	Random  uint8
-	Every   int64      // seconds, of ScheduleElapsed; 0 unknown
+	Second  uint64     // of a timer's calendar; 0: at the full minute
+	FromEnd [4]uint64  // of a timer's calendar, days that count from the month's end: the set for months of 28, 29, 30 and 31 days, instead of Day
+	Years   []Years    // of a timer's calendar; none: any year
+	Every   int64      // seconds, of ScheduleElapsed, and of a timer of kind ScheduleReboot that goes on; 0 unknown or not at all
+	Since   []Since    // a timer's times that count from an event
 	When    string     // of ScheduleOnce: what is known of the time, UTC, RFC 3339
 	Zone    string     // zone that moves the schedule (cronie's CRON_TZ, a timer's own); "" the host's
-	Delay   int64      // seconds of random delay at most
+	Delay   int64      // seconds of random delay at most; of anacron: after anacron's start
 	Also    []Schedule // a timer's further calendars
+}
+
+// Since is a time of a timer that counts from an event.
+type Since struct {
+	Event string // boot, timer (it is started), start (of what it starts), end (of that)
+	Sec   int64  // -1 not known
 }
 
 const (
@@ -75,7 +86,11 @@ func (s *Schedule) dayShare() float64 {
 		if s.Month&(1<<uint(m)) == 0 {
 			continue
 		}
-		fit := s.Day & bitsTo(longest[m])
+		days := s.Day
+		if s.FromEnd != [4]uint64{} {
+			days = s.FromEnd[longest[m]-28]
+		}
+		fit := days & bitsTo(longest[m])
 		n := float64(bits.OnesCount64(fit))
 		if m == 2 && fit&(1<<29) != 0 {
 			n -= 1 - 0.2425
@@ -104,13 +119,13 @@ func (s *Schedule) PerDay() (float64, bool) {
 		if s.Random&2 != 0 {
 			h = 1
 		}
-		n := m * h * s.dayShare()
+		n := m * h * s.dayShare() * float64(max(1, bits.OnesCount64(s.Second)))
 		for i := range s.Also {
 			more, _ := s.Also[i].PerDay()
 			n += more
 		}
 		return n, true
-	case ScheduleElapsed:
+	case ScheduleElapsed, ScheduleReboot:
 		if s.Every > 0 {
 			return 86400 / float64(s.Every), true
 		}
@@ -125,26 +140,66 @@ func (s *Schedule) PerDay() (float64, bool) {
 func (s *Schedule) Normal() string {
 	switch s.Kind {
 	case ScheduleCalendar:
-		parts := []string{setText(s.Minute, 0, 59), setText(s.Hour, 0, 23), setText(s.Day, 1, 31), setText(s.Month, 1, 12), setText(s.Weekday, 0, 6)}
+		day := setText(s.Day, 1, 31)
+		if s.FromEnd != [4]uint64{} {
+			day = "~" + setText(s.FromEnd[3], 1, 31) // as in months of 31 days
+		}
+		parts := []string{setText(s.Minute, 0, 59), setText(s.Hour, 0, 23), day, setText(s.Month, 1, 12), setText(s.Weekday, 0, 6)}
 		out := strings.Join(parts, " ")
 		switch {
-		case s.Day == allDays && s.Weekday == allDows:
+		case s.Day == allDays && s.Weekday == allDows && s.FromEnd == [4]uint64{}:
 		case s.Or && s.Day != 0 && s.Weekday != 0:
 			out += " or" // either day will do
 		}
 		if s.Random != 0 {
 			out += " ~" + strconv.Itoa(int(s.Random))
 		}
+		if s.Second&^1 != 0 {
+			out += " second " + setText(s.Second, 0, 59)
+		}
+		if s.Years != nil {
+			out += " year " + s.yearText()
+		}
 		if s.Zone != "" {
 			out += " " + s.Zone
 		}
-		return out
+		for i := range s.Also {
+			out += " + " + s.Also[i].Normal()
+		}
+		return out + sinceText(s.Since)
 	case ScheduleReboot:
-		return "@reboot"
+		return "@reboot" + sinceText(s.Since)
 	case ScheduleElapsed:
 		return "every " + strconv.FormatInt(s.Every, 10) + "s"
 	}
 	return s.Text
+}
+
+func (s *Schedule) yearText() string {
+	var parts []string
+	for _, y := range s.Years {
+		switch {
+		case y.Low == y.High:
+			parts = append(parts, strconv.Itoa(y.Low))
+		case y.Step > 1:
+			parts = append(parts, strconv.Itoa(y.Low)+"-"+strconv.Itoa(y.High)+"/"+strconv.Itoa(y.Step))
+		default:
+			parts = append(parts, strconv.Itoa(y.Low)+"-"+strconv.Itoa(y.High))
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+func sinceText(list []Since) string {
+	var parts []string
+	for _, x := range list {
+		parts = append(parts, x.Event+"+"+strconv.FormatInt(x.Sec, 10)+"s")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	slices.Sort(parts)
+	return " " + strings.Join(parts, " ")
 }
 
 // setText prints a set as ranges: "*", "0,30", "1-5".

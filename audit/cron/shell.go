@@ -17,6 +17,7 @@ const (
 	maxRough  = 64 << 10
 	maxWords  = 4096
 	maxDepth  = 6         // sh -c inside sh -c
+	maxRounds = 8         // of a loop whose words are known
 	maxParsed = 512       // commands of one job
 	maxText   = 32 << 10  // bytes handed to the shell parser for one job
 	maxGrown  = 128 << 10 // bytes that variables may add to one job
@@ -109,7 +110,7 @@ func (r *resolver) word(w *syntax.Word) Word {
 	}
 	if len(w.Parts) == 1 {
 		if lit, ok := w.Parts[0].(*syntax.Lit); ok && strings.IndexByte(lit.Value, '\\') < 0 {
-			return Word{Text: r.tilde(lit.Value), Literal: true, Glob: strings.ContainsAny(lit.Value, "*?[")}
+			return Word{Text: r.tilde(lit.Value), Literal: !r.otherHome(lit.Value), Glob: strings.ContainsAny(lit.Value, "*?[")}
 		}
 	}
 	out := Word{Literal: true}
@@ -150,6 +151,9 @@ func (r *resolver) part(b *strings.Builder, part syntax.WordPart, out *Word, quo
 			out.Glob = true
 		}
 		if first && !quoted {
+			if r.otherHome(v) {
+				out.Literal = false
+			}
 			v = r.tilde(v)
 		}
 		unescape(b, v, quoted, out)
@@ -174,6 +178,10 @@ func (r *resolver) part(b *strings.Builder, part syntax.WordPart, out *Word, quo
 		outs := r.stmts(p.Stmts, nil)
 		out.From = append(out.From, outs...)
 		if len(outs) == 1 {
+			if text := r.named(outs[0]); text != "" {
+				b.WriteString(text)
+				return
+			}
 			if text := strings.TrimSuffix(r.printed(outs[0], 0), "\n"); plainText(text) {
 				out.Odd = true // a word that could be written as itself
 				b.WriteString(text)
@@ -308,12 +316,38 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// tilde expands a leading ~ or ~/ .
+// tilde expands a leading ~, ~/ or ~USER where that account's home is known.
 func (r *resolver) tilde(v string) string {
 	if v == "~" || strings.HasPrefix(v, "~/") {
 		return r.home() + v[1:]
 	}
+	if user, rest := tildeUser(v); user != "" {
+		if h := r.homeOf(user); h[0] == '/' {
+			return h + rest
+		}
+	}
 	return v
+}
+
+// otherHome reports ~USER whose home is not known.
+func (r *resolver) otherHome(v string) bool {
+	user, _ := tildeUser(v)
+	return user != "" && r.homeOf(user)[0] != '/'
+}
+
+// tildeUser splits ~USER/x.
+func tildeUser(v string) (user, rest string) {
+	if len(v) < 2 || v[0] != '~' || !isAlpha(v[1]) && v[1] != '_' {
+		return "", ""
+	}
+	i := 1
+	for i < len(v) && (isAlnum(v[i]) || v[i] == '_' || v[i] == '-' || v[i] == '.') {
+		i++
+	}
+	if i < len(v) && v[i] != '/' {
+		return "", ""
+	}
+	return v[1:i], v[i:]
 }
 
 // param adds a parameter expansion. Only plain values and the defaults of ${A:-b}

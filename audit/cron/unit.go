@@ -93,48 +93,122 @@ func (u *Unit) Last(section, key string) string {
 	return ""
 }
 
+func isTimerTime(key string) bool {
+	switch key {
+	case "OnCalendar", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec", "OnActiveSec":
+		return true
+	}
+	return false
+}
+
+func isYes(s string) bool {
+	for _, yes := range [...]string{"yes", "true", "on", "1"} {
+		if strings.HasPrefix(strings.ToLower(s), yes) {
+			return true
+		}
+	}
+	return false
+}
+
 // TimerJobs returns the jobs of a timer unit and the service that it starts, read
 // from files: whether the timer is enabled or running is not known from these. id
 // is the timer's name, path its file; service is nil where it was not found.
 func TimerJobs(id, path string, timer, service *Unit) []*Job {
 	j := Job{Scheduler: SchedTimer, Path: path, ID: id, Exec: true, Fate: FateRuns, User: "root"}
-	var texts []string
-	for _, key := range [...]string{"OnCalendar", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec", "OnActiveSec"} {
-		for _, v := range timer.Values("Timer", key) {
-			if j.Schedule.Kind == ScheduleNone {
-				j.Schedule = timerSchedule(key, v.Value)
-				j.Line = v.Line
-			} else if one := timerSchedule(key, v.Value); j.Schedule.Kind == ScheduleCalendar && one.Kind == ScheduleCalendar && len(j.Schedule.Also) < maxCalendars {
-				j.Schedule.Also = append(j.Schedule.Also, one)
+	var times []timerTime
+	for i := range timer.Settings {
+		x := &timer.Settings[i]
+		switch {
+		case x.Section != "Timer" || !isTimerTime(x.Key):
+		case x.Value == "":
+			times, j.Line = nil, 0 // takes away the times of every kind
+		default:
+			if len(times) == 0 {
+				j.Line = x.Line
 			}
-			texts = append(texts, key+"="+v.Value)
+			times = append(times, timerTime{x.Key, x.Value})
 		}
 	}
-	j.Schedule.Text = clip(strings.Join(texts, " "), 512)
-	j.Schedule.Delay = spanSeconds(timer.Last("Timer", "RandomizedDelaySec"))
-	if len(texts) == 0 {
+	j.Schedule = timerSchedule(times)
+	j.Schedule.Delay, _ = spanSeconds(timer.Last("Timer", "RandomizedDelaySec"))
+	switch {
+	case len(times) == 0 && isYes(timer.Last("Timer", "OnClockChange")+timer.Last("Timer", "OnTimezoneChange")):
+		j.Schedule.Kind, j.Schedule.Text = ScheduleDemand, "when the clock or its zone is set"
+	case len(times) == 0:
 		j.Schedule.Kind = ScheduleDemand
 		j.Fate, j.Reason = FateNever, "the timer has no time"
+	case j.Schedule.Kind == ScheduleNone:
+		j.Fate, j.Reason = FateNever, "systemd can read none of its times"
+	case j.Schedule.Never() && len(j.Schedule.Also)+len(j.Schedule.Since) == 0:
+		j.Fate, j.Reason = FateNever, "no day has that date"
+	}
+	if isYes(timer.Last("Timer", "Persistent")) && j.Schedule.Kind == ScheduleCalendar {
+		j.Note = missedNote
 	}
 	if user := service.Last("Service", "User"); user != "" {
 		j.User = user
 	}
 	j.Cwd = service.Last("Service", "WorkingDirectory")
-	execs := service.Values("Service", "ExecStart")
-	if len(execs) == 0 {
+	var out []*Job
+	for _, key := range execKeys {
+		for _, x := range service.Values("Service", key) {
+			if len(out) >= 64 {
+				break
+			}
+			c := j
+			c.Raw, c.Step = x.Value, step(key)
+			c.Command, c.Open = specifiers(x.Value, id)
+			if front := x.Value[:len(x.Value)-len(strings.TrimLeft(x.Value, "@-:+!|"))]; strings.IndexByte(front, '+') >= 0 {
+				c.User = "root" // whatever User= says
+			}
+			out = append(out, &c)
+		}
+	}
+	if len(out) == 0 {
 		if j.Reason == "" {
 			j.Reason = "what it starts was not seen"
 		}
 		return []*Job{&j}
 	}
-	var out []*Job
-	for i, x := range execs {
-		if i >= 64 {
-			break
-		}
-		c := j
-		c.Command, c.Raw = x.Value, x.Value
-		out = append(out, &c)
-	}
 	return out
+}
+
+// SameExec reports whether a command of a unit file is the one that systemctl told
+// without its quotes.
+func SameExec(file, told *Job) bool {
+	line := strings.TrimLeft(file.Command, "@-:+!|")
+	return !file.Open && strings.Join(execWords(line), " ") == told.Command
+}
+
+// specifiers puts in what the % of a command of the system's manager stand for
+// (systemd.unit(5), SPECIFIERS). open: some of it is not known.
+func specifiers(s, id string) (out string, open bool) {
+	if strings.IndexByte(s, '%') < 0 {
+		return s, false
+	}
+	name := strings.TrimSuffix(id, ".timer")
+	prefix, instance, _ := strings.Cut(name, "@")
+	known := map[byte]string{'%': "%", 'h': "/root", 't': "/run", 'S': "/var/lib", 'C': "/var/cache", 'L': "/var/log", 'E': "/etc", 'T': "/tmp", 'V': "/var/tmp", 'u': "root", 'U': "0", 's': "/bin/sh", 'p': prefix, 'N': name, 'n': name + ".service"}
+	if instance != "" {
+		known['i'] = instance
+		if !strings.ContainsAny(instance, "-\\") {
+			known['I'] = instance
+		}
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if v, ok := known[s[i]]; ok {
+			b.WriteString(v)
+			continue
+		}
+		open = true
+		b.WriteByte('%')
+		b.WriteByte(s[i])
+	}
+	return b.String(), open
 }

@@ -15,6 +15,9 @@ var monthWords = [...]string{"", "January", "February", "March", "April", "May",
 func (s *Schedule) Words() string {
 	switch s.Kind {
 	case ScheduleReboot:
+		if len(s.Since) > 0 {
+			return s.sinceWords()
+		}
 		return "after each boot"
 	case ScheduleOnce:
 		if s.When != "" {
@@ -22,6 +25,9 @@ func (s *Schedule) Words() string {
 		}
 		return "once"
 	case ScheduleElapsed:
+		if len(s.Since) > 0 {
+			return s.sinceWords()
+		}
 		if s.Every > 0 {
 			return "every " + duration(s.Every)
 		}
@@ -45,6 +51,56 @@ func (s *Schedule) Words() string {
 	if s.Zone != "" {
 		out += " (" + s.Zone + ")"
 	}
+	if len(s.Since) > 0 {
+		out += ", and " + s.sinceWords()
+	}
+	return out
+}
+
+// sinceWords says the times of a timer that count from an event.
+func (s *Schedule) sinceWords() string {
+	span := func(sec int64) string {
+		if sec < 0 {
+			return "a time that is not known"
+		}
+		if sec == 0 {
+			return "at once"
+		}
+		if text := duration(sec); text[0] >= '0' && text[0] <= '9' {
+			return text
+		} else if text == "hour" {
+			return "an hour"
+		} else {
+			return "a " + text
+		}
+	}
+	var first, then []string
+	for i, x := range s.Since {
+		if i == 8 {
+			break
+		}
+		switch x.Event {
+		case "boot":
+			first = append(first, strings.TrimPrefix(span(x.Sec)+" after each boot", "at once "))
+		case "timer":
+			first = append(first, strings.TrimPrefix(span(x.Sec)+" after the timer is started", "at once "))
+		case "end":
+			then = append(then, span(x.Sec)+" after its last run ended")
+		default:
+			if x.Sec > 0 {
+				then = append(then, "every "+duration(x.Sec))
+			} else {
+				then = append(then, "again and again")
+			}
+		}
+	}
+	out := and(first)
+	if len(then) > 0 {
+		if out != "" {
+			out += ", then "
+		}
+		out += and(then)
+	}
 	return out
 }
 
@@ -62,6 +118,13 @@ func (s *Schedule) timeWords() string {
 	switch {
 	case s.Random&3 != 0:
 		return "at a random time chosen by the daemon (minute " + setText(m, 0, 59) + ", hour " + setText(h, 0, 23) + ")"
+	case nm == 60 && nh == 24 && s.Second&^1 != 0:
+		if step := stepOf(s.Second&allMinutes, 60); step > 1 {
+			return fmt.Sprintf("every %d seconds", step)
+		} else if step == 1 {
+			return "every second"
+		}
+		return "every minute, at second " + list(setText(s.Second, 0, 59))
 	case nm == 60:
 		return "every minute" + within
 	case nm == 1 && nh*nm <= 6 && nh < 24:
@@ -93,7 +156,10 @@ func (s *Schedule) dayWords() string {
 	var parts []string
 	dom, dow := s.Day != allDays, s.Weekday != allDows
 	domText := "day " + list(setText(s.Day, 1, 31))
-	if step := stepOf(s.Day>>1, 31); step > 1 && s.Day&2 != 0 && bits.OnesCount64(s.Day) > 3 {
+	if s.FromEnd != [4]uint64{} {
+		dom, domText = true, s.fromEndWords()
+	}
+	if step := stepOf(s.Day>>1, 31); step > 1 && s.FromEnd == [4]uint64{} && s.Day&2 != 0 && bits.OnesCount64(s.Day) > 3 {
 		domText = fmt.Sprintf("every %s day of the month", ordinal(step))
 	}
 	switch {
@@ -117,17 +183,46 @@ func (s *Schedule) dayWords() string {
 		}
 		parts = append(parts, "in "+and(months))
 	}
+	if s.Years != nil {
+		parts = append(parts, "in the year "+list(s.yearText()))
+		if len(s.Years) > 1 || s.Years[0].Low != s.Years[0].High {
+			parts[len(parts)-1] = "in the years " + list(s.yearText())
+		}
+	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return " " + strings.Join(parts, " ")
 }
 
+// fromEndWords says days that count from the end of the month.
+func (s *Schedule) fromEndWords() string {
+	set := s.FromEnd[3] // of 31 days
+	var out []string
+	for d := 31; d > 0; d-- {
+		if set&(1<<uint(d)) == 0 {
+			continue
+		}
+		if d == 31 {
+			out = append(out, "last")
+		} else {
+			out = append(out, ordinal(32-d)+" last")
+		}
+	}
+	if n := len(out); n > 4 && set == bitRange(32-n, 31) {
+		return fmt.Sprintf("the last %d days of the month", n)
+	}
+	if len(out) > 1 {
+		return "the " + and(out) + " day of the month"
+	}
+	return "the " + strings.Join(out, "") + " day of the month"
+}
+
 // Frequency says how often the job runs, roughly: "1440 times a day".
 func (s *Schedule) Frequency() string {
 	n, ok := s.PerDay()
 	switch {
-	case s.Kind == ScheduleReboot:
+	case s.Kind == ScheduleReboot && !ok:
 		return "after each boot"
 	case !ok:
 		return "at times that are not known"

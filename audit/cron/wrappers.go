@@ -13,6 +13,9 @@ type wrapper struct {
 	remote   bool   // the command runs on another machine or in a container
 	code     string // letters of options whose value is shell text: -c
 	optional bool   // the command may be missing
+	chdir    byte   // the letter of the option that says where it starts
+	user     bool   // -u names the account
+	changes  bool   // it changes to an account, root where none is named, whose home HOME names
 }
 
 // wrappers by name (man pages of coreutils, util-linux, procps, sudo, moreutils,
@@ -25,20 +28,23 @@ var wrappers = map[string]wrapper{
 	"chronic": {}, "cronic": {}, "nohup": {}, "setsid": {}, "time": {short: "of", long: "--output --format"}, "command": {}, "builtin": {}, "unbuffer": {}, "exec": {short: "a"},
 	"eatmydata": {}, "catchsegv": {}, "fakeroot": {short: "sibl"}, "stdbuf": {short: "ioe", long: "--input --output --error"},
 	"systemd-cat": {short: "tpn", long: "--identifier --priority --stderr-priority --namespace", optional: true},
-	"sudo":        {short: "ughpCrtTUDR", long: "--user --group --host --prompt --close-from --role --type --chdir --chroot --command-timeout --other-user", assigns: true, optional: true},
-	"doas":        {short: "uC"}, "setpriv": {long: "--reuid --regid --ruid --euid --rgid --egid --groups --securebits --selinux-label --apparmor-profile --pdeathsig --inh-caps --ambient-caps --bounding-set"},
+	"sudo":        {short: "ughpCrtTUDR", long: "--user --group --host --prompt --close-from --role --type --chdir --chroot --command-timeout --other-user", assigns: true, optional: true, chdir: 'D', user: true, changes: true},
+	"doas":        {short: "uC", user: true, changes: true}, "setpriv": {long: "--reuid --regid --ruid --euid --rgid --egid --groups --securebits --selinux-label --apparmor-profile --pdeathsig --inh-caps --ambient-caps --bounding-set"},
 	"chroot": {long: "--userspec --groups", operands: 1, remote: true, optional: true}, "unshare": {short: "RwSG", long: "--root --wd --setuid --setgid --propagation", optional: true},
 	"nsenter": {short: "tSGrw", long: "--target --setuid --setgid", optional: true}, "systemd-run": {short: "pHMuEC", long: "--property --host --machine --unit --description --slice --uid --gid --nice --working-directory --setenv --on-active --on-boot --on-startup --on-unit-active --on-unit-inactive --on-calendar --timer-property --service-type", optional: true},
 	"xargs":    {short: "IndPsLEa", long: "--max-args --max-procs --replace --delimiter --arg-file --max-chars --max-lines", optional: true},
 	"parallel": {short: "jn", long: "--jobs", optional: true}, "watch": {short: "n", long: "--interval"},
-	"env": {short: "uC", long: "--unset --chdir", assigns: true, optional: true}, "cpulimit": {short: "lpe", long: "--limit", optional: true},
+	"env":    {short: "uC", long: "--unset --chdir", assigns: true, optional: true, chdir: 'C'},
+	"pkexec": {long: "--user", changes: true}, "numactl": {short: "iNCmp", long: "--interleave --cpunodebind --physcpubind --membind --preferred"}, "prlimit": {}, "runcon": {short: "turl", operands: 1}, "aa-exec": {short: "pn", long: "--profile --namespace"},
+	"setarch": {operands: 1}, "linux32": {}, "linux64": {}, "logsave": {operands: 1}, "ifne": {}, "annotate-output": {}, "lockrun": {short: "LW", long: "--lockfile"}, "sem": {short: "j", long: "--jobs --id"}, "trickle": {short: "udwtlnL"},
+	"daemonize": {short: "acelopuE"}, "nocache": {short: "n"}, "pyenv-exec": {}, "xvfb": {optional: true}, "cpulimit": {short: "lpe", long: "--limit", optional: true},
 	"proxychains": {short: "f"}, "proxychains4": {short: "f"}, "torsocks": {}, "torify": {}, "dbus-run-session": {}, "dbus-launch": {optional: true},
 	"xvfb-run": {short: "enfsp", long: "--server-num --auth-file --error-file --server-args"}, "run-one": {}, "run-this-one": {}, "withlock": {operands: 1}, "setlock": {operands: 1}, "lckdo": {short: "W", operands: 1},
-	"softlimit": {short: "amdsflcroptmn"}, "envdir": {operands: 1}, "chpst": {short: "uUebmdopfcrtC/"}, "s6-setuidgid": {operands: 1}, "setuidgid": {operands: 1}, "gosu": {operands: 1}, "su-exec": {operands: 1},
+	"softlimit": {short: "amdsflcroptmn"}, "envdir": {operands: 1}, "chpst": {short: "uUebmdopfcrtC/", user: true, chdir: 'C'}, "s6-setuidgid": {operands: 1}, "setuidgid": {operands: 1}, "gosu": {operands: 1}, "su-exec": {operands: 1},
 	"script": {short: "IOBTEom", long: "--log-in --log-out --log-io --log-timing --echo --output-limit --logging-format", code: "c", optional: true},
 	"tini":   {short: "e"}, "dumb-init": {short: "r"}, "faketime": {short: "f", operands: 1}, "caffeinate": {short: "tw"}, "cgexec": {short: "g"}, "firejail": {}, "bwrap": {remote: true, optional: true}, "strace": {short: "oepPsE"}, "ts": {optional: true},
 	"ssh": {short: "bcDEeFIiJLlmOopQRSWw", operands: 1, remote: true, optional: true, code: ""},
-	"rsh": {short: "l", operands: 1, remote: true, optional: true}, "mosh": {operands: 1, remote: true, optional: true}, "sshpass": {short: "pfdP"}, "start-stop-daemon": {short: "xpnucgkNPIdR", long: "--exec --pidfile --name --user --chuid --group --chdir --nicelevel --startas", optional: true},
+	"rsh": {short: "l", operands: 1, remote: true, optional: true}, "mosh": {operands: 1, remote: true, optional: true}, "sshpass": {short: "pfdP"},
 }
 
 // containers run a command elsewhere: docker exec [options] NAME CMD.
@@ -58,6 +64,10 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 		return unwrapSu(name, args)
 	case "find":
 		return unwrapFind(args)
+	case "start-stop-daemon":
+		return unwrapDaemonTool(args)
+	case "bundle", "poetry", "pipenv", "uv", "conda", "mamba", "micromamba", "rbenv", "pyenv", "hatch", "pdm", "dotenv", "npx", "pnpx", "rvm":
+		return unwrapToolchain(name, args)
 	case "screen", "tmux":
 		return unwrapTerminal(name, args)
 	}
@@ -66,6 +76,23 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 		return nil, w, false
 	}
 	i, operands := 1, spec.operands
+	switch name {
+	case "systemd-run":
+		w.cwd = "/" // as a service; --scope and --same-dir keep what is
+		for _, a := range args {
+			if t := a.Text; t == "--scope" || t == "--same-dir" || t == "-d" {
+				w.cwd = ""
+			}
+			if strings.HasPrefix(a.Text, "--uid") {
+				w.changes = true
+			}
+		}
+	case "gosu", "su-exec", "setuidgid", "s6-setuidgid":
+		if len(args) > 2 && args[1].Literal {
+			w.user, _, _ = strings.Cut(args[1].Text, ":")
+			w.changes = name == "gosu" || name == "su-exec"
+		}
+	}
 	for i < len(args) {
 		t := args[i].Text
 		switch {
@@ -75,6 +102,9 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 				i++
 			}
 			return finish(args[i:], w, spec)
+		case t == "-" && name == "env":
+			i++
+			continue
 		case len(t) > 1 && t[0] == '-' && (operands > 0 || spec.operands == 0 || spec.code != ""):
 			j := i
 			i = skipOption(spec, args, i, &w)
@@ -83,6 +113,12 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 			}
 			if w.code != "" {
 				return nil, w, true
+			}
+			if name == "command" && (t == "-v" || t == "-V") {
+				return nil, wrapped{}, false // it only asks
+			}
+			if name == "sudo" && (t == "-i" || t == "--login" || t[1] != '-' && strings.HasSuffix(t, "i") && strings.Trim(t[1:], "AbEHnPSski") == "") {
+				w.login = true
 			}
 			if name == "env" && (t == "-S" || strings.HasPrefix(t, "-S") || t == "--split-string" || strings.HasPrefix(t, "--split-string=")) {
 				return envSplit(args, j, w)
@@ -113,10 +149,14 @@ type wrapped struct {
 	user    string
 	remote  bool
 	cwd     string // env -C
+	changes bool   // to another account, whose home HOME names
+	login   bool   // and starts there
+	more    [][]Word
 }
 
 func finish(rest []Word, w wrapped, spec wrapper) ([]Word, wrapped, bool) {
 	w.remote = spec.remote
+	w.changes = w.changes || spec.changes
 	return rest, w, len(rest) > 0
 }
 
@@ -131,12 +171,18 @@ func skipOption(spec wrapper, args []Word, i int, w *wrapped) int {
 	}
 	if strings.HasPrefix(t, "--") {
 		name, value, has := strings.Cut(t, "=")
-		if name == "--user" || name == "--reuid" {
+		if name == "--user" || name == "--reuid" || name == "--uid" {
 			if w.user = value; !has {
 				w.user = next()
 			}
 		}
-		if name == "--chdir" {
+		if name == "--command" && spec.code != "" {
+			if w.code = value; !has {
+				w.code = next()
+			}
+			return i + 2
+		}
+		if name == "--chdir" || name == "--working-directory" {
 			if w.cwd = value; !has {
 				w.cwd = next()
 			}
@@ -163,10 +209,10 @@ func skipOption(spec wrapper, args []Word, i int, w *wrapped) int {
 		if value == "" {
 			value, step = next(), 2
 		}
-		if c == 'u' && spec.assigns {
+		if c == 'u' && spec.user {
 			w.user = value
 		}
-		if c == 'C' && spec.assigns {
+		if c == spec.chdir && c != 0 {
 			w.cwd = value
 		}
 		return i + step
@@ -208,7 +254,7 @@ func envSplit(args []Word, i int, w wrapped) ([]Word, wrapped, bool) {
 
 // unwrapSu reads su and runuser: [-] [-s SHELL] [USER] -c STRING, runuser -u USER CMD.
 func unwrapSu(name string, args []Word) ([]Word, wrapped, bool) {
-	var w wrapped
+	w := wrapped{changes: true}
 	for i := 1; i < len(args); i++ {
 		t := args[i].Text
 		next := ""
@@ -221,8 +267,11 @@ func unwrapSu(name string, args []Word) ([]Word, wrapped, bool) {
 			i++
 		case strings.HasPrefix(t, "--command="):
 			w.code = t[len("--command="):]
-		case t == "-s" || t == "--shell" || t == "-g" || t == "--group" || t == "-G":
+		case t == "-s" || t == "--shell" || t == "-g" || t == "--group" || t == "-G" || t == "-w" || t == "-T":
 			i++
+		case t == "-" || t == "-l" || t == "--login":
+			w.login = true
+		case t == "--" || t == "-p" || t == "-m" || t == "--preserve-environment":
 		case t == "-u" && name == "runuser":
 			w.user = next
 			rest := args[min(i+2, len(args)):]
@@ -231,11 +280,93 @@ func unwrapSu(name string, args []Word) ([]Word, wrapped, bool) {
 			}
 			return rest, w, len(rest) > 0
 		case t != "" && t[0] == '-':
-		case w.user == "":
+			w.login = w.login || len(t) > 2 && t[1] != '-' && strings.IndexByte(t, 'l') > 0 && strings.IndexByte(t, 's') < 0
+		case w.user == "" && args[i].Literal:
 			w.user = t
+		case w.user == "":
+			w.user = "?" // known when it runs
+		case w.code == "":
+			// What follows the account goes to its shell: su app /srv/x.
+			rest := append([]Word{{Text: "sh", Literal: true}}, args[i:]...)
+			for k := i; k < len(args); k++ {
+				if args[k].Text == "-c" || strings.HasPrefix(args[k].Text, "--command") {
+					rest = nil // it is read below
+				}
+			}
+			if rest != nil {
+				return rest, w, true
+			}
 		}
 	}
 	return nil, w, w.code != ""
+}
+
+// unwrapToolchain reads bundle exec CMD, poetry run CMD, conda run -n ENV CMD, npx CMD.
+func unwrapToolchain(name string, args []Word) ([]Word, wrapped, bool) {
+	i := 1
+	if name != "npx" && name != "pnpx" {
+		for i < len(args) && !hasWord("exec run do", args[i].Text) {
+			if t := args[i].Text; t != "" && t[0] != '-' && (i == 1 || !strings.HasPrefix(args[i-1].Text, "-")) && name != "rvm" {
+				return nil, wrapped{}, false // another verb
+			}
+			i++
+		}
+		i++
+	}
+	for i < len(args) && strings.HasPrefix(args[i].Text, "-") {
+		t := args[i].Text
+		i++
+		if t == "--" {
+			break
+		}
+		if hasWord("-n --name -p --prefix --package --cwd --with --python --env-file -f --project --directory --extra --group", t) {
+			i++
+		}
+	}
+	if i >= len(args) {
+		return nil, wrapped{}, false
+	}
+	return args[i:], wrapped{}, true
+}
+
+// unwrapDaemonTool reads start-stop-daemon --start --exec FILE -- ARGS.
+func unwrapDaemonTool(args []Word) ([]Word, wrapped, bool) {
+	var w wrapped
+	var program, rest []Word
+	start := false
+	for i := 1; i < len(args); i++ {
+		t := args[i].Text
+		name, value, has := strings.Cut(t, "=")
+		word := args[i]
+		if word.Text = value; !has && i+1 < len(args) {
+			word = args[i+1]
+		}
+		switch {
+		case t == "--":
+			rest, i = args[i+1:], len(args)
+		case t == "-S" || t == "--start":
+			start = true
+		case name == "-x" || name == "--exec" || name == "-a" || name == "--startas":
+			if program == nil || name == "-a" || name == "--startas" {
+				program = []Word{word}
+			}
+			i += one(!has)
+		case name == "-c" || name == "--chuid":
+			w.user, _, _ = strings.Cut(word.Text, ":")
+			i += one(!has)
+		case name == "-d" || name == "--chdir":
+			w.cwd = word.Text
+			i += one(!has)
+		}
+	}
+	return append(program, rest...), w, start && len(program) > 0
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // unwrapTerminal reads screen -dmS NAME CMD and tmux new-session -d -s NAME 'CMD'.
@@ -270,7 +401,7 @@ func unwrapTerminal(name string, args []Word) ([]Word, wrapped, bool) {
 	return args[i:], wrapped{}, true
 }
 
-// unwrapFind reads find's -exec and its like; the first one is taken. {} becomes
+// unwrapFind reads find's -exec and its like. {} becomes
 // the name that is looked for, where -name gives one.
 func unwrapFind(args []Word) ([]Word, wrapped, bool) {
 	found := ""
@@ -286,6 +417,8 @@ func unwrapFind(args []Word) ([]Word, wrapped, bool) {
 			}
 		}
 	}
+	var first []Word
+	var w wrapped
 	for i := 1; i < len(args); i++ {
 		switch args[i].Text {
 		case "-exec", "-execdir", "-ok", "-okdir":
@@ -293,7 +426,7 @@ func unwrapFind(args []Word) ([]Word, wrapped, bool) {
 			for j < len(args) && args[j].Text != ";" && args[j].Text != "+" {
 				j++
 			}
-			command := args[i+1 : j]
+			command := args[min(i+1, len(args)):j]
 			if found != "" {
 				command = append([]Word(nil), command...)
 				for k := range command {
@@ -301,10 +434,16 @@ func unwrapFind(args []Word) ([]Word, wrapped, bool) {
 					command[k].Text = strings.ReplaceAll(command[k].Text, "{}", found)
 				}
 			}
-			return command, wrapped{}, j > i+1
+			switch i = j; {
+			case len(command) == 0:
+			case first == nil:
+				first = command
+			case len(w.more) < 8:
+				w.more = append(w.more, command)
+			}
 		}
 	}
-	return nil, wrapped{}, false
+	return first, w, first != nil
 }
 
 // unwrapContainer reads docker exec and docker run and their like.

@@ -208,7 +208,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	}
 	form := compare.FormOf(j)
 	out.Form = &form
-	an := j.Resolve(home, b.in.daemon)
+	an := j.ResolveWith(home, b.in.daemon, b.homeOf)
 	for i := range an.Targets {
 		out.Targets = append(out.Targets, b.target(an, &an.Targets[i], uid))
 	}
@@ -217,6 +217,14 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	b.cronJobs = append(b.cronJobs, j)
 	b.analyses = append(b.analyses, an)
 	b.jobUIDs = append(b.jobUIDs, uid)
+}
+
+// homeOf gives the home of an account; "" it is not known.
+func (b *builder) homeOf(user string) string {
+	if a, ok := b.byName[user]; ok {
+		return a.Home
+	}
+	return ""
 }
 
 // byCron are the schedulers whose jobs cron itself starts, by way of PAM.
@@ -263,12 +271,20 @@ func (b *builder) target(an *cron.Analysis, t *cron.Target, uid int64) Target {
 	allKnown := len(candidates) > 0
 	for _, c := range candidates {
 		info := b.look(c)
+		if !info.Known && t.SetPath != "" {
+			break // it may be there, and comes first
+		}
 		if info.Exists {
 			out.Path, out.Exists = c, "yes"
 			out.Owner, out.Mode = b.userName(info.UID), modeText(info.Mode)
 			break
 		}
 		allKnown = allKnown && info.Known
+	}
+	if t.SetPath != "" && out.Exists != "yes" {
+		for _, c := range candidates {
+			allKnown = allKnown && b.look(c).Known
+		}
 	}
 	if out.Exists != "yes" && allKnown {
 		out.Exists = "no"

@@ -113,31 +113,7 @@ func (b *builder) timers() {
 	if len(found) > 0 {
 		return
 	}
-	seen := map[string]bool{}
-	for _, dir := range unitDirs {
-		b.gaps("jobs", dir)
-		for _, f := range b.fs.entries(dir) {
-			id := path.Base(f.Path)
-			if !strings.HasSuffix(id, ".timer") || seen[id] {
-				continue
-			}
-			seen[id] = true
-			timer := b.unit(id)
-			if timer == nil {
-				if f.Type != 'l' || f.Target != "/dev/null" && f.Real != "/dev/null" { // else it is masked
-					b.gap("jobs", f.Path, "its content was not read")
-				}
-				continue
-			}
-			starts := timer.Last("Timer", "Unit")
-			if starts == "" {
-				starts = strings.TrimSuffix(id, ".timer") + ".service"
-			}
-			for _, j := range cron.TimerJobs(id, f.Path, timer, b.unit(starts)) {
-				b.job(j, true, "", string(cron.SchedTimer))
-			}
-		}
-	}
+	b.timerFiles()
 }
 
 // placeTimer gives a timer that systemd named the file and the line of its time,
@@ -152,32 +128,23 @@ func (b *builder) placeTimer(j *cron.Job) {
 		return
 	}
 	j.Path = f.Path
-	if jobs := cron.TimerJobs(j.ID, f.Path, cron.ParseUnit(f.Content), nil); len(jobs) > 0 {
-		j.Line = jobs[0].Line
+	timer := b.unit(j.ID)
+	if timer == nil {
+		timer = cron.ParseUnit(f.Content)
 	}
-}
-
-// unit reads a unit file with its drop-ins; nil where there is none.
-func (b *builder) unit(id string) *cron.Unit {
-	var u *cron.Unit
-	for _, dir := range unitDirs {
-		if data, ok := b.fs.read(dir + "/" + id); ok && u == nil {
-			u = cron.ParseUnit(data)
+	starts := timer.Last("Timer", "Unit")
+	if starts == "" {
+		starts = strings.TrimSuffix(j.ID, ".timer") + ".service"
+	}
+	for i, own := range cron.TimerJobs(j.ID, f.Path, timer, b.unit(starts)) {
+		if i == 0 {
+			j.Line = own.Line
+		}
+		if own.Step == j.Step && cron.SameExec(own, j) {
+			j.Command, j.Raw, j.Flat = own.Command, own.Raw, false
+			break
 		}
 	}
-	if u == nil {
-		return nil
-	}
-	for _, dir := range unitDirs {
-		for _, f := range b.fs.entries(dir + "/" + id + ".d") {
-			if strings.HasSuffix(f.Path, ".conf") {
-				if data, ok := b.fs.read(f.Path); ok {
-					u.Append(cron.ParseUnit(data))
-				}
-			}
-		}
-	}
-	return u
 }
 
 // expected says of each job that the inventory asks for how it stands.

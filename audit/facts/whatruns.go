@@ -224,8 +224,25 @@ func describeJob(j *cron.Job, an *cron.Analysis, d cron.Daemon, signs []Sign, se
 	if an.Rough {
 		out.Unresolved = append(out.Unresolved, "the command was read word by word: "+an.Reason)
 	}
+	out.Unresolved = append(out.Unresolved, an.Opaque...)
+	elsewhere := map[string]bool{}
+	for k := range an.Commands {
+		if at := an.Commands[k].Remote; at != "" && !elsewhere[at] && len(elsewhere) < 4 {
+			elsewhere[at] = true
+			out.Unresolved = append(out.Unresolved, "what "+at+" is given runs elsewhere: it was not looked at")
+		}
+	}
 	if an.Capped {
 		out.Unresolved = append(out.Unresolved, "there is more in it than was looked at")
+	}
+	if j.Command == "" && j.Reason != "" && out.Runs {
+		out.Unresolved = append(out.Unresolved, j.Reason)
+	}
+	if j.Note != "" {
+		out.Notes = append(out.Notes, j.Note)
+	}
+	if j.Step != "" {
+		out.Notes = append(out.Notes, "a step of the service: "+j.Step)
 	}
 	if j.Quiet {
 		out.Notes = append(out.Notes, "its start is not logged")

@@ -261,6 +261,10 @@ func either(s, instead string) string {
 func nextText(times []string) string {
 	var b strings.Builder
 	day := ""
+	seconds := slices.ContainsFunc(times, func(text string) bool {
+		t, err := time.Parse(time.RFC3339, text)
+		return err == nil && t.Second() != 0
+	})
 	for i, text := range times {
 		t, err := time.Parse(time.RFC3339, text)
 		switch {
@@ -275,7 +279,11 @@ func nextText(times []string) string {
 			day = d
 			b.WriteString(d)
 		}
-		b.WriteString(t.Format("15:04"))
+		if seconds {
+			b.WriteString(t.Format("15:04:05"))
+		} else {
+			b.WriteString(t.Format("15:04"))
+		}
 		if i > 0 && i < len(times) {
 			if was, err := time.Parse(time.RFC3339, times[i-1]); err == nil {
 				_, before := was.Zone()
