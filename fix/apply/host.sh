@@ -1250,9 +1250,22 @@ fence() {
 again() {
 	came_by
 	if [ -n "${AFTER_BOOT-}" ]; then
-		# before sshd: it will read the old files. After it (cron): it has read ours.
-		find_daemon && [ -n "$PID" ] && [ -n "$RESTORED" ] || return 0
-		sshd_says -t && kill -HUP "$PID"
+		[ -n "$RESTORED" ] || return 0
+		# Before sshd (a unit, an init script): it will read the old files. After it
+		# (cron): it has read ours, and may take a while until it listens.
+		if [ -e "$CRONHOOK" ]; then
+			uptime_s
+			_end=$((UP + 600))
+			until find_daemon; do
+				uptime_s
+				[ "$UP" -lt "$_end" ] || return 0
+				sleep 1
+			done
+			# from its first listening to its handler a HUP would end it (sshd.c, main)
+			sleep 1
+		fi
+		find_daemon && [ -n "$PID" ] || return 0
+		sshd_says -t && kill -HUP "$PID" && back_up
 		return
 	fi
 	if ! find_daemon || ! listening; then
@@ -1264,6 +1277,12 @@ again() {
 	[ -e "$D/loaded" ] || [ "$(daemon_state)" != "$(cat "$D/daemon" 2>/dev/null)" ] || return 0
 	sshd_says -t || { : >"$D/left/sshd"; return; }
 	renew "$PID"
+	back_up
+}
+
+# back_up waits until the daemon listens, and starts it where it does not.
+back_up() {
+	sleep 1 # until then the sockets may be the old ones
 	_k=0
 	while ! listening; do
 		_k=$((_k + 1))
