@@ -22,12 +22,14 @@ type Form struct {
 }
 
 // FormOf gives the form of a job.
-func FormOf(j *cron.Job) Form {
+func FormOf(j *cron.Job) Form { return FormIn(j, j.Env.Map()) }
+
+// FormIn is [FormOf] where the settings in force are known by name already.
+func FormIn(j *cron.Job, set map[string]string) Form {
 	f := Form{User: j.User, Times: j.Schedule.Normal(), Shape: shape(&j.Schedule), PerDay: -1, Command: command(j)}
 	if n, ok := j.Schedule.PerDay(); ok {
 		f.PerDay = n
 	}
-	set := j.Env.Map()
 	if len(set) == 0 {
 		return f
 	}

@@ -87,3 +87,15 @@ func TestResolveSaysWhatItCannot(t *testing.T) {
 		}
 	}
 }
+
+// A job that fetches what another runs is found in another table too, whatever its line.
+func TestFetchedByAnotherTable(t *testing.T) {
+	a := &Job{Path: "/etc/cron.d/a", Line: 1, User: "root", Scheduler: SchedCronD, Command: "curl -o /opt/tool https://example.org/tool"}
+	b := &Job{Path: "/etc/cron.d/b", Line: 1, User: "root", Scheduler: SchedCronD, Command: "/opt/tool"}
+	jobs := []*Job{a, b}
+	an := []*Analysis{a.Resolve("/root", Debian), b.Resolve("/root", Debian)}
+	found := Signs(b, an[1], SignContext{UID: 0, Near: NewNeighbours(jobs, an)})
+	if !hasSign(found, "fetch-then-run") {
+		t.Errorf("%+v", found)
+	}
+}

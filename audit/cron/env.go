@@ -52,11 +52,15 @@ func (e *Env) All() []*Env {
 }
 
 // Map returns the settings in force by name.
-func (e *Env) Map() map[string]string {
-	all := e.All()
-	m := make(map[string]string, len(all))
-	for _, v := range all {
-		m[v.Name] = v.Value
+func (e *Env) Map() map[string]string { return e.Nearest(envWalk) }
+
+// Nearest is [Env.Map] of the nearest n settings.
+func (e *Env) Nearest(n int) map[string]string {
+	m := map[string]string{}
+	for i := 0; e != nil && i < n && i < envWalk; i, e = i+1, e.prev {
+		if _, ok := m[e.Name]; !ok {
+			m[e.Name] = e.Value
+		}
 	}
 	return m
 }

@@ -4,13 +4,13 @@ package cron
 type Neighbours struct {
 	boot    map[string]bool // targets started at boot
 	clock   map[string]bool // targets started by the clock
-	fetched map[string]int  // files that a job fetches: line of that job
+	fetched map[string]*Job // files that a job fetches: the first such job
 }
 
 // NewNeighbours gathers what one host's jobs run and fetch. analyses[i] belongs to
 // jobs[i].
 func NewNeighbours(jobs []*Job, analyses []*Analysis) *Neighbours {
-	n := &Neighbours{boot: map[string]bool{}, clock: map[string]bool{}, fetched: map[string]int{}}
+	n := &Neighbours{boot: map[string]bool{}, clock: map[string]bool{}, fetched: map[string]*Job{}}
 	for i, j := range jobs {
 		into := n.clock
 		if j.Schedule.Kind == ScheduleReboot {
@@ -25,7 +25,7 @@ func NewNeighbours(jobs []*Job, analyses []*Analysis) *Neighbours {
 		for k := range a.Commands {
 			for _, f := range fetchedFiles(&a.Commands[k]) {
 				if _, ok := n.fetched[f]; !ok {
-					n.fetched[f] = j.Line
+					n.fetched[f] = j
 				}
 			}
 		}
@@ -51,8 +51,13 @@ func (n *Neighbours) twin(j *Job, a *Analysis) bool {
 func (n *Neighbours) fetchedBy(s *signer) {
 	for k := range s.a.Targets {
 		t := &s.a.Targets[k]
-		if line, ok := n.fetched[t.Path]; ok && t.Path != "" && line != s.j.Line {
-			s.add("fetch-then-run", High, "it runs %s, which the job of line %d fetches", q(t.Path), line)
+		j, ok := n.fetched[t.Path]
+		switch {
+		case !ok || t.Path == "" || j == s.j:
+		case j.Path == s.j.Path:
+			s.add("fetch-then-run", High, "it runs %s, which the job of line %d fetches", q(t.Path), j.Line)
+		default:
+			s.add("fetch-then-run", High, "it runs %s, which the job of %s, line %d fetches", q(t.Path), q(j.Path), j.Line)
 		}
 	}
 }

@@ -182,9 +182,13 @@ func (b *builder) account(name string) (exists, known bool) {
 
 // job adds one job with what it runs and what is odd about it.
 func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string) {
+	set, whole := b.envRead.of(j.Env)
+	if !whole {
+		b.gap("jobs", j.Path, "more settings above its jobs than were looked at")
+	}
 	out := Job{
 		Scheduler: scheduler, Path: j.Path, Line: int64(j.Line), User: j.User,
-		Schedule: j.Schedule.Text, Command: j.Command, Environment: j.Env.Map(),
+		Schedule: j.Schedule.Text, Command: j.Command, Environment: set,
 		Runs: j.Runs() && tableRuns, Reason: j.Reason,
 		Evidence: []Evidence{{Path: j.Path, Line: j.Line, Text: shown(j)}},
 	}
@@ -206,7 +210,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	} else if j.User == "root" {
 		home, uid = "/root", 0
 	}
-	form := compare.FormOf(j)
+	form := compare.FormIn(j, out.Environment)
 	out.Form = &form
 	an := j.ResolveWith(home, b.in.daemon, b.homeOf)
 	for i := range an.Targets {

@@ -50,6 +50,7 @@ type setup struct {
 
 	// jobs
 	cronJobs []*cron.Job // beside found.Jobs
+	envRead  settingsRead
 	analyses []*cron.Analysis
 	jobUIDs  []int64
 	refused  []refused // lines that are no jobs

@@ -35,12 +35,19 @@ func JobsOfTable(data []byte, o TableOptions) *JobList {
 		analyses[i] = j.Resolve(h, o.Daemon)
 	}
 	near := cron.NewNeighbours(jobs, analyses)
+	var settings settingsRead
+	left := false
 	for i, j := range jobs {
 		found := cron.Signs(j, analyses[i], cron.SignContext{Daemon: o.Daemon, UID: -1, Near: near})
-		out := describeJob(j, analyses[i], o.Daemon, factSigns(found), cron.Severity(found).String())
+		set, whole := settings.of(j.Env)
+		left = left || !whole
+		out := describeJob(j, analyses[i], o.Daemon, factSigns(found), cron.Severity(found).String(), set)
 		out.Deceptive = append(out.Deceptive, deceptiveNames(analyses[i])...)
 		c.tell(&j.Schedule, j, &out)
 		l.Jobs = append(l.Jobs, out)
+	}
+	if left {
+		l.Gaps = append(l.Gaps, Gap{Path: o.Name, Reason: "more settings above its jobs than were looked at"})
 	}
 	for i := range tab.Entries {
 		e := &tab.Entries[i]
@@ -82,4 +89,26 @@ func deceptiveNames(an *cron.Analysis) []string {
 		}
 	}
 	return out
+}
+
+// maxSettings bounds the settings that are told of all jobs of a host together: a
+// table of settings and jobs by turns has as many as its lines squared. Behind it a
+// job is given the fewSettings nearest ones.
+const (
+	maxSettings = 250_000
+	fewSettings = 16
+)
+
+// settingsRead hands out the settings in force for jobs, within that bound.
+type settingsRead struct{ n int }
+
+// of returns the settings in force, and whether these are all that were looked at.
+func (s *settingsRead) of(e *cron.Env) (set map[string]string, whole bool) {
+	if s.n <= maxSettings {
+		set = e.Map()
+		s.n += len(set)
+		return set, true
+	}
+	set = e.Nearest(fewSettings)
+	return set, len(set) < fewSettings || len(e.Nearest(2*fewSettings)) == len(set)
 }

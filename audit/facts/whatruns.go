@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -168,7 +169,7 @@ func refusedLine(e *cron.Entry, p, user, scheduler string) ListedJob {
 // listed tells one job in full.
 func (b *builder) listed(i int, c *agenda) ListedJob {
 	f, j, an := &b.f.Jobs[i], b.cronJobs[i], b.analyses[i]
-	out := describeJob(j, an, b.in.daemon, f.Signs, f.Severity)
+	out := describeJob(j, an, b.in.daemon, f.Signs, f.Severity, maps.Clone(f.Environment))
 	out.Scheduler, out.Runs, out.Reason = f.Scheduler, f.Runs, f.Reason
 	if !out.Runs && j.Fate.Runs() {
 		out.Fate = cron.FateNever.String()
@@ -197,11 +198,11 @@ func (b *builder) listed(i int, c *agenda) ListedJob {
 }
 
 // describeJob is what can be told of a job without a host.
-func describeJob(j *cron.Job, an *cron.Analysis, d cron.Daemon, signs []Sign, severity string) ListedJob {
+func describeJob(j *cron.Job, an *cron.Analysis, d cron.Daemon, signs []Sign, severity string, set map[string]string) ListedJob {
 	out := ListedJob{
 		Scheduler: string(j.Scheduler), Path: j.Path, Line: int64(j.Line), User: j.User, Schedule: j.Schedule.Text, Command: j.Command,
 		Runs: j.Runs(), Reason: j.Reason, Fate: j.Fate.String(), Words: j.Schedule.Words(), Stdin: j.Stdin, Mail: mailOf(j, d),
-		Environment: j.Env.Map(), Search: an.Path, Signs: signs, Severity: severity, Next: []string{}, Notes: []string{},
+		Environment: set, Search: an.Path, Signs: signs, Severity: severity, Next: []string{}, Notes: []string{},
 		Targets: []ListedTarget{}, Deceptive: []string{}, Unresolved: []string{},
 	}
 	if signs == nil {

@@ -19,7 +19,7 @@ import (
 
 // factsVersion is raised when facts of the same types mean something else: the
 // index is then made anew from the archives.
-const factsVersion = 1
+const factsVersion = 2
 
 // section is one of them.
 type section struct {
