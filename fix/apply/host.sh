@@ -455,6 +455,19 @@ renew() {
 
 # ---- steps
 
+# age sets AGE to the seconds since the run that holds the host began; -1: in another
+# boot, so that whoever began it has lost his connection. Without the mark of that it
+# begins this moment, or the host died before the mark was on the disk.
+age() {
+	boot_id
+	AGE=-1
+	[ -r "$D/since" ] || sleep 5
+	[ -r "$D/since" ] || return 0
+	read -r _o _t <"$D/since"
+	uptime_s
+	[ "$_o" != "$BOOT" ] || AGE=$((UP - _t))
+}
+
 cmd_status() {
 	say uptime "$(cut -d. -f1 </proc/uptime)"
 	say uid "$(id -u)"
@@ -464,12 +477,7 @@ cmd_status() {
 	done
 	[ ! -d "$D" ] || say current 1
 	[ ! -r "$D/id" ] || say run "$(head -c 100 "$D/id" | tr -cd 0-9a-f)"
-	if [ -r "$D/since" ]; then
-		boot_id
-		read -r _o _t <"$D/since"
-		uptime_s
-		if [ "$_o" = "$BOOT" ]; then say age "$((UP - _t))"; else say age -1; fi
-	fi
+	[ ! -d "$D" ] || { age; say age "$AGE"; }
 	if [ -r "$D/deadline" ]; then
 		boot_id
 		read -r _o _t <"$D/deadline"

@@ -348,6 +348,34 @@ func TestHostKeyGoesWhole(t *testing.T) {
 	}
 }
 
+// TestAge: a run is of another boot where its mark says so, and where the mark came
+// to nothing when the power went. One that begins this moment has its mark in a while.
+func TestAge(t *testing.T) {
+	parts := "sleep() { eval \"$LATER\"; }\n"
+	for _, f := range []string{"uptime_s", "born", "boot_id", "age"} {
+		parts += function(t, f)
+	}
+	const now = `boot_id; uptime_s; echo "$BOOT $UP" >"$D/since"`
+	for name, argv := range shells(t) {
+		for _, c := range []struct{ what, set, later, want string }{
+			{"this boot", now, "", "0"},
+			{"another boot", `echo "b6b5 7" >"$D/since"`, "", "-1"},
+			{"the mark is empty", `: >"$D/since"`, "", "-1"},
+			{"the host died before the mark", ":", ":", "-1"},
+			{"it begins now", ":", now, "0"},
+		} {
+			t.Run(name+"/"+c.what, func(t *testing.T) {
+				cmd := exec.Command(argv[0], argv[1:]...)
+				cmd.Stdin = strings.NewReader("D=" + quote(t.TempDir()) + " LATER=" + quote(c.later) + "\n" + parts + c.set +
+					"\nage\n[ \"$AGE\" != 1 ] || AGE=0 # a second has passed\necho \"$AGE\"\n")
+				if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != c.want {
+					t.Errorf("%q, %v; want %s", out, err, c.want)
+				}
+			})
+		}
+	}
+}
+
 // TestPutBackFollowsNoLink: the folder may be somebody else's, who makes the name lead
 // to another folder in the moment in which root gives a file back.
 func TestPutBackFollowsNoLink(t *testing.T) {
