@@ -43,6 +43,7 @@ func (b *builder) jobs() {
 	}
 	b.notParsed()
 	b.timers()
+	b.userTimers()
 	b.signs()
 	b.expected()
 }
@@ -71,7 +72,6 @@ func (b *builder) notParsed() {
 	for _, x := range []struct{ dir, what string }{
 		{"/etc/incron.d", "tables of incron"}, {"/var/spool/incron", "tables of incron"},
 		{"/var/spool/fcron", "tables of fcron"},
-		{"/var/lib/systemd/linger", "timers of users' own service managers"},
 	} {
 		b.gaps("jobs", x.dir)
 		if len(b.fs.entries(x.dir)) > 0 {

@@ -102,10 +102,12 @@ func TestJobsNotSeen(t *testing.T) {
 		"timers cut": func(h *host) {
 			h.out(snapshot.OutTimers, "Id=x.timer\nLoadState=loaded\nActiveState=active\nUnit=x.service\n").gap(snapshot.OutTimers, snapshot.GapCap, "")
 		},
-		"timers not asked, systemd":   func(h *host) { h.identity("pid1", "systemd").gap(snapshot.OutTimers, snapshot.GapMissing, "") },
-		"a timer's file unread":       func(h *host) { h.meta("/etc/systemd/system/x.timer", 'f', 0o600, 0, 0) },
-		"incron":                      func(h *host) { h.text("/etc/incron.d/x", "/tmp IN_MODIFY sh\n") },
-		"users' own service managers": func(h *host) { h.text("/var/lib/systemd/linger/alice", "") },
+		"timers not asked, systemd": func(h *host) { h.identity("pid1", "systemd").gap(snapshot.OutTimers, snapshot.GapMissing, "") },
+		"a timer's file unread":     func(h *host) { h.meta("/etc/systemd/system/x.timer", 'f', 0o600, 0, 0) },
+		"incron":                    func(h *host) { h.text("/etc/incron.d/x", "/tmp IN_MODIFY sh\n") },
+		"a user's units denied":     func(h *host) { h.gap("/root/.config/systemd/user", snapshot.GapDenied, "no permission to read it") },
+		"a user's timer unread":     func(h *host) { h.meta("/root/.config/systemd/user/x.timer", 'f', 0o600, 0, 0) },
+		"who lingers denied":        func(h *host) { h.gap("/var/lib/systemd/linger", snapshot.GapDenied, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := plainHost()

@@ -13,7 +13,7 @@ import (
 // timerFiles reads timers from the unit files, where systemd itself was not asked.
 // A template is no timer, but each instance of it that is wanted is one.
 func (b *builder) timerFiles() {
-	wanted := b.wantedTimers()
+	wanted := b.wantedTimers(unitDirs)
 	seen := map[string]bool{}
 	for _, dir := range unitDirs {
 		b.gaps("jobs", dir)
@@ -39,7 +39,7 @@ func (b *builder) timerFiles() {
 
 // timerFile reads one timer; f is its file.
 func (b *builder) timerFile(id string, f *snapshot.File, wanted []string) {
-	timer := b.unit(id)
+	timer := b.unit(unitDirs, id)
 	if timer == nil {
 		if f.Type != 'l' || f.Target != "/dev/null" && f.Real != "/dev/null" {
 			b.gap("jobs", f.Path, "its content was not read")
@@ -54,7 +54,7 @@ func (b *builder) timerFile(id string, f *snapshot.File, wanted []string) {
 		starts = strings.TrimSuffix(id, ".timer") + ".service"
 	}
 	installed := len(timer.Values("Install", "WantedBy"))+len(timer.Values("Install", "RequiredBy")) > 0
-	for _, j := range cron.TimerJobs(id, f.Path, timer, b.unit(starts)) {
+	for _, j := range cron.TimerJobs(id, f.Path, timer, b.unit(unitDirs, starts)) {
 		switch {
 		case !j.Fate.Runs():
 		case b.timesOver(j):
@@ -76,11 +76,11 @@ func (b *builder) timesOver(j *cron.Job) bool {
 	return len(s.Next(yesterday, time.UTC, cron.SystemdCron, 1)) == 0
 }
 
-// wantedTimers are the timers that links in .wants and .requires folders name, in
-// order.
-func (b *builder) wantedTimers() []string {
+// wantedTimers are the timers that links in .wants and .requires folders below dirs
+// name, in order.
+func (b *builder) wantedTimers(dirs []string) []string {
 	var out []string
-	for _, dir := range unitDirs {
+	for _, dir := range dirs {
 		below := b.snap.Below(dir)
 		for i := range below {
 			folder, id := path.Split(below[i].Path)
@@ -94,16 +94,16 @@ func (b *builder) wantedTimers() []string {
 	return slices.Compact(out)
 }
 
-// unit reads a unit file with its drop-ins; nil where there is none. An instance of
+// unit reads a unit file of dirs with its drop-ins; nil where there is none. An instance of
 // a template is read from the template where it has no file of its own.
-func (b *builder) unit(id string) *cron.Unit {
+func (b *builder) unit(dirs []string, id string) *cron.Unit {
 	names := []string{id}
 	if i, k := strings.IndexByte(id, '@'), strings.LastIndexByte(id, '.'); i > 0 && k > i+1 {
 		names = append(names, id[:i+1]+id[k:])
 	}
 	var u *cron.Unit
 	for _, name := range names {
-		for _, dir := range unitDirs {
+		for _, dir := range dirs {
 			if u != nil {
 				break
 			}
@@ -123,7 +123,7 @@ func (b *builder) unit(id string) *cron.Unit {
 	// with one name the first folder's is read (systemd.unit(5)).
 	dropIns := map[string]string{}
 	for _, name := range names {
-		for _, dir := range unitDirs {
+		for _, dir := range dirs {
 			for _, f := range b.fs.entries(dir + "/" + name + ".d") {
 				if base := path.Base(f.Path); strings.HasSuffix(base, ".conf") && dropIns[base] == "" {
 					dropIns[base] = f.Path

@@ -3,6 +3,7 @@ package facts
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,5 +59,55 @@ func TestTimersFromFiles(t *testing.T) {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
 		}
+	}
+}
+
+// Timers of accounts' own managers run as the account, from boot on where it lingers.
+func TestUserTimers(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\nbob:x:1001:1001::/home/bob:/bin/bash\n")
+	put("var/lib/systemd/linger/alice", "")
+	for home, program := range map[string]string{"alice": "/home/alice/.local/up", "bob": "/home/bob/up"} {
+		put("home/"+home+"/.config/systemd/user/up.timer", "[Timer]\nOnCalendar=*:0/10\n[Install]\nWantedBy=timers.target\n")
+		put("home/"+home+"/.config/systemd/user/up.service", "[Service]\nExecStart="+program+"\n")
+	}
+	if err := os.Mkdir(filepath.Join(dir, "home/alice/.config/systemd/user/timers.target.wants"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../up.timer", filepath.Join(dir, "home/alice/.config/systemd/user/timers.target.wants/up.timer")); err != nil {
+		t.Fatal(err)
+	}
+	put("etc/systemd/user/all.timer", "[Timer]\nOnStartupSec=5min\n")
+	put("etc/systemd/user/all.service", "[Service]\nExecStart=/opt/all\n")
+	snap, err := snapshot.FromRoot(t.Context(), dir, snapshot.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := WhatRuns(snap, Options{Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)})
+	got := map[string]string{}
+	for _, j := range list.Jobs {
+		got[j.User+" "+j.Path] += j.Command + " " + j.Fate + " " + j.Reason + strings.Join(j.Notes, "; ") + ";"
+	}
+	const unseen = "whether it is enabled was not seen: no link in a .wants folder of "
+	for name, want := range map[string]string{
+		"alice /home/alice/.config/systemd/user/up.timer": "/home/alice/.local/up runs ;",
+		"bob /home/bob/.config/systemd/user/up.timer":     "/home/bob/up runs while bob is logged in: the account does not linger; " + unseen + "/home/bob/.config/systemd/user names it;",
+		"alice /etc/systemd/user/all.timer":               "/opt/all runs in each account's own manager; " + unseen + "/etc/systemd/user names it;",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	if len(list.Jobs) != 3 {
+		t.Errorf("jobs: %q", got)
 	}
 }

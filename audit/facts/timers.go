@@ -128,7 +128,7 @@ func (b *builder) placeTimer(j *cron.Job) {
 		return
 	}
 	j.Path = f.Path
-	timer := b.unit(j.ID)
+	timer := b.unit(unitDirs, j.ID)
 	if timer == nil {
 		timer = cron.ParseUnit(f.Content)
 	}
@@ -136,7 +136,7 @@ func (b *builder) placeTimer(j *cron.Job) {
 	if starts == "" {
 		starts = strings.TrimSuffix(j.ID, ".timer") + ".service"
 	}
-	for i, own := range cron.TimerJobs(j.ID, f.Path, timer, b.unit(starts)) {
+	for i, own := range cron.TimerJobs(j.ID, f.Path, timer, b.unit(unitDirs, starts)) {
 		if i == 0 {
 			j.Line = own.Line
 		}

@@ -484,6 +484,7 @@ READ='
 /etc/anacrontab /var/spool/anacron/*
 /etc/cron.allow /etc/cron.deny /etc/at.allow /etc/at.deny
 /etc/incron.d/* /etc/ld.so.preload
+/etc/systemd/user/*.timer /etc/systemd/user/*.timer.d/*.conf /etc/systemd/user/*.service /etc/systemd/user/*.service.d/*.conf /etc/systemd/user/*.wants/*.timer
 '
 # What users can make as many of as they like: a batch of its own.
 JOBFILES='/var/spool/cron/atjobs/* /var/spool/at/* /var/spool/atjobs/*'
@@ -495,6 +496,8 @@ META='
 '
 UNITS='ssh.service sshd.service ssh@.service sshd@.service ssh.socket sshd.socket sshd-unix-local.socket dropbear.service cron.service crond.service cronie.service anacron.service'
 PKGS='openssh openssh-* dropbear dropbear-* cron cronie cronie-* crontabs systemd-cron anacron at dcron bcron fcron incron libpam-* libpam0g pam pam-* linux-pam sudo sudo-* busybox busybox-* liblzma5 xz-libs xz'
+# Below a home: timers of the account's own service manager, and what they start.
+USERUNITS='*.timer *.timer.d/*.conf *.service *.service.d/*.conf *.wants/*.timer'
 # ---- end of the lists
 
 static() {
@@ -1013,6 +1016,37 @@ accounts() {
   fi
 }
 
+# userunits adds the files of the account's own timers to MINE.
+userunits() {
+  D=${H%/}/.config/systemd/user
+  entered "$D" || return 0
+  if [ ! -d "$D" ]; then
+    for P in "${H%/}/.config" "${H%/}/.config/systemd"; do
+      if [ -d "$P" ] && [ ! -x "$P" ]; then gap denied "$D" "no permission to search $P"; fi
+    done
+    return 0
+  fi
+  if [ ! -r "$D" ] || [ ! -x "$D" ]; then gap denied "$D" "no permission to read it"; return 0; fi
+  LIST=$LIST$D$NL
+  UN=0
+  IFS=" $TAB$NL"
+  for UP in $USERUNITS; do
+    IFS=
+    set +f
+    for P in "$D"/$UP; do
+      set -f
+      [ -e "$P" ] || [ -L "$P" ] || continue
+      case $P in *"$NL"*) continue;; esac
+      UN=$((UN + 1))
+      if [ $UN -gt 200 ]; then gap cap "$D" "more than 200 files of units"; break 2; fi
+      case $NL$MINE in *"$NL$P$NL"*) ;; *) MINE=$MINE$P$NL;; esac
+    done
+    IFS=" $TAB$NL"
+  done
+  set -f
+  IFS=$NL
+}
+
 # keys: what may open each account, and the directories above.
 keys() {
   LIST= AS= KN=0 HOMES=$NL
@@ -1045,12 +1079,14 @@ keys() {
       [ -e "$P" ] || [ -L "$P" ] || { blind "$P"; continue; }
       case $NL$MINE in *"$NL$P$NL"*) ;; *) MINE=$MINE$P$NL; above "$P";; esac
     done
+    if [ -z "$MINE" ] && entered "${H%/}/.ssh" && [ -d "${H%/}/.ssh" ]; then
+      LIST=$LIST${H%/}/.ssh$NL
+      [ -x "${H%/}/.ssh" ] || gap denied "${H%/}/.ssh" "no permission to search it"
+    fi
+    userunits
     if [ -n "$MINE" ]; then
       if [ "$I" = 0 ] || [ "$UID0" != yes ]; then AS="${AS}read$NL$MINE$NL"; else AS="${AS}as:$I:$G:$H$NL$MINE$NL"; fi
       LIST=$LIST$MINE
-    elif entered "${H%/}/.ssh" && [ -d "${H%/}/.ssh" ]; then
-      LIST=$LIST${H%/}/.ssh$NL
-      [ -x "${H%/}/.ssh" ] || gap denied "${H%/}/.ssh" "no permission to search it"
     fi
   done
   IFS=" $TAB$NL"

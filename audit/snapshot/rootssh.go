@@ -152,8 +152,33 @@ func (r *rooted) keys() {
 		if !mine && r.t.isDir(home+"/.ssh") {
 			r.look(meta, home+"/.ssh")
 		}
+		r.userUnits(home + "/.config/systemd/user")
 	}
 	r.lookAbove()
+}
+
+// maxUserUnits bounds the files of an account's own units, as the collector does.
+const maxUserUnits = 200
+
+// userUnits reads the files of an account's own timers.
+func (r *rooted) userUnits(dir string) {
+	if !r.t.isDir(dir) {
+		return
+	}
+	r.look(meta, dir)
+	n := 0
+	for _, pattern := range shList("USERUNITS") {
+		for _, p := range r.expand([]string{dir + "/" + pattern}) {
+			if _, err := r.t.lstat(p); err != nil {
+				continue
+			}
+			if n++; n > maxUserUnits {
+				r.b.gap(dir, GapCap, "more than 200 files of units")
+				return
+			}
+			r.look(read, p)
+		}
+	}
 }
 
 // near lists the shared temporary directories and the homes of users who have jobs.
