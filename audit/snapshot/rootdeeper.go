@@ -40,6 +40,7 @@ type deepRooted struct {
 	walked int
 	full   bool // walked is more than setuidNames, and a gap said so
 	setuid []string
+	shadow []string // programs that a command's name finds before the packages' own
 }
 
 func overRoot(ctx context.Context, dir string, o Options, do func(*deepRooted)) (*Snapshot, error) {
@@ -67,7 +68,7 @@ func overRoot(ctx context.Context, dir string, o Options, do func(*deepRooted)) 
 func DeepenRoot(ctx context.Context, dir string, o Options, q Questions) (*Snapshot, error) {
 	return overRoot(ctx, dir, o, func(r *deepRooted) {
 		r.q = Questions{Paths: answerable(r, q.Paths, maxAsked), Rooms: answerable(r, q.Rooms, maxRooms), Owned: answerable(r, q.Owned, maxOwned)}
-		for _, section := range []func(){r.accounts, r.setuids, r.places, r.owners, r.asked, r.history, r.notRunning} {
+		for _, section := range []func(){r.accounts, r.setuids, r.droppings, r.places, r.owners, r.asked, r.history, r.notRunning} {
 			if ctx.Err() == nil {
 				section()
 			}
@@ -117,6 +118,15 @@ func (r *deepRooted) places() {
 	defer func() { r.limit.File = cap }()
 	r.look(read, r.expand(deepList("PLACES"))...)
 	r.look(meta, r.expand(deepList("MODULES"))...)
+	for _, p := range r.expand([]string{"/usr/local/sbin/*", "/usr/local/bin/*"}) {
+		for _, d := range []string{"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"} {
+			if r.t.isFile(p) && r.t.isFile(d+path.Base(p)) && len(r.shadow) < 200 {
+				r.shadow = append(r.shadow, p)
+				break
+			}
+		}
+	}
+	r.look(meta, r.shadow...)
 	r.fields("/etc/passwd-")
 	r.fields("/etc/group-")
 	seen, total := map[string]bool{}, 0
@@ -160,6 +170,65 @@ func (r *deepRooted) setuids() {
 	}
 	r.look(meta, r.setuid...)
 	r.digests(OutSetuidSums, append([]string{"/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"}, r.setuid...))
+}
+
+// droppings looks for programs where everyone may write, and for files where only
+// devices belong.
+func (r *deepRooted) droppings() {
+	const most = 1000
+	n := 0
+	var in func(dir string, depth int, any bool)
+	in = func(dir string, depth int, any bool) {
+		names, more, err := r.t.list(dir, rootNames)
+		r.fault(dir, err)
+		if more {
+			r.b.gap("droppings", GapCap, "more names in "+dir+" than are looked at")
+		}
+		for _, name := range names {
+			if n > most || r.ctx.Err() != nil {
+				return
+			}
+			p := dir + "/" + name
+			fi, err := r.t.lstat(p)
+			switch {
+			case err != nil:
+				r.fault(p, err)
+			case fi.IsDir() && depth > 1 && !(any && p == "/dev/shm"):
+				in(p, depth-1, any)
+			case fi.Mode().IsRegular() && (any || fi.Mode()&0o111 != 0):
+				if n++; n > most {
+					r.b.gap("droppings", GapCap, "more programs in /tmp, /var/tmp and /dev/shm than are listed")
+					return
+				}
+				r.look(meta, p)
+			}
+		}
+	}
+	for _, d := range []string{"/dev", "/tmp", "/var/tmp", "/dev/shm"} {
+		if fi, err := r.t.lstat(d); err == nil && fi.IsDir() {
+			in(d, 3, d == "/dev")
+		}
+	}
+}
+
+var execWord = regexp.MustCompile(`(?m)^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ \n]*)`)
+
+// started are the programs that an administrator's units start.
+func (r *deepRooted) started() []string {
+	var out []string
+	for _, u := range r.expand(deepList("UNITS")) {
+		c, err := r.t.read(u, 65536)
+		if err != nil {
+			continue // it was named when it was read
+		}
+		for _, m := range execWord.FindAllSubmatch(c, -1) {
+			p := string(m[1])
+			if fi, err := r.t.lstat(p); err == nil && fi.Mode().IsRegular() && len(out) < 500 {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 func (r *deepRooted) walk(dir string, depth int) {
@@ -251,7 +320,7 @@ func (r *deepRooted) owners() {
 			patterns = append(patterns, strings.TrimPrefix(p, "/usr"))
 		}
 	}
-	asked := slices.Concat(r.expand(patterns), r.q.Paths, r.q.Owned, r.setuid)
+	asked := slices.Concat(r.expand(patterns), r.q.Paths, r.q.Owned, r.setuid, r.shadow, r.started())
 	want := map[string]string{}
 	for _, p := range asked {
 		if _, err := r.t.lstat(p); err == nil && !strings.ContainsAny(p, "\n\t") {

@@ -36,6 +36,9 @@ func TestDeepenRoot(t *testing.T) {
 	write("home/ann/.ssh/rc", "id\n", 0o644)
 	write("home/ann/k", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\n-----END OPENSSH PRIVATE KEY-----\n", 0o600)
 	write("tmp/.x/s\th", "shell", 0o755|os.ModeSetuid)
+	write("tmp/drop", "x", 0o755)
+	write("dev/.hid", "x", 0o644)
+	write("usr/local/bin/ssh", "x", 0o755)
 	write("usr/bin/ssh", "changed", 0o755)
 	write("usr/lib/systemd/system/loose.service", "[Service]\n", 0o644)
 	write("var/lib/dpkg/status", "Package: openssh-client\nConffiles:\n /etc/rc.local 0123456789abcdef0123456789abcdef\n", 0o644)
@@ -62,6 +65,11 @@ func TestDeepenRoot(t *testing.T) {
 	}
 	if f := s.Lookup("/tmp/.x/s\th"); f == nil || f.Mode&0o4000 == 0 {
 		t.Errorf("the setuid file: %+v", f)
+	}
+	for _, p := range []string{"/tmp/drop", "/dev/.hid", "/usr/local/bin/ssh"} {
+		if s.Lookup(p) == nil {
+			t.Errorf("%s was not looked at", p)
+		}
 	}
 	for name, want := range map[string]string{
 		OutOwned: "openssh-client\t/usr/bin/ssh\n", OutSumsFound: fmt.Sprintf("%x  usr/bin/ssh\n", md5.Sum([]byte("changed"))),
