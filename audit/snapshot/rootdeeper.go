@@ -29,6 +29,10 @@ const (
 	setuidFound = 1000
 	homeFiles   = 200
 	homesFiles  = 3000
+	shadowMost  = 200
+	startedMost = 500
+	listMost    = 8 << 20  // bytes of a package's list
+	statusMost  = 64 << 20 // bytes of dpkg's own
 	recordsTail = 49152
 )
 
@@ -107,8 +111,8 @@ func (r *deepRooted) notRunning() {
 	for _, p := range []string{"/proc", OutProcStat, OutProcStatus, OutProcWords, OutProcExes, OutProcMounts, OutProcDigests, "proc.fds"} {
 		r.b.gap(p, GapSource, "a directory cannot hold it")
 	}
-	r.b.gap(OutCapabilities, GapSource, "capabilities of files are read on a running host only")
-	r.b.gap(OutAttributes, GapSource, "attributes of files are read on a running host only")
+	r.b.gap(OutCapabilities, GapSource, "capabilities of files are not read from a directory")
+	r.b.gap(OutAttributes, GapSource, "attributes of files are not read from a directory")
 }
 
 // places reads the files from which something starts again.
@@ -120,10 +124,15 @@ func (r *deepRooted) places() {
 	r.look(meta, r.expand(deepList("MODULES"))...)
 	for _, p := range r.expand([]string{"/usr/local/sbin/*", "/usr/local/bin/*"}) {
 		for _, d := range []string{"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"} {
-			if r.t.isFile(p) && r.t.isFile(d+path.Base(p)) && len(r.shadow) < 200 {
-				r.shadow = append(r.shadow, p)
-				break
+			if !r.t.isFile(p) || !r.t.isFile(d+path.Base(p)) {
+				continue
 			}
+			if len(r.shadow) == shadowMost {
+				r.b.gap("/usr/local", GapCap, "more than 200 programs there have the names of others")
+			} else {
+				r.shadow = append(r.shadow, p)
+			}
+			break
 		}
 	}
 	r.look(meta, r.shadow...)
@@ -150,10 +159,12 @@ func (r *deepRooted) places() {
 			r.b.gap(h, GapCap, "more than 200 files that shells and sessions read")
 			names = names[:homeFiles]
 		}
-		if total += len(names); total > homesFiles {
-			r.b.gap("/home", GapCap, "more than 3000 files that shells and sessions read")
-			return
+		if total+len(names) > homesFiles {
+			// of this home only: smaller ones behind it are still read
+			r.b.gap(h, GapCap, "more than 3000 files that shells and sessions read, with those of other homes")
+			continue
 		}
+		total += len(names)
 		r.look(read, names...)
 	}
 }
@@ -223,9 +234,14 @@ func (r *deepRooted) started() []string {
 		}
 		for _, m := range execWord.FindAllSubmatch(c, -1) {
 			p := string(m[1])
-			if fi, err := r.t.lstat(p); err == nil && fi.Mode().IsRegular() && len(out) < 500 {
-				out = append(out, p)
+			if fi, err := r.t.lstat(p); err != nil || !fi.Mode().IsRegular() {
+				continue
 			}
+			if len(out) == startedMost {
+				r.b.gap(OutOwned, GapCap, "more than 500 programs that units start")
+				return out
+			}
+			out = append(out, p)
 		}
 	}
 	return out
@@ -329,10 +345,13 @@ func (r *deepRooted) owners() {
 	}
 	lists := r.expand([]string{"/var/lib/dpkg/info/*.list"})
 	for _, l := range lists {
-		c, err := r.t.read(l, 8<<20)
+		c, err := r.t.read(l, listMost)
 		if err != nil || r.ctx.Err() != nil {
 			r.fault(OutOwned, err)
 			continue
+		}
+		if len(c) >= listMost {
+			r.b.gap(OutOwned, GapCap, "the list of a package is more than 8 MiB")
 		}
 		pkg, _, _ := strings.Cut(strings.TrimSuffix(path.Base(l), ".list"), ":")
 		for line := range bytes.Lines(c) {
@@ -382,12 +401,15 @@ var (
 func (r *deepRooted) sums() {
 	verify := deepList("VERIFY")
 	var expected, found strings.Builder
-	done := map[string]bool{}
+	done, cut := map[string]bool{}, false
 	for _, f := range r.expand([]string{"/var/lib/dpkg/info/*.md5sums"}) {
-		c, err := r.t.read(f, 8<<20)
+		c, err := r.t.read(f, listMost)
 		if err != nil || r.ctx.Err() != nil {
 			r.fault(f, err)
 			continue
+		}
+		if len(c) >= listMost {
+			r.b.gap(f, GapCap, "more than 8 MiB")
 		}
 		pkg, _, _ := strings.Cut(strings.TrimSuffix(path.Base(f), ".md5sums"), ":")
 		all := slices.Contains(verify, pkg)
@@ -397,7 +419,10 @@ func (r *deepRooted) sums() {
 				continue
 			}
 			if expected.Len() > 1<<20 {
-				r.b.gap("sums", GapCap, "more checksums than are compared")
+				if !cut {
+					r.b.gap("sums", GapCap, "more checksums than are compared")
+				}
+				cut = true
 				break
 			}
 			expected.WriteString(f + ":" + line + "\n")
@@ -419,7 +444,12 @@ func (r *deepRooted) sums() {
 		r.put(OutSums, []byte(expected.String()))
 		r.put(OutSumsFound, []byte(found.String()))
 	}
-	if c, err := r.t.read("/var/lib/dpkg/status", 64<<20); err == nil {
+	if c, err := r.t.read("/var/lib/dpkg/status", statusMost); err != nil {
+		r.fault("/var/lib/dpkg/status", err)
+	} else {
+		if len(c) >= statusMost {
+			r.b.gap("/var/lib/dpkg/status", GapCap, "more than 64 MiB")
+		}
 		var out strings.Builder
 		for _, m := range conffile.FindAllSubmatch(c, -1) {
 			out.Write(append(m[1], '\n'))
