@@ -40,7 +40,7 @@ func (s SSH) Deep(ctx context.Context, r Rounds) (*Deep, error) {
 	}
 	opt := s.Collect
 	opt.Name, opt.Account, opt.Privilege = s.Host.Name, s.Host.User, snapshot.Request(s.Host.Sudo)
-	return rounds(ctx, conn, opt, r, func(snap *snapshot.Snapshot) {
+	return rounds(ctx, byScript(conn), opt, r, func(snap *snapshot.Snapshot) {
 		seen := conn.Capture()
 		if data, err := json.Marshal(seen); err == nil {
 			snap.Put(snapshot.Output{Name: snapshot.OutWire, Data: data, Value: asArchived(seen)})
@@ -52,11 +52,48 @@ func (s SSH) Deep(ctx context.Context, r Rounds) (*Deep, error) {
 func (l Local) Deep(ctx context.Context, r Rounds) (*Deep, error) {
 	opt := l.Collect
 	opt.Name, opt.Source = l.Name, snapshot.SourceLocal
-	return rounds(ctx, snapshot.Local{}, opt, r, func(*snapshot.Snapshot) {})
+	return rounds(ctx, byScript(snapshot.Local{}), opt, r, func(*snapshot.Snapshot) {})
 }
 
-func rounds(ctx context.Context, run snapshot.Runner, opt snapshot.Options, r Rounds, seen func(*snapshot.Snapshot)) (*Deep, error) {
-	first, err := snapshot.Collect(ctx, run, opt)
+// Deep reads the tree in turn.
+func (t Root) Deep(ctx context.Context, r Rounds) (*Deep, error) {
+	return rounds(ctx, readings{
+		first: func(ctx context.Context, o snapshot.Options) (*snapshot.Snapshot, error) {
+			return snapshot.FromRoot(ctx, t.Dir, o)
+		},
+		deepen: func(ctx context.Context, o snapshot.Options, q snapshot.Questions) (*snapshot.Snapshot, error) {
+			return snapshot.DeepenRoot(ctx, t.Dir, o, q)
+		},
+		fetch: func(ctx context.Context, o snapshot.Options, paths []string) (*snapshot.Snapshot, error) {
+			return snapshot.FetchRoot(ctx, t.Dir, o, paths)
+		},
+	}, t.Collect, r, func(*snapshot.Snapshot) {})
+}
+
+// readings are how a source is read.
+type readings struct {
+	first  func(context.Context, snapshot.Options) (*snapshot.Snapshot, error)
+	deepen func(context.Context, snapshot.Options, snapshot.Questions) (*snapshot.Snapshot, error)
+	fetch  func(context.Context, snapshot.Options, []string) (*snapshot.Snapshot, error)
+}
+
+// byScript reads by the collector's script, wherever run has it run.
+func byScript(run snapshot.Runner) readings {
+	return readings{
+		first: func(ctx context.Context, o snapshot.Options) (*snapshot.Snapshot, error) {
+			return snapshot.Collect(ctx, run, o)
+		},
+		deepen: func(ctx context.Context, o snapshot.Options, q snapshot.Questions) (*snapshot.Snapshot, error) {
+			return snapshot.Deepen(ctx, run, o, q)
+		},
+		fetch: func(ctx context.Context, o snapshot.Options, paths []string) (*snapshot.Snapshot, error) {
+			return snapshot.Fetch(ctx, run, o, paths)
+		},
+	}
+}
+
+func rounds(ctx context.Context, read readings, opt snapshot.Options, r Rounds, seen func(*snapshot.Snapshot)) (*Deep, error) {
+	first, err := read.first(ctx, opt)
 	if first == nil {
 		return nil, err
 	}
@@ -66,7 +103,7 @@ func rounds(ctx context.Context, run snapshot.Runner, opt snapshot.Options, r Ro
 		return d, err
 	}
 	if r.Ask != nil {
-		second, err := snapshot.Deepen(ctx, run, opt, r.Ask(first))
+		second, err := read.deepen(ctx, opt, r.Ask(first))
 		d.Rounds++
 		if second != nil {
 			if kerr := first.Keep(second); err == nil {
@@ -79,7 +116,7 @@ func rounds(ctx context.Context, run snapshot.Runner, opt snapshot.Options, r Ro
 		return d, nil
 	}
 	if paths := r.Fetch(first); len(paths) > 0 {
-		d.Evidence, d.Err = snapshot.Fetch(ctx, run, opt, paths)
+		d.Evidence, d.Err = read.fetch(ctx, opt, paths)
 		d.Rounds++
 	}
 	return d, nil

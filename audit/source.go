@@ -83,8 +83,8 @@ type Root struct {
 }
 
 // Snapshot reads the tree; links never lead out of it.
-func (r Root) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
-	return snapshot.FromRoot(ctx, r.Dir, r.Collect)
+func (t Root) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
+	return snapshot.FromRoot(ctx, t.Dir, t.Collect)
 }
 
 // Archive reads a snapshot that was kept.

@@ -57,7 +57,10 @@ func (p *page) triageHost(h *triage.Host) {
 		if h.Booted != "" {
 			text += ", booted " + h.Booted
 		}
-		p.para(2, "when    ", fmt.Sprintf("%s; it was asked %d times", text, h.Rounds))
+		if h.Rounds > 0 { // an archive is asked nothing
+			text += "; it was read in " + counted(h.Rounds, "round", "rounds")
+		}
+		p.para(2, "when    ", text)
 	}
 	if h.Since != "" {
 		p.para(2, "since   ", h.Since+" at the latest: "+literal(h.SinceWhy))

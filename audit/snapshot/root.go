@@ -19,8 +19,10 @@ import (
 // place where they stand.
 func shList(name string) []string { return strings.Fields(shText(name)) }
 
-func shText(name string) string {
-	m := regexp.MustCompile(`(?m)^` + name + `='([^']*)'`).FindStringSubmatch(script)
+func shText(name string) string { return shTextIn(script, name) }
+
+func shTextIn(text, name string) string {
+	m := regexp.MustCompile(`(?m)^` + name + `='([^']*)'`).FindStringSubmatch(text)
 	if m == nil {
 		panic("snapshot: the collector has no list " + name)
 	}

@@ -1,0 +1,510 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // dpkg's own sums are MD5
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// deepList gives the words of one of the second round's lists: its script is the one
+// place where they stand.
+func deepList(name string) []string { return strings.Fields(shTextIn(deeperSections, name)) }
+
+// Bounds of the second round over a tree.
+const (
+	digestMost  = 64 << 20  // bytes of one file
+	digestTotal = 512 << 20 // bytes of all files
+	setuidDepth = 4
+	setuidNames = 200000 // names that are walked
+	setuidFound = 1000
+	homeFiles   = 200
+	homesFiles  = 3000
+	shadowMost  = 200
+	startedMost = 500
+	listMost    = 8 << 20  // bytes of a package's list
+	statusMost  = 64 << 20 // bytes of dpkg's own
+	recordsTail = 49152
+)
+
+// deepRooted is a second round over a tree.
+type deepRooted struct {
+	*rooted
+	q      Questions
+	left   int64 // bytes that may still be digested
+	walked int
+	full   bool // walked is more than setuidNames, and a gap said so
+	setuid []string
+	shadow []string // programs that a command's name finds before the packages' own
+}
+
+func overRoot(ctx context.Context, dir string, o Options, do func(*deepRooted)) (*Snapshot, error) {
+	lim := o.Limits.defaults()
+	t, err := newTree(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer t.root.Close()
+	start := o.now()
+	r := &rooted{ctx: ctx, t: t, b: newBuilder(lim), limit: lim, homes: map[string]string{}, up: map[string]bool{}}
+	r.identity()
+	do(&deepRooted{rooted: r, left: digestTotal})
+	s := r.b.finish()
+	s.Source, s.Privilege, s.Collector = SourceRoot, PrivilegeNone, Collector{Version: CollectorVersion}
+	if s.Name = o.Name; s.Name == "" {
+		s.Name = filepath.ToSlash(dir)
+	}
+	s.Start, s.End, s.Complete = start, o.now(), ctx.Err() == nil
+	return s, ctx.Err()
+}
+
+// DeepenRoot is [Deepen] for a directory tree: what only a running host has is a gap
+// of kind GapSource.
+func DeepenRoot(ctx context.Context, dir string, o Options, q Questions) (*Snapshot, error) {
+	return overRoot(ctx, dir, o, func(r *deepRooted) {
+		r.q = Questions{Paths: answerable(r, q.Paths, maxAsked), Rooms: answerable(r, q.Rooms, maxRooms), Owned: answerable(r, q.Owned, maxOwned)}
+		for _, section := range []func(){r.accounts, r.setuids, r.droppings, r.places, r.owners, r.asked, r.history, r.notRunning} {
+			if ctx.Err() == nil {
+				section()
+			}
+		}
+	})
+}
+
+// FetchRoot is [Fetch] for a directory tree.
+func FetchRoot(ctx context.Context, dir string, o Options, paths []string) (*Snapshot, error) {
+	o.Limits.File, o.Limits.Total = 4<<20, 32<<20
+	return overRoot(ctx, dir, o, func(r *deepRooted) {
+		paths := answerable(r, paths, maxAsked)
+		r.look(read, paths...)
+		r.digests(OutDigests, paths)
+	})
+}
+
+// answerable leaves out what a script could not be asked either, and the names of
+// what runs: a tree's /proc is nobody's.
+func answerable(r *deepRooted, names []string, most int) []string {
+	var out []string
+	for _, p := range names {
+		if !okPath(p) || len(p) > maxAskedName || strings.IndexByte(p, 0) >= 0 || strings.HasPrefix(p, "/proc/") || strings.HasPrefix(p, "/sys/") {
+			continue
+		}
+		if len(out) == most {
+			r.b.gap(OutDeeper, GapCap, fmt.Sprintf("more than %d names were asked for", most))
+			break
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func (r *deepRooted) notRunning() {
+	for _, p := range []string{"/proc", OutProcStat, OutProcStatus, OutProcWords, OutProcExes, OutProcMounts, OutProcDigests, "proc.fds"} {
+		r.b.gap(p, GapSource, "a directory cannot hold it")
+	}
+	r.b.gap(OutCapabilities, GapSource, "capabilities of files are not read from a directory")
+	r.b.gap(OutAttributes, GapSource, "attributes of files are not read from a directory")
+}
+
+// places reads the files from which something starts again.
+func (r *deepRooted) places() {
+	cap := r.limit.File
+	r.limit.File = min(cap, 65536)
+	defer func() { r.limit.File = cap }()
+	r.look(read, r.expand(deepList("PLACES"))...)
+	r.look(meta, r.expand(deepList("MODULES"))...)
+	for _, p := range r.expand([]string{"/usr/local/sbin/*", "/usr/local/bin/*"}) {
+		for _, d := range []string{"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"} {
+			if !r.t.isFile(p) || !r.t.isFile(d+path.Base(p)) {
+				continue
+			}
+			if len(r.shadow) == shadowMost {
+				r.b.gap("/usr/local", GapCap, "more than 200 programs there have the names of others")
+			} else {
+				r.shadow = append(r.shadow, p)
+			}
+			break
+		}
+	}
+	r.look(meta, r.shadow...)
+	r.fields("/etc/passwd-")
+	r.fields("/etc/group-")
+	seen, total := map[string]bool{}, 0
+	for _, a := range r.order {
+		h := strings.TrimSuffix(a.home, "/")
+		if !strings.HasPrefix(h, "/") || seen[h] || noHome.MatchString(h) || strings.ContainsAny(h, "*?[") || !r.t.isDir(h) {
+			continue
+		}
+		seen[h] = true
+		var names []string
+		for _, w := range deepList("ATHOME") {
+			for _, p := range r.expand([]string{h + "/" + w}) {
+				if _, err := r.t.lstat(p); err == nil {
+					names = append(names, p)
+				} else {
+					r.fault(p, err)
+				}
+			}
+		}
+		if len(names) > homeFiles {
+			r.b.gap(h, GapCap, "more than 200 files that shells and sessions read")
+			names = names[:homeFiles]
+		}
+		if total+len(names) > homesFiles {
+			// of this home only: smaller ones behind it are still read
+			r.b.gap(h, GapCap, "more than 3000 files that shells and sessions read, with those of other homes")
+			continue
+		}
+		total += len(names)
+		r.look(read, names...)
+	}
+}
+
+var noHome = regexp.MustCompile(`^/(dev|proc|sys|nonexistent)|^/(bin|sbin)$|^/usr/`)
+
+// setuids looks for programs that run with their owner's rights.
+func (r *deepRooted) setuids() {
+	dirs := append(slices.Clone(r.q.Rooms), strings.Fields("/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run")...)
+	for _, d := range dirs {
+		if fi, err := r.t.lstat(d); err == nil && fi.IsDir() {
+			r.walk(d, setuidDepth)
+		}
+	}
+	r.look(meta, r.setuid...)
+	r.digests(OutSetuidSums, append([]string{"/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"}, r.setuid...))
+}
+
+// droppings looks for programs where everyone may write, and for files where only
+// devices belong.
+func (r *deepRooted) droppings() {
+	const most = 1000
+	n := 0
+	var in func(dir string, depth int, any bool)
+	in = func(dir string, depth int, any bool) {
+		names, more, err := r.t.list(dir, rootNames)
+		r.fault(dir, err)
+		if more {
+			r.b.gap("droppings", GapCap, "more names in "+dir+" than are looked at")
+		}
+		for _, name := range names {
+			if n > most || r.ctx.Err() != nil {
+				return
+			}
+			p := dir + "/" + name
+			fi, err := r.t.lstat(p)
+			switch {
+			case err != nil:
+				r.fault(p, err)
+			case fi.IsDir() && depth > 1 && !(any && p == "/dev/shm"):
+				in(p, depth-1, any)
+			case fi.Mode().IsRegular() && (any || fi.Mode()&0o111 != 0):
+				if n++; n > most {
+					r.b.gap("droppings", GapCap, "more programs in /tmp, /var/tmp and /dev/shm than are listed")
+					return
+				}
+				r.look(meta, p)
+			}
+		}
+	}
+	for _, d := range []string{"/dev", "/tmp", "/var/tmp", "/dev/shm"} {
+		if fi, err := r.t.lstat(d); err == nil && fi.IsDir() {
+			in(d, 3, d == "/dev")
+		}
+	}
+}
+
+var execWord = regexp.MustCompile(`(?m)^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ \n]*)`)
+
+// started are the programs that an administrator's units start.
+func (r *deepRooted) started() []string {
+	var out []string
+	for _, u := range r.expand(deepList("UNITS")) {
+		c, err := r.t.read(u, 65536)
+		if err != nil {
+			continue // it was named when it was read
+		}
+		for _, m := range execWord.FindAllSubmatch(c, -1) {
+			p := string(m[1])
+			if fi, err := r.t.lstat(p); err != nil || !fi.Mode().IsRegular() {
+				continue
+			}
+			if len(out) == startedMost {
+				r.b.gap(OutOwned, GapCap, "more than 500 programs that units start")
+				return out
+			}
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (r *deepRooted) walk(dir string, depth int) {
+	if r.ctx.Err() != nil || r.full {
+		return
+	}
+	names, more, err := r.t.list(dir, 20000)
+	r.fault(dir, err)
+	if more {
+		r.b.gap(dir, GapCap, "more names than are looked at for setuid programs")
+	}
+	for _, n := range names {
+		if r.walked++; r.walked > setuidNames || len(r.setuid) >= setuidFound {
+			r.full = true
+			r.b.gap("setuid", GapCap, "more of them, or more names, than are looked at")
+			return
+		}
+		p := strings.TrimSuffix(dir, "/") + "/" + n
+		fi, err := r.t.lstat(p)
+		switch {
+		case err != nil:
+			r.fault(p, err)
+		case fi.IsDir() && depth > 1:
+			r.walk(p, depth-1)
+		case fi.Mode().IsRegular() && fi.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 && !slices.Contains(r.setuid, p):
+			r.setuid = append(r.setuid, p)
+		}
+	}
+}
+
+// sum digests a regular file; "": it could not be, and a gap says why.
+func (r *deepRooted) sum(p string, h hash.Hash) string {
+	f, err := r.t.open(p)
+	if err != nil {
+		r.fault(p, err)
+		return ""
+	}
+	defer f.Close()
+	n, err := io.Copy(h, io.LimitReader(f, min(digestMost, r.left)+1))
+	if r.left -= n; err != nil {
+		r.fault(p, err)
+		return ""
+	}
+	if n > digestMost || r.left < 0 {
+		r.left = max(r.left, 0)
+		r.b.gap(p, GapCap, "too large for a digest, or after too many others")
+		return ""
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+func (r *deepRooted) digests(name string, paths []string) {
+	var out strings.Builder
+	for _, p := range paths {
+		if r.ctx.Err() != nil || strings.Contains(p, "\n") || !r.t.isFile(p) {
+			continue
+		}
+		if s := r.sum(p, sha256.New()); s != "" {
+			out.WriteString(s + "  " + p + "\n")
+		}
+	}
+	r.put(name, []byte(out.String()))
+}
+
+var libTwin = regexp.MustCompile(`^/(s?bin|lib[0-9a-z]*)/`)
+
+// twin is the other name of a file where /bin and /lib lie in /usr; "" where none is.
+func twin(p string) string {
+	if rest, ok := strings.CutPrefix(p, "/usr"); ok && libTwin.MatchString(rest) {
+		return rest
+	}
+	if libTwin.MatchString(p) {
+		return "/usr" + p
+	}
+	return ""
+}
+
+// owners says which package files are of, by dpkg's lists, and compares sums.
+func (r *deepRooted) owners() {
+	if !r.t.isFile("/var/lib/dpkg/status") {
+		r.b.gap(OutOwned, GapSource, "which package a file is of is read from dpkg's records only in a directory")
+		r.b.gap("sums", GapSource, "checksums of packages are read from dpkg's records only in a directory")
+		return
+	}
+	shared := deepList("SHARED")
+	patterns := append(append(append(deepList("PLACES"), shared...), deepList("MODULES")...), "/etc/cron.*/*")
+	if fi, err := r.t.lstat("/lib"); err == nil && fi.IsDir() {
+		for _, p := range shared {
+			patterns = append(patterns, strings.TrimPrefix(p, "/usr"))
+		}
+	}
+	asked := slices.Concat(r.expand(patterns), r.q.Paths, r.q.Owned, r.setuid, r.shadow, r.started())
+	want := map[string]string{}
+	for _, p := range asked {
+		if _, err := r.t.lstat(p); err == nil && !strings.ContainsAny(p, "\n\t") {
+			want[p] = ""
+		}
+	}
+	lists := r.expand([]string{"/var/lib/dpkg/info/*.list"})
+	for _, l := range lists {
+		c, err := r.t.read(l, listMost)
+		if err != nil || r.ctx.Err() != nil {
+			r.fault(OutOwned, err)
+			continue
+		}
+		if len(c) >= listMost {
+			r.b.gap(OutOwned, GapCap, "the list of a package is more than 8 MiB")
+		}
+		pkg, _, _ := strings.Cut(strings.TrimSuffix(path.Base(l), ".list"), ":")
+		for line := range bytes.Lines(c) {
+			p := strings.TrimSuffix(string(line), "\n")
+			for _, n := range []string{p, twin(p)} {
+				if have, ok := want[n]; ok && have == "" {
+					want[n] = pkg
+				}
+			}
+		}
+	}
+	var out strings.Builder
+	out.WriteString("manager\tdpkg\n")
+	var loose []string
+	names := make([]string, 0, len(want))
+	for p := range want {
+		names = append(names, p)
+	}
+	slices.Sort(names)
+	for _, p := range names {
+		if want[p] == "" {
+			out.WriteString("-\t" + p + "\n")
+			if looseRead.MatchString(p) {
+				loose = append(loose, p)
+			}
+			continue
+		}
+		out.WriteString(want[p] + "\t" + p + "\n")
+	}
+	r.put(OutOwned, []byte(out.String()))
+	if len(loose) > 200 {
+		r.b.gap("/usr/lib/systemd", GapCap, "more than 200 files of no package")
+		loose = loose[:200]
+	}
+	r.look(read, loose...)
+	r.sums()
+}
+
+var (
+	looseRead = regexp.MustCompile(`^(/usr)?/lib/(systemd|udev|python3)`)
+	sumLine   = regexp.MustCompile(`^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)`)
+	sumUnit   = regexp.MustCompile(`^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)`)
+	conffile  = regexp.MustCompile(`(?m)^ (/[^ \n]+ [0-9a-f]{32})( obsolete)?$`)
+)
+
+// sums compares what dpkg says that files are with what they are.
+func (r *deepRooted) sums() {
+	verify := deepList("VERIFY")
+	var expected, found strings.Builder
+	done, cut := map[string]bool{}, false
+	for _, f := range r.expand([]string{"/var/lib/dpkg/info/*.md5sums"}) {
+		c, err := r.t.read(f, listMost)
+		if err != nil || r.ctx.Err() != nil {
+			r.fault(f, err)
+			continue
+		}
+		if len(c) >= listMost {
+			r.b.gap(f, GapCap, "more than 8 MiB")
+		}
+		pkg, _, _ := strings.Cut(strings.TrimSuffix(path.Base(f), ".md5sums"), ":")
+		all := slices.Contains(verify, pkg)
+		for line := range strings.Lines(string(c)) {
+			line = strings.TrimSuffix(line, "\n")
+			if !sumUnit.MatchString(line) && !(all && sumLine.MatchString(line)) {
+				continue
+			}
+			if expected.Len() > 1<<20 {
+				if !cut {
+					r.b.gap("sums", GapCap, "more checksums than are compared")
+				}
+				cut = true
+				break
+			}
+			expected.WriteString(f + ":" + line + "\n")
+			p := line[34:]
+			if done[p] {
+				continue
+			}
+			done[p] = true
+			if _, err := r.t.lstat("/" + p); err != nil {
+				found.WriteString("md5sum: " + p + ": No such file or directory\n")
+			} else if s := r.sum("/"+p, md5.New()); s != "" { //nolint:gosec // as above
+				found.WriteString(s + "  " + p + "\n")
+			}
+		}
+	}
+	if expected.Len() == 0 {
+		r.b.gap("sums", GapMissing, "no checksums of packages")
+	} else {
+		r.put(OutSums, []byte(expected.String()))
+		r.put(OutSumsFound, []byte(found.String()))
+	}
+	if c, err := r.t.read("/var/lib/dpkg/status", statusMost); err != nil {
+		r.fault("/var/lib/dpkg/status", err)
+	} else {
+		if len(c) >= statusMost {
+			r.b.gap("/var/lib/dpkg/status", GapCap, "more than 64 MiB")
+		}
+		var out strings.Builder
+		for _, m := range conffile.FindAllSubmatch(c, -1) {
+			out.Write(append(m[1], '\n'))
+		}
+		r.put(OutConffiles, []byte(out.String()))
+	}
+	r.look(read, "/var/lib/dpkg/diversions")
+}
+
+// asked answers what the first round raised.
+func (r *deepRooted) asked() {
+	cap := r.limit.File
+	defer func() { r.limit.File = cap }()
+	r.limit.File = min(cap, 65536)
+	r.look(read, r.q.Paths...)
+	r.digests(OutDigests, r.q.Paths)
+	r.limit.File = 64
+	for _, d := range r.q.Rooms {
+		names, more, err := r.t.list(d, 300)
+		r.fault(d, err)
+		if more {
+			r.b.gap(d, GapCap, "more than 300 names")
+		}
+		for _, n := range names {
+			p := strings.TrimSuffix(d, "/") + "/" + n
+			if guard.MatchString(n) {
+				r.look(read, p)
+			} else {
+				r.look(meta, p)
+			}
+		}
+	}
+}
+
+var guard = regexp.MustCompile(`\.(pid|lock|run)$|^\.?(pid|lock)$|\.pid\.`)
+
+// history reads what logs say of accounts and logins.
+func (r *deepRooted) history() {
+	r.logFile(OutAccountsLog, regexp.MustCompile(`(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)`), regexp.MustCompile(`.`),
+		"/var/log/auth.log", "/var/log/secure", "/var/log/messages", "/var/log/syslog")
+	for _, v := range []struct{ name, path string }{{OutWtmp, "/var/log/wtmp"}, {OutBtmp, "/var/log/btmp"}} {
+		r.look(meta, v.path)
+		if !r.t.isFile(v.path) {
+			continue
+		}
+		c, err := r.t.tail(v.path, recordsTail)
+		if err != nil {
+			r.fault(v.name, err)
+			continue
+		}
+		var out strings.Builder
+		for part := range slices.Chunk(c, 16) {
+			fmt.Fprintf(&out, " % x\n", part)
+		}
+		r.put(v.name, []byte(out.String()))
+	}
+	r.look(meta, r.expand(strings.Fields("/var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log"))...)
+}
