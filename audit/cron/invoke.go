@@ -75,7 +75,7 @@ func (r *resolver) invoke(c Command) []int {
 		if w.user != "" {
 			c.User, r.frame.user = w.user, w.user
 		}
-		if w.changes && w.remote == false {
+		if w.changes && !w.remote {
 			r.frame.home = r.homeOf(w.user)
 			if w.login {
 				restore, r.cwd = true, r.frame.home
