@@ -191,6 +191,9 @@ func (r *fleetRun) one(ctx context.Context, name string) fleet.Answer {
 	res, err := apply.Apply(ctx, t.connect, *r.plans[name], opt)
 	a := answerOf(res, err)
 	a.Why = withoutHost(a.Why, name)
+	if res.Held {
+		return a // without an end: --resume asks the host
+	}
 	if err := r.rollout.End(name, a); err != nil {
 		a.Notes = append(a.Notes, err.Error())
 	}

@@ -89,6 +89,9 @@ type Result struct {
 	// their files meanwhile: paths.
 	Left  []string `json:"left,omitempty"`
 	Notes []string `json:"notes,omitempty"`
+	// Held: nothing was changed, but the host may hold the run's folder: the
+	// connection ended first. The next run takes it away.
+	Held bool `json:"held,omitempty"`
 }
 
 var (
@@ -233,7 +236,7 @@ func Apply(ctx context.Context, connect Connect, h fix.Host, opt Options) (Resul
 	if err != nil {
 		note += ": " + err.Error()
 	}
-	if r.res.Outcome != Pending { // the next run has to ask
+	if r.res.Outcome != Pending && !r.res.Held { // the next run has to ask
 		if jerr := r.journal.add(r.id, "end", note); err == nil {
 			err = jerr
 		}
@@ -317,6 +320,8 @@ func (r *run) stage(ctx context.Context, st *status) error {
 			r.res.Outcome = Already
 			return nil
 		}
+		// Without the host's word it may have its folder: the next run knows it then.
+		r.res.Held = !errors.As(err, &step) || step.Code == ""
 		return err
 	}
 	r.res.Run = r.id
@@ -350,6 +355,7 @@ func (r *run) giveUp(ctx context.Context, err error) error {
 	defer cancel()
 	if _, cerr := r.step(ctx, r.old, "clean", "", 30*time.Second); cerr != nil {
 		r.res.Notes = append(r.res.Notes, "its folder was left: "+cerr.Error())
+		r.res.Held = true
 	}
 	return err
 }
