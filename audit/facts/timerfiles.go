@@ -49,10 +49,7 @@ func (b *builder) timerFile(id string, f *snapshot.File, wanted []string) {
 			Schedule: cron.Schedule{Kind: cron.ScheduleDemand}}, true, "", string(cron.SchedTimer))
 		return
 	}
-	starts := timer.Last("Timer", "Unit")
-	if starts == "" {
-		starts = strings.TrimSuffix(id, ".timer") + ".service"
-	}
+	starts := startedBy(timer, id)
 	installed := len(timer.Values("Install", "WantedBy"))+len(timer.Values("Install", "RequiredBy")) > 0
 	for _, j := range cron.TimerJobs(id, f.Path, timer, b.unit(unitDirs, starts)) {
 		switch {
@@ -64,6 +61,15 @@ func (b *builder) timerFile(id string, f *snapshot.File, wanted []string) {
 		}
 		b.job(j, true, "", string(cron.SchedTimer))
 	}
+}
+
+// startedBy is the unit that a timer starts: the service of its name, unless it says
+// another (systemd.timer(5), Unit=).
+func startedBy(timer *cron.Unit, id string) string {
+	if starts := timer.Last("Timer", "Unit"); starts != "" {
+		return starts
+	}
+	return strings.TrimSuffix(id, ".timer") + ".service"
 }
 
 // timesOver reports a timer whose calendars name years that are over.

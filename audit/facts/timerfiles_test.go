@@ -13,25 +13,7 @@ import (
 // Unit files are read as systemd reads them: drop-ins in the order of their names
 // from all folders, instances instead of templates, masked timers as masked.
 func TestTimersFromFiles(t *testing.T) {
-	dir := t.TempDir()
-	put := func(name, text string) {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	link := func(name, to string) {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(to, p); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir, put, link := unitTree(t)
 	put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
 	put("etc/systemd/system/a.timer", "[Timer]\nOnCalendar=daily\nPersistent=true\n[Install]\nWantedBy=timers.target\n")
 	put("etc/systemd/system/a.service", "[Service]\nExecStart=/opt/vendor\n")
@@ -64,28 +46,14 @@ func TestTimersFromFiles(t *testing.T) {
 
 // Timers of accounts' own managers run as the account, from boot on where it lingers.
 func TestUserTimers(t *testing.T) {
-	dir := t.TempDir()
-	put := func(name, text string) {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir, put, link := unitTree(t)
 	put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\nbob:x:1001:1001::/home/bob:/bin/bash\n")
 	put("var/lib/systemd/linger/alice", "")
 	for home, program := range map[string]string{"alice": "/home/alice/.local/up", "bob": "/home/bob/up"} {
 		put("home/"+home+"/.config/systemd/user/up.timer", "[Timer]\nOnCalendar=*:0/10\n[Install]\nWantedBy=timers.target\n")
 		put("home/"+home+"/.config/systemd/user/up.service", "[Service]\nExecStart="+program+"\n")
 	}
-	if err := os.Mkdir(filepath.Join(dir, "home/alice/.config/systemd/user/timers.target.wants"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("../up.timer", filepath.Join(dir, "home/alice/.config/systemd/user/timers.target.wants/up.timer")); err != nil {
-		t.Fatal(err)
-	}
+	link("home/alice/.config/systemd/user/timers.target.wants/up.timer", "../up.timer")
 	put("etc/systemd/user/all.timer", "[Timer]\nOnStartupSec=5min\n")
 	put("etc/systemd/user/all.service", "[Service]\nExecStart=/opt/all\n")
 	snap, err := snapshot.FromRoot(t.Context(), dir, snapshot.Options{})
@@ -110,4 +78,27 @@ func TestUserTimers(t *testing.T) {
 	if len(list.Jobs) != 3 {
 		t.Errorf("jobs: %q", got)
 	}
+}
+
+// unitTree is an empty tree, with what puts files and links into it.
+func unitTree(t *testing.T) (dir string, put, link func(name, what string)) {
+	dir = t.TempDir()
+	in := func(name string) string {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	put = func(name, text string) {
+		if err := os.WriteFile(in(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link = func(name, to string) {
+		if err := os.Symlink(to, in(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, put, link
 }

@@ -132,10 +132,7 @@ func (b *builder) placeTimer(j *cron.Job) {
 	if timer == nil {
 		timer = cron.ParseUnit(f.Content)
 	}
-	starts := timer.Last("Timer", "Unit")
-	if starts == "" {
-		starts = strings.TrimSuffix(j.ID, ".timer") + ".service"
-	}
+	starts := startedBy(timer, j.ID)
 	for i, own := range cron.TimerJobs(j.ID, f.Path, timer, b.unit(unitDirs, starts)) {
 		if i == 0 {
 			j.Line = own.Line

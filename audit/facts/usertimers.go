@@ -62,10 +62,7 @@ func (b *builder) userTimersIn(dir, user string, lingers bool, dirs []string) {
 			}
 			continue // masked
 		}
-		starts := timer.Last("Timer", "Unit")
-		if starts == "" {
-			starts = strings.TrimSuffix(id, ".timer") + ".service"
-		}
+		starts := startedBy(timer, id)
 		service := b.unit(dirs, starts)
 		if service == nil {
 			b.gap("jobs", f.Path, "what it starts was not read: "+starts)

@@ -56,6 +56,13 @@ type account struct{ name, uid, home, shell string }
 // never lead outside. It fails only where dir cannot be opened or ctx ends; then
 // what came is returned beside the error.
 func FromRoot(ctx context.Context, dir string, o Options) (*Snapshot, error) {
+	return overRoot(ctx, dir, o, func(r *rooted) {
+		r.sections(r.accounts, r.static, r.sshd, r.moduli, r.keys, r.privates, r.jobs, r.logs, r.packages, r.cannot)
+	})
+}
+
+// overRoot makes a snapshot of what do reads of a tree, beside its identity.
+func overRoot(ctx context.Context, dir string, o Options, do func(*rooted)) (*Snapshot, error) {
 	lim := o.Limits.defaults()
 	t, err := newTree(dir)
 	if err != nil {
@@ -64,14 +71,8 @@ func FromRoot(ctx context.Context, dir string, o Options) (*Snapshot, error) {
 	defer t.root.Close()
 	start := o.now()
 	r := &rooted{ctx: ctx, t: t, b: newBuilder(lim), limit: lim, homes: map[string]string{}, up: map[string]bool{}}
-	for _, section := range []func(){
-		r.identity, r.accounts, r.static, r.sshd, r.moduli, r.keys, r.privates, r.jobs, r.logs, r.packages, r.cannot,
-	} {
-		if ctx.Err() != nil {
-			break
-		}
-		section()
-	}
+	r.sections(r.identity)
+	do(r)
 	s := r.b.finish()
 	s.Source, s.Privilege = SourceRoot, PrivilegeNone
 	s.Collector = Collector{Version: CollectorVersion}
@@ -83,6 +84,16 @@ func FromRoot(ctx context.Context, dir string, o Options) (*Snapshot, error) {
 	s.Start, s.End = start, o.now()
 	s.Complete = ctx.Err() == nil
 	return s, ctx.Err()
+}
+
+// sections reads one after the other, until the time is over.
+func (r *rooted) sections(all ...func()) {
+	for _, section := range all {
+		if r.ctx.Err() != nil {
+			return
+		}
+		section()
+	}
 }
 
 // cannot names what no directory can hold.

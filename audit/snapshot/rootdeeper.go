@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,43 +46,21 @@ type deepRooted struct {
 	shadow []string // programs that a command's name finds before the packages' own
 }
 
-func overRoot(ctx context.Context, dir string, o Options, do func(*deepRooted)) (*Snapshot, error) {
-	lim := o.Limits.defaults()
-	t, err := newTree(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer t.root.Close()
-	start := o.now()
-	r := &rooted{ctx: ctx, t: t, b: newBuilder(lim), limit: lim, homes: map[string]string{}, up: map[string]bool{}}
-	r.identity()
-	do(&deepRooted{rooted: r, left: digestTotal})
-	s := r.b.finish()
-	s.Source, s.Privilege, s.Collector = SourceRoot, PrivilegeNone, Collector{Version: CollectorVersion}
-	if s.Name = o.Name; s.Name == "" {
-		s.Name = filepath.ToSlash(dir)
-	}
-	s.Start, s.End, s.Complete = start, o.now(), ctx.Err() == nil
-	return s, ctx.Err()
-}
-
 // DeepenRoot is [Deepen] for a directory tree: what only a running host has is a gap
 // of kind GapSource.
 func DeepenRoot(ctx context.Context, dir string, o Options, q Questions) (*Snapshot, error) {
-	return overRoot(ctx, dir, o, func(r *deepRooted) {
+	return overRoot(ctx, dir, o, func(t *rooted) {
+		r := &deepRooted{rooted: t, left: digestTotal}
 		r.q = Questions{Paths: answerable(r, q.Paths, maxAsked), Rooms: answerable(r, q.Rooms, maxRooms), Owned: answerable(r, q.Owned, maxOwned)}
-		for _, section := range []func(){r.accounts, r.setuids, r.droppings, r.places, r.owners, r.asked, r.history, r.notRunning} {
-			if ctx.Err() == nil {
-				section()
-			}
-		}
+		r.sections(r.accounts, r.setuids, r.droppings, r.places, r.owners, r.asked, r.history, r.notRunning)
 	})
 }
 
 // FetchRoot is [Fetch] for a directory tree.
 func FetchRoot(ctx context.Context, dir string, o Options, paths []string) (*Snapshot, error) {
 	o.Limits.File, o.Limits.Total = 4<<20, 32<<20
-	return overRoot(ctx, dir, o, func(r *deepRooted) {
+	return overRoot(ctx, dir, o, func(t *rooted) {
+		r := &deepRooted{rooted: t, left: digestTotal}
 		paths := answerable(r, paths, maxAsked)
 		r.look(read, paths...)
 		r.digests(OutDigests, paths)
