@@ -488,10 +488,11 @@ func TestPassphraseOldForm(t *testing.T) {
 // While a person thinks, the stage's clock stands; when the server has hung up
 // meanwhile, a second connection uses the answer.
 func TestPassphraseSlow(t *testing.T) {
+	t.Parallel()
 	c := newClient(t)
-	a := &asker{answers: []string{"secret"}, wait: 1200 * time.Millisecond}
+	a := &asker{answers: []string{"secret"}, wait: 4 * time.Second}
 	c.opt.Passphrase = a.ask
-	c.opt.Deadlines.Auth = 800 * time.Millisecond
+	c.opt.Deadlines.Auth = 3 * time.Second
 	s := (&server{users: []ssh.PublicKey{c.key("id", newEd25519(), "secret")}}).start(t)
 	c.knows(s, "HOST "+keyLine(edHost().PublicKey()))
 	if _, err := c.dial(s.host()); err != nil {
@@ -504,7 +505,7 @@ func TestPassphraseSlow(t *testing.T) {
 	var hung atomic.Bool
 	impatient := listen(t, func(nc net.Conn) {
 		if hung.CompareAndSwap(false, true) {
-			timer := time.AfterFunc(700*time.Millisecond, func() { nc.Close() })
+			timer := time.AfterFunc(2*time.Second, func() { nc.Close() })
 			defer timer.Stop()
 		}
 		s.serve(nc)

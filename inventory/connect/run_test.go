@@ -191,8 +191,11 @@ func TestRunSilent(t *testing.T) {
 // A command that says nothing for long is no dead connection: the server
 // answers when it is asked.
 func TestRunSlow(t *testing.T) {
-	conn := connected(t, Deadlines{Collect: 20 * time.Second, Idle: 300 * time.Millisecond}, &server{exec: func(_ string, ch ssh.Channel) int {
-		time.Sleep(time.Second)
+	t.Parallel()
+	// The answer has half of Idle to come, which a busy machine may need.
+	const idle = 4 * time.Second
+	conn := connected(t, Deadlines{Collect: time.Minute, Idle: idle}, &server{exec: func(_ string, ch ssh.Channel) int {
+		time.Sleep(idle * 3 / 2)
 		return 7
 	}})
 	if code, err := conn.Run(t.Context(), "x", nil, nil, nil); err != nil || code != 7 {
