@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -233,6 +234,9 @@ func (p *planner) reload() {
 	var edits []sshd.FileEdit
 	for _, f := range p.first.Files {
 		_, real := seen(p.in.Snapshot, f.Name)
+		if p.policy != nil && path.Clean(f.Name) == policyBackEnd {
+			real = policyBackEnd // the link itself changes, not what it leads to
+		}
 		if c := p.pending[real]; c != nil && (c.kind == KindSshd) {
 			edits = append(edits, sshd.FileEdit{Path: f.Name, Old: c.old, New: c.new})
 		}

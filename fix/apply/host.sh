@@ -73,19 +73,22 @@ hash() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
 # real PATH resolves links; names may end in newlines.
 real() { REAL=$(readlink -f -- "$1" && echo x) || return 1; REAL=${REAL%x}; REAL=${REAL%"$NL"}; }
 
+# is_link PATH TEXT: a link of that text stands there, whatever it leads to.
+is_link() { [ -L "$1" ] && [ "$(readlink -- "$1")" = "$2" ]; }
+
 parent() { DIR=${1%/*}; [ -n "$DIR" ] || DIR=/; }
 
 # load I puts a change into K P R T US and its states before (B) and after (A).
 load() {
 	eval "K=\$K$1 P=\$P$1 R=\$R$1 T=\$T$1 US=\$US$1 RC=\$RC$1"
 	eval "BX=\$BX$1 BH=\$BH$1 BU=\$BU$1 BG=\$BG$1 BM=\$BM$1 BI=\$BI$1"
-	eval "AX=\$AX$1 AH=\$AH$1 AU=\$AU$1 AG=\$AG$1 AM=\$AM$1"
+	eval "AX=\$AX$1 AH=\$AH$1 AU=\$AU$1 AG=\$AG$1 AM=\$AM$1 BL=\$BL$1 AL=\$AL$1"
 	NEW=$T/.postern-$ID-$1.new
 	OLD=$T/.postern-$ID-$1.old
 	# how a change is made: whole, or by its user, or by crontab(1)
 	HOW=$K
 	case $K,$US in
-	sshd,* | table, | keys,) HOW=file ;;
+	sshd,* | policy, | table, | keys,) HOW=file ;;
 	table,*) HOW=crontab ;;
 	mode,?*) HOW=modeas ;;
 	esac
@@ -153,7 +156,7 @@ same_before() {
 		[ ! -e "$R" ] && [ ! -L "$R" ]
 		return
 	fi
-	[ ! -L "$R" ] || return 1
+	if [ -n "$BL" ]; then is_link "$R" "$BL" || return 1; else [ ! -L "$R" ] || return 1; fi
 	_s=$(stat -c '%u %g %a %i' -- "$R" 2>/dev/null) || return 1
 	set -- $_s
 	[ "$1 $2 $3" = "$BU $BG $BM" ] || return 1
@@ -180,6 +183,10 @@ same_after() {
 	fi
 	if [ "$AX" = 0 ]; then
 		[ ! -e "$R" ] && [ ! -L "$R" ]
+		return
+	fi
+	if [ -n "$AL" ]; then
+		is_link "$R" "$AL"
 		return
 	fi
 	[ ! -L "$R" ] && [ -e "$R" ] || return 1
@@ -214,7 +221,7 @@ check() {
 	parent "$R"
 	real "$DIR" || die changed "$1 its folder is not there"
 	[ "$REAL" = "$DIR" ] || die changed "$1 the folder is reached by a link now"
-	if [ "$BX" = 1 ]; then
+	if [ "$BX" = 1 ] && [ -z "$BL" ]; then
 		real "$P" || die changed "$1 it is not there any more"
 		[ "$REAL" = "$R" ] || die changed "$1 it leads elsewhere now"
 	fi
@@ -235,7 +242,7 @@ check() {
 			;;
 		esac
 		! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
-		if [ "$HOW" != move ] && [ ! -d "$R" ] && ! can_write "$R"; then
+		if [ "$HOW" != move ] && [ ! -d "$R" ] && [ -z "$BL" ] && ! can_write "$R"; then
 			die refused "$1 read-only: root cannot open it for writing (read-only file system, or an attribute)"
 		fi
 	fi
@@ -593,15 +600,88 @@ keep() {
 		[ "$HOW" = move ] && [ -d "$R" ] && return 0
 		cp -a -- "$R" "$D/old/$1" 2>/dev/null || die refused "$1 state: it could not be copied to $ROOT (a full disk?)"
 	fi
+	if [ -n "$BL" ]; then
+		is_link "$D/old/$1" "$BL" || die changed "$1 its copy is not the link that the plan saw"
+		return
+	fi
 	[ -z "$BH" ] || was_there "$D/old/$1" || die changed "$1 its copy is not what the plan saw (changed just now, or a full disk)"
 }
+
+# cmd_policy has the host's own tool make the back-ends with the new sub-policy, on a
+# copy that stands over /etc/crypto-policies in a mount namespace of this step's own.
+# Nothing of it touches the disk.
+POLICY=/etc/crypto-policies
+cmd_policy() {
+	[ "$(id -u)" = 0 ] || die refused "0 rights: not root"
+	for _t in sha256sum cut cat cp mkdir mount readlink stat find rm grep; do
+		command -v "$_t" >/dev/null || die refused "0 tools: the host has no $_t"
+	done
+	[ ! -e /run/ostree-booted ] || die refused "0 policy: the host runs an image: the sub-policy belongs into it"
+	_f=0
+	[ ! -r /proc/sys/crypto/fips_enabled ] || read -r _f </proc/sys/crypto/fips_enabled
+	[ "$_f" = 0 ] || die refused "0 policy: the kernel runs in FIPS mode, and what that demands is not to be changed piecemeal"
+	[ -d "$POLICY" ] && [ ! -L "$POLICY" ] && no_link_race "$POLICY/x" || die refused "0 policy: $POLICY is not root's alone, or a link"
+	_x=$(command -v update-crypto-policies) || die refused "0 policy: the host has no update-crypto-policies"
+	case $_x in /*) ;; *) die refused "0 policy: update-crypto-policies is no program" ;; esac
+	real "$_x" && no_link_race "$_x" && no_link_race "$REAL" && [ "$(stat -c %u -- "$REAL")" = 0 ] || die refused "0 policy: update-crypto-policies is not root's alone"
+	unshare -m true 2>/dev/null || die refused "0 policy: this host makes no mount namespace, so the sub-policy cannot be tried before it is in force"
+	_before=$(fingerprint)
+	_m=$(the_module && echo x) || die refused "0 policy: the sub-policy did not arrive"
+	_c=
+	[ -z "${CONFIG-}" ] || _c=$(the_config && echo x) || die refused "0 policy: the configuration did not arrive"
+	N=$N TOOL=$_x POLICY=$POLICY MODULE=$MODULE unshare -m /bin/sh -c "$policy_trial" sh "$_m" "$_c" </dev/null
+	_rc=$?
+	[ "$_before" = "$(fingerprint)" ] || die leaked "0 /etc is not what it was before the trial"
+	case $_rc in
+	0) say done policy ;;
+	9) exit 10 ;;
+	*) die refused "0 policy: the sub-policy could not be tried ($_rc)" ;;
+	esac
+}
+
+# What it runs there. $1 and $2 are the module and the configuration, with an x behind.
+policy_trial='
+say() { printf "%s %s %s\n" "$N" "$1" "$2"; }
+die() { say fail "refused 0 policy: $1"; exit 9; }
+hash() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
+mount --make-rprivate / || die "the mounts cannot be made private"
+mount -t tmpfs -o mode=755,size=64m tmpfs /tmp || die "no file system of its own can be mounted"
+W=/tmp/postern
+mkdir -m 755 "$W" "$W/before" "$W/empty" || exit 21
+cp -a -- "$POLICY" "$W/policy" || die "$POLICY could not be copied"
+for f in "$POLICY"/back-ends/*; do
+	[ -f "$f" ] || die "a back-end leads nowhere: ${f##*/}"
+	cat -- "$f" >"$W/before/${f##*/}" || exit 22
+done
+umask 022
+# never written through a link
+M=$W/policy/policies/modules/$MODULE
+rm -f -- "$M" && printf %s "${1%x}" >"$M" || exit 23
+if [ -n "$2" ]; then rm -f -- "$W/policy/config" && printf %s "${2%x}" >"$W/policy/config" || exit 24; fi
+mount --bind "$W/policy" "$POLICY" || die "the copy cannot be mounted"
+cd "$W/empty" || exit 25
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$TOOL" --no-reload >"$W/said" 2>&1 </dev/null ||
+	die "update-crypto-policies failed: $(tail -c 600 "$W/said" | tr "\n" " ")"
+for f in "$POLICY"/back-ends/* "$W"/before/*; do
+	b=${f##*/}
+	[ "$b" != opensshserver.config ] || continue
+	[ "$(hash "$POLICY/back-ends/$b")" = "$(hash "$W/before/$b")" ] || say other "$(printf %s "$b" | tr -c "A-Za-z0-9._-" "?" | cut -c1-60)"
+done
+for f in back-ends/opensshserver.config state/current state/CURRENT.pol; do
+	[ -f "$POLICY/$f" ] && [ ! -L "$POLICY/$f" ] || die "update-crypto-policies wrote no $f"
+	say "${f##*/}" "$(hash "$POLICY/$f")"
+	say begin "${f##*/}"
+	head -c 262144 "$POLICY/$f"
+	say end "${f##*/}"
+done
+'
 
 # fingerprint of the live configuration and of the mounts on it, from outside.
 fingerprint() {
 	{
-		find /etc/ssh -exec stat -c '%i %s %Y %Z %f %u %g' -- '{}' +
-		find /etc/ssh | LC_ALL=C sort | sha256sum
-		grep ' /etc/ssh' /proc/self/mountinfo
+		find /etc/ssh /etc/crypto-policies -exec stat -c '%i %s %Y %Z %f %u %g' -- '{}' +
+		find /etc/ssh /etc/crypto-policies | LC_ALL=C sort | sha256sum
+		grep -e ' /etc/ssh' -e ' /etc/crypto-policies' /proc/self/mountinfo
 	} 2>/dev/null | sort | sha256sum
 }
 
@@ -915,12 +995,20 @@ cmd_install() {
 write_beside() {
 	rm -f -- "$NEW" "$OLD"
 	if [ "$BX" = 1 ]; then
-		cp -a -- "$R" "$OLD" && [ "$(hash "$OLD")" = "$BH" ] || return 1
-		fsync "$OLD"
+		cp -a -- "$R" "$OLD" || return 1
+		if [ -n "$BL" ]; then is_link "$OLD" "$BL" || return 1; else
+			[ "$(hash "$OLD")" = "$BH" ] || return 1
+			fsync "$OLD"
+		fi
 	fi
 	[ "$AX" = 1 ] || { fsync "$T"; return 0; }
-	# The copy brings labels, ACLs and other attributes along.
-	if [ "$BX" = 1 ]; then cp -a -- "$R" "$NEW" || return 1; else (set -C; : >"$NEW") || return 1; fi
+	if [ -n "$AL" ]; then
+		ln -s -- "$AL" "$NEW" && chown -h "$AU:$AG" -- "$NEW" && fsync "$T"
+		return
+	fi
+	# The copy brings labels, ACLs and other attributes along. A link is never copied:
+	# what it leads to would be written.
+	if [ "$BX" = 1 ] && [ -z "$BL" ]; then cp -a -- "$R" "$NEW" || return 1; else (set -C; : >"$NEW") || return 1; fi
 	cat "$D/new/$1" >"$NEW" 2>/dev/null && chown "$AU:$AG" -- "$NEW" && chmod "$AM" -- "$NEW" || return 1
 	[ "$(hash "$NEW")" = "$AH" ] || return 1
 	fsync "$NEW" "$T"
@@ -932,7 +1020,7 @@ do_file() {
 	parent "$R"
 	if [ "$AX" = 1 ]; then
 		mv -f -- "$NEW" "$R" || return 1
-		[ "$BX" = 1 ] || label "$R"
+		[ "$BX" = 1 ] && [ "$BL" = "$AL" ] || label "$R"
 	else
 		rm -f -- "$R" || return 1
 	fi
@@ -1306,21 +1394,35 @@ back_up() {
 # changed it meanwhile, and it is left and named.
 undo_file() {
 	[ ! -e "$R" ] || [ -L "$R" ] || [ -f "$R" ] || return 1
+	if [ -n "$BL" ]; then
+		! is_link "$R" "$BL" || return 0
+	elif [ -n "$AL" ]; then
+		if is_link "$R" "$AL"; then restore_file "$1"; else [ "$(hash "$R")" = "$BH" ]; fi
+		return
+	fi
 	if [ "$AX" = 1 ]; then
 		if [ ! -e "$R" ]; then
 			[ "$BX" = 0 ]
 			return
 		fi
 		_h=$(hash "$R")
-		[ "$_h" != "$BH" ] || [ "$BX" = 0 ] || return 0
+		[ "$_h" != "$BH" ] || [ "$BX" = 0 ] || [ -n "$BL" ] || return 0
 		[ "$_h" = "$AH" ] && [ ! -L "$R" ] || return 1
 	else
 		[ ! -e "$R" ] && [ ! -L "$R" ] || { [ "$(hash "$R")" = "$BH" ]; return; }
 	fi
+	restore_file "$1"
+}
+
+restore_file() {
 	RESTORED=1
 	parent "$R"
 	if [ "$BX" = 0 ]; then
 		rm -f -- "$R" || return 1
+	elif [ -n "$BL" ]; then
+		is_link "$OLD" "$BL" || { rm -f -- "$OLD" && cp -a -- "$D/old/$1" "$OLD" && is_link "$OLD" "$BL"; } || return 1
+		[ "$BI" = 0 ] || printf '%s %s\n' "$(stat -c %i -- "$OLD")" "$BI" >>"$D/restored"
+		mv -f -- "$OLD" "$R" || return 1
 	else
 		# the copy beside needs no room on a full disk
 		if [ ! -f "$OLD" ] || [ "$(hash "$OLD")" != "$BH" ]; then
@@ -1472,7 +1574,7 @@ cmd_record() {
 
 main() {
 	case $1 in
-	status | prepare | stage | staged | arm | guard | boot | install | reload | verify | confirm | clean | rollback | record) "cmd_$1" ;;
+	status | policy | prepare | stage | staged | arm | guard | boot | install | reload | verify | confirm | clean | rollback | record) "cmd_$1" ;;
 	*) exit 2 ;;
 	esac
 }

@@ -95,6 +95,7 @@ func manifest(run string, h *fix.Host, checks []check, unguarded bool) (string, 
 			set(p+"U"+n, fmt.Sprint(s.UID))
 			set(p+"G"+n, fmt.Sprint(s.GID))
 			set(p+"M"+n, fmt.Sprintf("%o", s.Mode))
+			set(p+"L"+n, s.Link)
 		}
 		state("B", c.Before, c.Before.SHA256)
 		set("BI"+n, fmt.Sprint(c.Before.Inode))
