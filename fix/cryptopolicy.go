@@ -106,11 +106,16 @@ func (p *planner) narrowPolicy(v sshd.Value, keyword string, names []string, bad
 	}
 	pol.backEnd.new = after
 	pol.module.new = moduleWith(pol.module.old, pol.directives)
-	p.keep(pol.module, p.rule, fmt.Sprintf("%s without %s: a sub-policy, since the system-wide crypto policy sets the list and a line in sshd_config would have no effect", keyword, strings.Join(names, ", ")))
+	p.keep(pol.module, p.rule, "a sub-policy, since the system-wide crypto policy sets these lists and a line in sshd_config would have no effect")
+	p.keep(pol.module, p.rule, keyword+" without "+strings.Join(names, ", "))
 	for _, f := range pol.others {
-		p.keep(f, p.rule, "what "+policyTool+" writes with the sub-policy")
+		why := "what update-crypto-policies writes with the sub-policy"
+		if f.before.Real == policyConfig {
+			why = "names the sub-policy, as update-crypto-policies --set would; comments stay"
+		}
+		p.keep(f, p.rule, why)
 	}
-	p.keep(pol.backEnd, p.rule, "what "+policyTool+" makes of it; its other back-ends stay as they are")
+	p.keep(pol.backEnd, p.rule, "what update-crypto-policies makes of it for sshd; its other back-ends stay as they are")
 	p.reload()
 	p.warn("the sub-policy is for sshd alone (@%s): ssh clients on that host and all else keep their lists", policyScope)
 	p.besides(keyword, taken, bad)

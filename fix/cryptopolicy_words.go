@@ -93,7 +93,7 @@ func moduleWith(old []byte, list []directive) []byte {
 	b.Write(old)
 	switch {
 	case len(old) == 0:
-		b.WriteString("# Written by postern: weak algorithms go out of what sshd offers. Only sshd is\n# concerned. /etc/crypto-policies/config names it; update-crypto-policies(8).\n")
+		b.WriteString("# Written by postern: weak algorithms go out of what sshd offers, and of nothing\n# else. /etc/crypto-policies/config names it; see update-crypto-policies(8).\n")
 	case old[len(old)-1] != '\n':
 		b.WriteByte('\n')
 	}

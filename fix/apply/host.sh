@@ -616,33 +616,33 @@ cmd_policy() {
 	for _t in sha256sum cut cat cp mkdir mount readlink stat find rm grep; do
 		command -v "$_t" >/dev/null || die refused "0 tools: the host has no $_t"
 	done
-	[ ! -e /run/ostree-booted ] || die refused "0 policy: the host runs an image: the sub-policy belongs into it"
+	[ ! -e /run/ostree-booted ] || die refused "0 the host runs an image: the sub-policy belongs into it"
 	_f=0
 	[ ! -r /proc/sys/crypto/fips_enabled ] || read -r _f </proc/sys/crypto/fips_enabled
-	[ "$_f" = 0 ] || die refused "0 policy: the kernel runs in FIPS mode, and what that demands is not to be changed piecemeal"
-	[ -d "$POLICY" ] && [ ! -L "$POLICY" ] && no_link_race "$POLICY/x" || die refused "0 policy: $POLICY is not root's alone, or a link"
-	_x=$(command -v update-crypto-policies) || die refused "0 policy: the host has no update-crypto-policies"
-	case $_x in /*) ;; *) die refused "0 policy: update-crypto-policies is no program" ;; esac
-	real "$_x" && no_link_race "$_x" && no_link_race "$REAL" && [ "$(stat -c %u -- "$REAL")" = 0 ] || die refused "0 policy: update-crypto-policies is not root's alone"
-	unshare -m true 2>/dev/null || die refused "0 policy: this host makes no mount namespace, so the sub-policy cannot be tried before it is in force"
+	[ "$_f" = 0 ] || die refused "0 the kernel runs in FIPS mode, and what that demands is not to be changed piecemeal"
+	[ -d "$POLICY" ] && [ ! -L "$POLICY" ] && no_link_race "$POLICY/x" || die refused "0 $POLICY is not root's alone, or a link"
+	_x=$(command -v update-crypto-policies) || die refused "0 the host has no update-crypto-policies"
+	case $_x in /*) ;; *) die refused "0 update-crypto-policies is no program" ;; esac
+	real "$_x" && no_link_race "$_x" && no_link_race "$REAL" && [ "$(stat -c %u -- "$REAL")" = 0 ] || die refused "0 update-crypto-policies is not root's alone"
+	unshare -m true 2>/dev/null || die refused "0 this host makes no mount namespace, so the sub-policy cannot be tried before it is in force"
 	_before=$(fingerprint)
-	_m=$(the_module && echo x) || die refused "0 policy: the sub-policy did not arrive"
+	_m=$(the_module && echo x) || die refused "0 the sub-policy did not arrive"
 	_c=
-	[ -z "${CONFIG-}" ] || _c=$(the_config && echo x) || die refused "0 policy: the configuration did not arrive"
+	[ -z "${CONFIG-}" ] || _c=$(the_config && echo x) || die refused "0 the configuration did not arrive"
 	N=$N TOOL=$_x POLICY=$POLICY MODULE=$MODULE unshare -m /bin/sh -c "$policy_trial" sh "$_m" "$_c" </dev/null
 	_rc=$?
 	[ "$_before" = "$(fingerprint)" ] || die leaked "0 /etc is not what it was before the trial"
 	case $_rc in
 	0) say done policy ;;
 	9) exit 10 ;;
-	*) die refused "0 policy: the sub-policy could not be tried ($_rc)" ;;
+	*) die refused "0 the sub-policy could not be tried ($_rc)" ;;
 	esac
 }
 
 # What it runs there. $1 and $2 are the module and the configuration, with an x behind.
 policy_trial='
 say() { printf "%s %s %s\n" "$N" "$1" "$2"; }
-die() { say fail "refused 0 policy: $1"; exit 9; }
+die() { say fail "refused 0 $1"; exit 9; }
 hash() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
 mount --make-rprivate / || die "the mounts cannot be made private"
 mount -t tmpfs -o mode=755,size=64m tmpfs /tmp || die "no file system of its own can be mounted"
@@ -665,10 +665,11 @@ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$TOOL" --no-reload >"$W/said
 for f in "$POLICY"/back-ends/* "$W"/before/*; do
 	b=${f##*/}
 	[ "$b" != opensshserver.config ] || continue
+	case $f in "$W"/*) [ ! -e "$POLICY/back-ends/$b" ] || continue ;; esac
 	[ "$(hash "$POLICY/back-ends/$b")" = "$(hash "$W/before/$b")" ] || say other "$(printf %s "$b" | tr -c "A-Za-z0-9._-" "?" | cut -c1-60)"
 done
 for f in back-ends/opensshserver.config state/current state/CURRENT.pol; do
-	[ -f "$POLICY/$f" ] && [ ! -L "$POLICY/$f" ] || die "update-crypto-policies wrote no $f"
+	[ -f "$POLICY/$f" ] || die "update-crypto-policies wrote no $f"
 	say "${f##*/}" "$(hash "$POLICY/$f")"
 	say begin "${f##*/}"
 	head -c 262144 "$POLICY/$f"
