@@ -69,17 +69,32 @@ func (p *planner) policyHanded(v sshd.Value) bool {
 	return v.Origin.Kind == sshd.FromCommandLine && why == "" && bytes.Contains(data, []byte("CRYPTO_POLICY="))
 }
 
-// narrowPolicy takes names out of a list that the crypto policy sets, by a sub-policy
-// for sshd alone.
+// narrowPolicy takes names out of a list that the crypto policy sets.
 func (p *planner) narrowPolicy(v sshd.Value, keyword string, names []string, bad func(string) bool) error {
-	from := fmt.Sprintf("%s comes from the system-wide crypto policy (%s), so a line in sshd_config would have no effect", keyword, v.Origin)
 	list, lacks := directivesFor(keyword, names)
 	if lacks != "" {
-		return errNotHere{fmt.Sprintf("%s; and it has no word that stands for %s in what sshd offers: choose a stricter policy (update-crypto-policies --set)", from, lacks)}
+		return errNotHere{fmt.Sprintf("%s comes from the system-wide crypto policy (%s), so a line in sshd_config would have no effect; and it has no word that stands for %s in what sshd offers: choose a stricter policy (update-crypto-policies --set)", keyword, v.Origin, lacks)}
 	}
+	taken, err := p.direct(v, keyword, list, keyword+" without "+strings.Join(names, ", "))
+	if err == nil {
+		p.besides(keyword, taken, bad)
+	}
+	return err
+}
+
+// raisePolicy has the crypto policy ask for larger RSA keys.
+func (p *planner) raisePolicy(v sshd.Value, s setting) error {
+	_, err := p.direct(v, s.keyword, []directive{{minRSASize, s.args[0]}}, s.keyword+" "+s.args[0])
+	return err
+}
+
+// direct changes what the crypto policy sets, by directives of a sub-policy for sshd
+// alone. taken is what goes by them.
+func (p *planner) direct(v sshd.Value, keyword string, list []directive, what string) (taken map[string][]string, err error) {
+	from := fmt.Sprintf("%s comes from the system-wide crypto policy (%s), so a line in sshd_config would have no effect", keyword, v.Origin)
 	byHand := "; by hand: " + policySteps(list)
 	if p.policyHanded(v) {
-		return errNotHere{fmt.Sprintf("%s comes from the system-wide crypto policy by sshd's command line, which a reload does not read anew%s, then systemctl restart sshd", keyword, byHand)}
+		return nil, errNotHere{fmt.Sprintf("%s comes from the system-wide crypto policy by sshd's command line, which a reload does not read anew%s, then systemctl restart sshd", keyword, byHand)}
 	}
 	if p.policy == nil {
 		pol, why := p.openPolicy(v.Origin.File)
@@ -87,17 +102,17 @@ func (p *planner) narrowPolicy(v sshd.Value, keyword string, names []string, bad
 			byHand = ": choose a stricter policy (update-crypto-policies --set)"
 		}
 		if why != "" {
-			return errNotHere{from + "; no sub-policy is planned: " + why + byHand}
+			return nil, errNotHere{from + "; no sub-policy is planned: " + why + byHand}
 		}
 		p.policy = pol
 	}
 	pol := p.policy
-	after, taken, why := thinnedBackEnd(pol.backEnd.new, list)
+	after, taken, why := directedBackEnd(pol.backEnd.new, list)
 	if why == "" && len(taken[strings.ToLower(keyword)]) == 0 {
 		why = v.Origin.String() + " is not as update-crypto-policies writes it"
 	}
 	if why != "" {
-		return errNotHere{from + "; no sub-policy is planned: " + why + byHand}
+		return nil, errNotHere{from + "; no sub-policy is planned: " + why + byHand}
 	}
 	for _, d := range list {
 		if !slices.Contains(pol.directives, d) {
@@ -106,8 +121,8 @@ func (p *planner) narrowPolicy(v sshd.Value, keyword string, names []string, bad
 	}
 	pol.backEnd.new = after
 	pol.module.new = moduleWith(pol.module.old, pol.directives)
-	p.keep(pol.module, p.rule, "a sub-policy, since the system-wide crypto policy sets these lists and a line in sshd_config would have no effect")
-	p.keep(pol.module, p.rule, keyword+" without "+strings.Join(names, ", "))
+	p.keep(pol.module, p.rule, "a sub-policy, since the system-wide crypto policy sets this and a line in sshd_config would have no effect")
+	p.keep(pol.module, p.rule, what)
 	for _, f := range pol.others {
 		why := "what update-crypto-policies writes with the sub-policy"
 		if f.before.Real == policyConfig {
@@ -117,9 +132,8 @@ func (p *planner) narrowPolicy(v sshd.Value, keyword string, names []string, bad
 	}
 	p.keep(pol.backEnd, p.rule, "what update-crypto-policies makes of it for sshd; its other back-ends stay as they are")
 	p.reload()
-	p.warn("the sub-policy is for sshd alone (@%s): ssh clients on that host and all else keep their lists", policyScope)
-	p.besides(keyword, taken, bad)
-	return nil
+	p.warn("the sub-policy is for sshd alone (@%s): ssh clients on that host and all else keep what they have", policyScope)
+	return taken, nil
 }
 
 // besides says what else a word of the policy's takes along.

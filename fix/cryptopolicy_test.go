@@ -143,6 +143,19 @@ func (w *world) after(h fix.Host) *world {
 	return w
 }
 
+func TestSubPolicyAsksForLargerKeys(t *testing.T) {
+	w := policyHost("LEGACY\n")
+	for _, name := range []string{policyShare, policyBackEnd} {
+		f := w.files[name]
+		f.Content = []byte(strings.Replace(legacy, "Size 2048", "Size 1024", 1))
+		w.files[name] = f
+	}
+	h := w.plan(t, "required-rsa-size")
+	if len(h.Changes) != 5 || len(h.Unfixed) != 0 || string(change(t, h, policyBackEnd).New) != legacy || !strings.HasSuffix(string(change(t, h, policyModule).New), "\nmin_rsa_size@openssh-server = 2048\n") {
+		t.Error(tell(h))
+	}
+}
+
 func TestSubPolicyTwice(t *testing.T) {
 	w := policyHost("LEGACY\n")
 	w.after(w.plan(t, "weak-ciphers"))

@@ -3,6 +3,7 @@ package fix
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +35,7 @@ func macBase(name string) string {
 }
 
 const (
+	minRSASize       = "min_rsa_size"
 	groupExchange    = "diffie-hellman-group-exchange-"
 	gssGroupExchange = "gss-gex-"
 )
@@ -127,17 +129,29 @@ func policySteps(list []directive) string {
 	return fmt.Sprintf("write %s to %s, run update-crypto-policies --set $(update-crypto-policies --show):%s", strings.Join(lines, " and "), policyModule, moduleName)
 }
 
-// thinnedBackEnd is the back-end as the tool makes it with these directives: the same
-// lists in the same order without the names. taken has what went, by keyword in lower
+func larger(a, b string) bool {
+	x, err := strconv.Atoi(a)
+	y, err2 := strconv.Atoi(b)
+	return err == nil && err2 == nil && x > y
+}
+
+// directedBackEnd is the back-end as the tool makes it with these directives: the same
+// lists in the same order without the names, and larger numbers. taken has what went, by keyword in lower
 // case. Lines of local.d stand behind, and have no effect on a list that is set already.
-func thinnedBackEnd(data []byte, list []directive) (out []byte, taken map[string][]string, why string) {
+func directedBackEnd(data []byte, list []directive) (out []byte, taken map[string][]string, why string) {
 	taken = map[string][]string{}
 	done := map[string]bool{}
 	var b strings.Builder
 	for line := range strings.Lines(string(data)) {
 		words := strings.Fields(line)
 		i := -1
-		if len(words) == 2 {
+		if len(words) == 2 && strings.EqualFold(words[0], "RequiredRSASize") && !done["RequiredRSASize"] {
+			done["RequiredRSASize"] = true
+			if d := slices.IndexFunc(list, func(d directive) bool { return d.property == minRSASize }); d >= 0 && larger(list[d].value, words[1]) {
+				taken["requiredrsasize"] = []string{words[1]}
+				line = words[0] + " " + list[d].value + "\n"
+			}
+		} else if len(words) == 2 {
 			i = slices.IndexFunc(policyLists, func(k string) bool { return strings.EqualFold(k, words[0]) })
 		}
 		if i < 0 || done[policyLists[i]] {

@@ -58,7 +58,13 @@ func (p *planner) set(s setting) error {
 	}
 	if !s.ok(v.Args) {
 		if why := policyOwned(v); why != "" {
-			return errNotHere{why}
+			if s.keyword != "RequiredRSASize" {
+				return errNotHere{why}
+			}
+			if err := p.raisePolicy(v, s); err != nil {
+				return err
+			}
+			return p.setBlocks(s)
 		}
 		edits, err := p.cfg.SetGlobal(p.server.Files, s.keyword, s.args...)
 		if err != nil {

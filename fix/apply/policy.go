@@ -22,22 +22,27 @@ func (r *run) makePolicy(ctx context.Context) error {
 	r.tell("try the sub-policy")
 	vars := strings.Builder{}
 	expected := map[string][]byte{}
-	made := -1
+	made, module := -1, false
 	for i := range r.host.Changes {
 		c := &r.host.Changes[i]
-		name := path.Base(c.Before.Real)
+		file, ours := strings.CutPrefix(realPath(c), "/etc/crypto-policies/")
+		name := path.Base(file)
 		switch {
-		case c.Made && (made >= 0 || name != "CURRENT.pol"):
-			return &StepError{Step: "plan", Code: "refused", Path: c.Before.Real, Why: "no file that update-crypto-policies makes", Err: ErrRefused}
-		case c.Made:
+		case c.Made && made < 0 && ours && file == "state/CURRENT.pol":
 			made = i
-		case c.Kind == fix.KindPolicy && strings.HasSuffix(name, ".pmod"):
+		case ours && !c.Made && file == "policies/modules/POSTERN.pmod":
+			module = true
 			vars.WriteString(assign("MODULE", name) + printer("the_module", c.New))
-		case c.Kind == fix.KindPolicy && name == "config":
+		case ours && !c.Made && file == "config":
 			vars.WriteString(assign("CONFIG", "1") + printer("the_config", c.New))
-		case c.Kind == fix.KindPolicy && name == "current", name == "opensshserver.config":
+		case ours && !c.Made && (file == "state/current" || file == "back-ends/opensshserver.config"):
 			expected[name] = c.New
+		case c.Made || c.Kind == fix.KindPolicy:
+			return &StepError{Step: "plan", Code: "refused", Path: realPath(c), Why: "no file of a sub-policy", Err: ErrRefused}
 		}
+	}
+	if made < 0 || !module || expected["opensshserver.config"] == nil {
+		return &StepError{Step: "plan", Code: "refused", Why: "half a sub-policy", Err: ErrRefused}
 	}
 	out, err := r.step(ctx, r.old, "policy", vars.String(), patience)
 	if err != nil {
