@@ -49,6 +49,7 @@ var (
 // subPolicy is what a plan makes of a host's crypto policy.
 type subPolicy struct {
 	module     *pending
+	base       []byte     // what stays of the module
 	others     []*pending // config and state, where they change
 	backEnd    *pending
 	directives []directive
@@ -120,7 +121,7 @@ func (p *planner) direct(v sshd.Value, keyword string, list []directive, what st
 		}
 	}
 	pol.backEnd.new = after
-	pol.module.new = moduleWith(pol.module.old, pol.directives)
+	pol.module.new = moduleWith(pol.base, pol.directives)
 	p.keep(pol.module, p.rule, "a sub-policy, since the system-wide crypto policy sets this and a line in sshd_config would have no effect")
 	p.keep(pol.module, p.rule, what)
 	for _, f := range pol.others {
@@ -196,10 +197,15 @@ func (p *planner) openPolicy(from string) (pol *subPolicy, why string) {
 	if pol.module, why = p.openPolicyFile(policyModule); why != "" {
 		return nil, why
 	}
-	switch named := slices.Contains(words, moduleName); {
-	case named != pol.module.before.Exists:
-		return nil, fmt.Sprintf("%s and %s do not fit: one names the sub-policy, and the other is not there", policyConfig, policyModule)
-	case !named:
+	named, there := slices.Contains(words, moduleName), pol.module.before.Exists
+	switch {
+	case named && !there:
+		return nil, fmt.Sprintf("%s names %s, and %s was not seen", policyConfig, moduleName, policyModule)
+	case named:
+		pol.base = pol.module.old
+	case there && !bytes.HasPrefix(pol.module.old, []byte(moduleHead)):
+		return nil, policyModule + " is there, not in force, and not postern's: look at it first"
+	default: // what an earlier policy had of ours has no say in this one
 		colon := ":"
 		if config.old[end-1] == ':' {
 			colon = ""

@@ -1,11 +1,16 @@
 package fix_test
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/wire"
 	"github.com/postern-ssh/postern/fix"
 )
 
@@ -174,6 +179,58 @@ func TestSubPolicyTwice(t *testing.T) {
 	}
 }
 
+// Somebody has set another policy since: what is left of ours begins anew.
+func TestSubPolicyOfAnEarlierPolicy(t *testing.T) {
+	w := policyHost("LEGACY\n")
+	w.text(policyModule, string(change(t, w.plan(t, "weak-macs"), policyModule).New))
+	h := w.plan(t, "weak-ciphers")
+	if got := string(change(t, h, policyModule).New); len(h.Changes) != 5 || strings.Contains(got, "mac@") || !strings.HasSuffix(got, "\ncipher@openssh-server = -AES-256-CBC -AES-128-CBC\n") {
+		t.Error(tell(h))
+	}
+}
+
+// What local.d appends stays, and a list is changed only where it counts.
+func TestSubPolicyBesideLocalLines(t *testing.T) {
+	w := policyHost("LEGACY\n")
+	delete(w.files, policyBackEnd) // with local.d it is a file
+	local := "Ciphers +aes128-cbc,3des-cbc\nMaxAuthTries 4\n"
+	w.text(policyBackEnd, legacy+local)
+	c := change(t, w.plan(t, "weak-ciphers"), policyBackEnd)
+	if want := strings.Replace(legacy, "aes256-cbc,aes128-ctr,aes128-cbc,", "aes128-ctr,", 1) + local; string(c.New) != want || c.Before.Link != "" {
+		t.Errorf("the back-end is\n%s", c.New)
+	}
+}
+
+// A configuration that a playbook writes is not for us to change.
+func TestSubPolicyManaged(t *testing.T) {
+	h := policyHost("# Ansible managed\nLEGACY\n").plan(t, "weak-ciphers")
+	if got := risks(h); len(got) != 1 || got[0] != "managed" || h.Refused[0].Path != policyConfig {
+		t.Error(tell(h))
+	}
+}
+
+// Words and numbers of a policy's configuration, wherever they stand.
+func TestSubPolicyIsNamed(t *testing.T) {
+	for config, want := range map[string]string{
+		"LEGACY":                      "LEGACY:POSTERN",
+		"LEGACY:\n":                   "LEGACY:POSTERN\n",
+		"  legacy\t# x:y\n":           "  legacy:POSTERN\t# x:y\n",
+		"LEGACY\n\nSHA1 # two\n# z\n": "LEGACY\n\nSHA1:POSTERN # two\n# z\n",
+		"LEGACY:SHA1::AD-SUPPORT\n":   "LEGACY:SHA1::AD-SUPPORT:POSTERN\n",
+	} {
+		w := policyHost(config)
+		state := strings.ToUpper(strings.ReplaceAll(strings.TrimSuffix(strings.ReplaceAll(strings.TrimSpace(strings.Split(config, "#")[0]), "\n\n", ":"), ":"), "::", ":")) + "\n"
+		w.text("/etc/crypto-policies/state/current", state)
+		h := w.plan(t, "weak-ciphers")
+		if got := string(change(t, h, policyConfig).New); got != want {
+			t.Errorf("%q becomes %q, not %q", config, got, want)
+		}
+		if got := string(change(t, h, "/etc/crypto-policies/state/current").New); got != strings.TrimSpace(state)+":POSTERN\n" {
+			t.Errorf("%q is applied as %q", config, got)
+		}
+	}
+}
+
 // Whatever is not as the tool leaves it is left alone, with the reason and no line in
 // sshd's files.
 func TestSubPolicyNotPlanned(t *testing.T) {
@@ -189,7 +246,8 @@ func TestSubPolicyNotPlanned(t *testing.T) {
 		"no scopes":       {"LEGACY\n", func(w *world) { w.text("/etc/crypto-policies/state/CURRENT.pol", "cipher = AES\n") }, "no scope for OpenSSH"},
 		"no state":        {"LEGACY\n", func(w *world) { delete(w.files, "/etc/crypto-policies/state/current") }, "state/current was not seen"},
 		"no folder":       {"LEGACY\n", func(w *world) { delete(w.files, "/etc/crypto-policies/policies/modules") }, "was not seen, or is no folder"},
-		"another's file":  {"LEGACY\n", func(w *world) { w.text(policyModule, "cipher = -NULL\n") }, "do not fit"},
+		"another's file":  {"LEGACY\n", func(w *world) { w.text(policyModule, "cipher = -NULL\n") }, "not postern's"},
+		"no module":       {"LEGACY:POSTERN\n", func(w *world) { w.text("/etc/crypto-policies/state/current", "LEGACY:POSTERN\n") }, "was not seen"},
 		"a command":       {"LEGACY:$(reboot)\n", nil, "is not the name of a policy"},
 		"a quote":         {"LEGACY:A'B\n", nil, "is not the name of a policy"},
 		"a path":          {"LEGACY:../../tmp/X\n", nil, "is not the name of a policy"},
@@ -265,4 +323,102 @@ func TestSubPolicyLocksOut(t *testing.T) {
 	if got := risks(h); len(got) == 0 || got[0] != "lock-out" || h.Refused[0].Path != policyBackEnd {
 		t.Error(tell(h))
 	}
+}
+
+// FuzzReadPolicy: what is taken for a policy are names of files and nothing else, and
+// the sub-policy's name goes where the tool finds it as the last word.
+func FuzzReadPolicy(f *testing.F) {
+	for _, s := range []string{"DEFAULT\n", "# x\nlegacy:SHA1:\n\tAD-SUPPORT # y\n", ":A", "A:../b", "A\rB", "A B", "", "A:$(x)", "A\x00", "A\n:\nB:"} {
+		f.Add([]byte(s))
+	}
+	word := regexp.MustCompile(`^[A-Z0-9_-]{1,64}$`)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		words, end, err := fix.ReadPolicy(data)
+		if err != nil {
+			return
+		}
+		for _, w := range words {
+			if !word.MatchString(w) {
+				t.Fatalf("%q is taken for a policy", w)
+			}
+		}
+		colon := ":"
+		if data[end-1] == ':' {
+			colon = ""
+		}
+		if len(words) == 32 {
+			return // that is as many as there may be
+		}
+		again, _, err := fix.ReadPolicy(slices.Concat(data[:end], []byte(colon+"POSTERN"), data[end:]))
+		if want := append(slices.Clone(words), "POSTERN"); err != nil || !slices.Equal(again, want) {
+			t.Fatalf("%q with the sub-policy is %q (%v), not %q", data, again, err, want)
+		}
+	})
+}
+
+// Whatever lists a policy makes: what goes is weak or shares its word with what is, the
+// rest keeps its order, no list comes to its end, and a second plan has nothing to do.
+func TestSubPoliciesHold(t *testing.T) {
+	lists := map[string][]string{"Ciphers": nil, "MACs": nil, "KexAlgorithms": nil, "HostKeyAlgorithms": nil}
+	for line := range strings.Lines(legacy) {
+		k, v, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if _, ok := lists[k]; ok {
+			lists[k] = strings.Split(v, ",")
+		}
+	}
+	kinds := map[string]wire.Kind{"Ciphers": wire.KindCipher, "MACs": wire.KindMAC, "KexAlgorithms": wire.KindKex, "HostKeyAlgorithms": wire.KindHostKey}
+	rules := []string{"weak-ciphers", "broken-ciphers", "weak-macs", "weak-key-exchange", "weak-host-key-algorithms"}
+	rapid.Check(t, func(t *rapid.T) {
+		w := policyHost("LEGACY\n")
+		old, text := map[string][]string{}, ""
+		for _, k := range []string{"Ciphers", "MACs", "KexAlgorithms", "HostKeyAlgorithms"} {
+			all := rapid.Permutation(lists[k]).Draw(t, k)
+			old[k] = all[:rapid.IntRange(1, len(all)).Draw(t, "of "+k)]
+			text += fmt.Sprintf("%s %s\n", k, strings.Join(old[k], ","))
+		}
+		for _, name := range []string{policyShare, policyBackEnd} {
+			f := w.files[name]
+			f.Content = []byte(text)
+			w.files[name] = f
+		}
+		h := w.plan(t, rules...)
+		if h.Empty() {
+			return
+		}
+		left := map[string]bool{}
+		for _, u := range h.Unfixed {
+			left[u.Rule] = true
+		}
+		var c *fix.Change
+		for i := range h.Changes {
+			if h.Changes[i].Before.Path == policyBackEnd {
+				c = &h.Changes[i]
+			}
+		}
+		if c == nil {
+			t.Fatal(tell(h))
+		}
+		for line := range strings.Lines(string(c.New)) {
+			k, v, _ := strings.Cut(strings.TrimSpace(line), " ")
+			now := strings.Split(v, ",")
+			if len(now) == 0 || v == "" {
+				t.Fatalf("%s came to its end", k)
+			}
+			at := 0
+			for _, n := range old[k] {
+				if at < len(now) && now[at] == n {
+					at++
+				} else if s, _ := wire.Judge(kinds[k], n); s != wire.StatusWeak && s != wire.StatusBroken {
+					t.Fatalf("%s lost %s, which is %s", k, n, s)
+				}
+			}
+			if at != len(now) {
+				t.Fatalf("%s was %v and is %v", k, old[k], now)
+			}
+		}
+		again := w.after(h).plan(t, rules...)
+		if !again.Empty() || len(again.Unfixed) != len(left) {
+			t.Fatalf("%s\nand then\n%s", tell(h), tell(again))
+		}
+	})
 }

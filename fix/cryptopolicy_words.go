@@ -89,13 +89,17 @@ func directivesFor(keyword string, names []string) (list []directive, lacks stri
 	return list, ""
 }
 
+// moduleHead tells postern's sub-policy from what others have written there.
+const moduleHead = "# Written by postern: weak algorithms go out of what sshd offers, and of nothing\n" +
+	"# else. /etc/crypto-policies/config names it; see update-crypto-policies(8).\n"
+
 // moduleWith is the sub-policy with further directives, a line for each property.
 func moduleWith(old []byte, list []directive) []byte {
 	var b strings.Builder
 	b.Write(old)
 	switch {
 	case len(old) == 0:
-		b.WriteString("# Written by postern: weak algorithms go out of what sshd offers, and of nothing\n# else. /etc/crypto-policies/config names it; see update-crypto-policies(8).\n")
+		b.WriteString(moduleHead)
 	case old[len(old)-1] != '\n':
 		b.WriteByte('\n')
 	}

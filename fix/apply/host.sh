@@ -660,7 +660,7 @@ rm -f -- "$M" && printf %s "${1%x}" >"$M" || exit 23
 if [ -n "$2" ]; then rm -f -- "$W/policy/config" && printf %s "${2%x}" >"$W/policy/config" || exit 24; fi
 mount --bind "$W/policy" "$POLICY" || die "the copy cannot be mounted"
 cd "$W/empty" || exit 25
-env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$TOOL" --no-reload >"$W/said" 2>&1 </dev/null ||
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C PYTHONDONTWRITEBYTECODE=1 "$TOOL" --no-reload >"$W/said" 2>&1 </dev/null ||
 	die "update-crypto-policies failed: $(tail -c 600 "$W/said" | tr "\n" " ")"
 for f in "$POLICY"/back-ends/* "$W"/before/*; do
 	b=${f##*/}
