@@ -70,6 +70,7 @@ func TestFixSubPolicy(t *testing.T) {
 	e2e.NeedHosts(t)
 	run, setup := newPostern(t), withPolicy(t)
 	t.Run("refused", func(t *testing.T) { t.Parallel(); subPolicyRefused(t, *run, setup) })
+	t.Run("on the command line", func(t *testing.T) { t.Parallel(); subPolicyHanded(t, *run, setup) })
 	t.Run("comes back", func(t *testing.T) { t.Parallel(); subPolicyComesBack(t, *run, setup) })
 	for _, spec := range []e2e.Spec{{Release: e2e.Bookworm, Init: e2e.Tiny}, {Release: e2e.Trixie, Init: e2e.Systemd}} {
 		t.Run(string(spec.Release), func(t *testing.T) {
@@ -121,6 +122,71 @@ readlink /etc/crypto-policies/back-ends/openssh.config /etc/crypto-policies/back
 			run.want(t, 1, "audit", "--only", "weak-ciphers")
 		})
 	}
+}
+
+// subPolicyHanded: up to RHEL 8 the unit hands the policy over on sshd's command line. It
+// is started anew, with what the plan says, and so it is when the laptop dies.
+func subPolicyHanded(t *testing.T, run asUser, setup string) {
+	run.home = t.TempDir()
+	setup = strings.Replace(setup, "cat >$S/policies/LEGACY.pol", "touch $S/on-the-command-line; cat >$S/policies/LEGACY.pol", 1) + `
+rm /etc/ssh/sshd_config.d/50-redhat.conf
+mkdir -p /etc/systemd/system/ssh.service.d
+printf '[Service]\nEnvironmentFile=-/etc/crypto-policies/back-ends/opensshserver.config\nExecStart=\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS $CRYPTO_POLICY\n' >/etc/systemd/system/ssh.service.d/policy.conf
+`
+	h := &crashHost{Host: e2e.Start(t, e2e.Spec{Release: e2e.Bullseye, Init: e2e.Systemd, Accounts: true, Setup: setup})}
+	admin := h.Accounts().Admin
+	j := newFixJob(t, h.Host, admin)
+	run.to(j)
+	before := policyStands(h.Host)
+	plan := run.want(t, 1, "fix", "plan", "--save-plan", "handed.plan", "--only", "weak-ciphers", "--only", "weak-key-exchange")
+	if !strings.Contains(plan, "systemctl restart ssh.service") || !strings.Contains(plan, "+CRYPTO_POLICY='-oCiphers=") {
+		t.Fatal(plan)
+	}
+	line := func() string {
+		out, _, _ := h.Exec(`tr '\0' ' ' </proc/$(systemctl show -p MainPID --value ssh)/cmdline`)
+		return out
+	}
+	if !strings.Contains(line(), "aes256-cbc") {
+		t.Fatal(line())
+	}
+	f, err := os.Open(filepath.Join(run.home, "handed.plan"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p, err := fix.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The laptop dies once sshd runs with the new list: the guard starts it with the old one.
+	j.Plan, j.Options.Deadline, j.FailAt = p.Hosts[0], time.Minute, "reloaded"
+	if _, killed := j.run(t); !killed {
+		t.Fatal("the laptop did not come to that point")
+	}
+	if strings.Contains(line(), "aes256-cbc") {
+		t.Error("sshd was not started anew: " + line())
+	}
+	h.hasten()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		now := policyStands(h.Host) // the last that goes is the guard itself
+		if !h.open() && now == before && strings.Contains(line(), "aes256-cbc") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s\n%s", difference(before, now), line())
+		}
+	}
+	run.want(t, 0, "fix", "apply", "--yes", "--only", "weak-ciphers", "--only", "weak-key-exchange")
+	h.Login(admin)
+	run.want(t, 0, "audit", "--only", "weak-ciphers", "--only", "weak-key-exchange")
+	if again := run.want(t, 0, "fix", "--only", "weak-ciphers"); !strings.Contains(again, "nothing to fix") {
+		t.Error(again)
+	}
+	run.want(t, 0, "fix", "undo")
+	if now := policyStands(h.Host); now != before || !strings.Contains(line(), "aes256-cbc") {
+		t.Errorf("undo: %s\n%s", difference(before, now), line())
+	}
+	h.Login(admin)
 }
 
 // subPolicyRefused: what the host's own tool does not bear out is refused, before

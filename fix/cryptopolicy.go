@@ -52,6 +52,7 @@ type subPolicy struct {
 	base       []byte     // what stays of the module
 	others     []*pending // config and state, where they change
 	backEnd    *pending
+	handed     bool // on the daemon's command line
 	directives []directive
 }
 
@@ -61,13 +62,6 @@ func policyOwned(v sshd.Value) string {
 		return fmt.Sprintf("the system-wide crypto policy sets it (%s), and a line in sshd_config would have no effect or be undone", v.Origin)
 	}
 	return ""
-}
-
-// policyHanded says that a value comes from the crypto policy by the daemon's command
-// line: up to RHEL 8 the unit hands it over in $CRYPTO_POLICY.
-func (p *planner) policyHanded(v sshd.Value) bool {
-	data, why := content(p.in.Snapshot, policyBackEnd)
-	return v.Origin.Kind == sshd.FromCommandLine && why == "" && bytes.Contains(data, []byte("CRYPTO_POLICY="))
 }
 
 // narrowPolicy takes names out of a list that the crypto policy sets.
@@ -94,11 +88,12 @@ func (p *planner) raisePolicy(v sshd.Value, s setting) error {
 func (p *planner) direct(v sshd.Value, keyword string, list []directive, what string) (taken map[string][]string, err error) {
 	from := fmt.Sprintf("%s comes from the system-wide crypto policy (%s), so a line in sshd_config would have no effect", keyword, v.Origin)
 	byHand := "; by hand: " + policySteps(list)
-	if p.policyHanded(v) {
-		return nil, errNotHere{fmt.Sprintf("%s comes from the system-wide crypto policy by sshd's command line, which a reload does not read anew%s, then systemctl restart sshd", keyword, byHand)}
+	onCommandLine := p.policyHanded(v)
+	if onCommandLine {
+		byHand += ", then systemctl restart sshd"
 	}
 	if p.policy == nil {
-		pol, why := p.openPolicy(v.Origin.File)
+		pol, why := p.openPolicy(v.Origin.File, onCommandLine)
 		if why == noScopes { // what a person would write is another thing there
 			byHand = ": choose a stricter policy (update-crypto-policies --set)"
 		}
@@ -108,7 +103,14 @@ func (p *planner) direct(v sshd.Value, keyword string, list []directive, what st
 		p.policy = pol
 	}
 	pol := p.policy
-	after, taken, why := directedBackEnd(pol.backEnd.new, list)
+	lines := pol.backEnd.new
+	if onCommandLine {
+		lines = handedLines(handedWords(lines))
+	}
+	after, taken, why := directedBackEnd(lines, list)
+	if onCommandLine {
+		after = handedOf(after)
+	}
 	if why == "" && len(taken[strings.ToLower(keyword)]) == 0 {
 		why = v.Origin.String() + " is not as update-crypto-policies writes it"
 	}
@@ -132,6 +134,10 @@ func (p *planner) direct(v sshd.Value, keyword string, list []directive, what st
 		p.keep(f, p.rule, why)
 	}
 	p.keep(pol.backEnd, p.rule, "what update-crypto-policies makes of it for sshd; its other back-ends stay as they are")
+	if pol.handed {
+		p.ground = p.startedAnew()
+		p.warn("sshd has the policy on its command line, so it is restarted, not reloaded; sessions stay where its unit says KillMode=process, else this is refused")
+	}
 	p.reload()
 	p.warn("the sub-policy is for sshd alone (@%s): ssh clients on that host and all else keep what they have", policyScope)
 	return taken, nil
@@ -153,10 +159,10 @@ func (p *planner) besides(keyword string, taken map[string][]string, bad func(st
 }
 
 // openPolicy looks at a host's crypto policy; why says that postern does not change it.
-func (p *planner) openPolicy(from string) (pol *subPolicy, why string) {
+func (p *planner) openPolicy(from string, handed bool) (pol *subPolicy, why string) {
 	snap := p.in.Snapshot
 	switch {
-	case path.Clean(from) != policyBackEnd:
+	case !handed && path.Clean(from) != policyBackEnd:
 		return nil, from + " is not the back-end that update-crypto-policies writes"
 	case snap.Lookup(imageBased) != nil:
 		return nil, "the host runs an image (" + imageBased + "): a back-end that is changed in /etc would no longer follow the image's updates; the sub-policy belongs into the image"
@@ -216,7 +222,10 @@ func (p *planner) openPolicy(from string) (pol *subPolicy, why string) {
 	}
 	dump.made, dump.new = true, nil
 	pol.others = append(pol.others, dump)
-	pol.backEnd, why = p.openBackEnd()
+	if pol.backEnd, why = p.openBackEnd(); why == "" && handed {
+		pol.handed = true
+		why = p.handedOver(pol.backEnd.old)
+	}
 	return pol, why
 }
 

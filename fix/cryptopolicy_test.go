@@ -54,6 +54,15 @@ func policyHost(config string) *world {
 	return w
 }
 
+// backEnd changes what the link leads to.
+func (w *world) backEnd(text string) {
+	for _, name := range []string{policyShare, policyBackEnd} {
+		f := w.files[name]
+		f.Content = []byte(text)
+		w.files[name] = f
+	}
+}
+
 func backEndLine(t *testing.T, h fix.Host, keyword string) string {
 	t.Helper()
 	for line := range strings.Lines(string(change(t, h, policyBackEnd).New)) {
@@ -150,11 +159,7 @@ func (w *world) after(h fix.Host) *world {
 
 func TestSubPolicyAsksForLargerKeys(t *testing.T) {
 	w := policyHost("LEGACY\n")
-	for _, name := range []string{policyShare, policyBackEnd} {
-		f := w.files[name]
-		f.Content = []byte(strings.Replace(legacy, "Size 2048", "Size 1024", 1))
-		w.files[name] = f
-	}
+	w.backEnd(strings.Replace(legacy, "Size 2048", "Size 1024", 1))
 	h := w.plan(t, "required-rsa-size")
 	if len(h.Changes) != 5 || len(h.Unfixed) != 0 || string(change(t, h, policyBackEnd).New) != legacy || !strings.HasSuffix(string(change(t, h, policyModule).New), "\nmin_rsa_size@openssh-server = 2048\n") {
 		t.Error(tell(h))
@@ -270,17 +275,10 @@ func TestSubPolicyNotPlanned(t *testing.T) {
 			w.files[policyConfig] = snapshot.File{Path: policyConfig, Type: 'l', Target: "/srv/config", Real: "/srv/config", Links: 1}
 		}, "is a link"},
 		"nothing left": {"LEGACY\n", func(w *world) {
-			w.text(policyShare, "Ciphers aes256-cbc\n")
-			f := w.files[policyBackEnd]
-			f.Content = []byte("Ciphers aes256-cbc\n")
-			w.files[policyBackEnd] = f
+			w.backEnd("Ciphers aes256-cbc\n")
 		}, "left empty"},
 		"nobody's form": {"LEGACY\n", func(w *world) {
-			for _, name := range []string{policyShare, policyBackEnd} {
-				f := w.files[name]
-				f.Content = []byte("Ciphers \"aes256-ctr,aes256-cbc\"\n")
-				w.files[name] = f
-			}
+			w.backEnd("Ciphers \"aes256-ctr,aes256-cbc\"\n")
 		}, "not as update-crypto-policies writes it"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -299,26 +297,76 @@ func TestSubPolicyNotPlanned(t *testing.T) {
 	}
 }
 
-// Up to RHEL 8 the policy stands on sshd's command line, which no file overrides.
-func TestPolicyOnTheCommandLine(t *testing.T) {
-	w := newWorld()
-	w.process(700, "/usr/sbin/sshd", "/usr/sbin/sshd\x00-D\x00-oCiphers=aes256-ctr,aes256-cbc", "7001")
+const handedBackEnd = "CRYPTO_POLICY='-oCiphers=aes256-gcm@openssh.com,aes256-ctr,aes256-cbc -oMACs=hmac-sha2-256,umac-64@openssh.com -oKexAlgorithms=curve25519-sha256,diffie-hellman-group14-sha1 -oPubkeyAcceptedKeyTypes=ssh-ed25519,ssh-rsa'\n"
+
+// handedHost is one of Red Hat's up to 8: the policy stands on sshd's command line, which
+// no file overrides.
+func handedHost() *world {
+	w := policyHost("LEGACY\n").config("UsePAM yes\n")
+	delete(w.files, "/etc/ssh/sshd_config.d/50-redhat.conf")
 	w.release("8.0")
-	w.text(policyBackEnd, "CRYPTO_POLICY='-oCiphers=aes256-ctr,aes256-cbc'\n")
-	h := w.plan(t, "weak-ciphers")
-	if len(h.Changes) != 0 || len(h.Unfixed) != 1 || !strings.Contains(h.Unfixed[0].Why, "by sshd's command line") || !strings.Contains(h.Unfixed[0].Why, "systemctl restart sshd") {
-		t.Error(tell(h))
+	w.backEnd(handedBackEnd)
+	words := strings.Split(strings.TrimSuffix(strings.TrimPrefix(handedBackEnd, "CRYPTO_POLICY='"), "'\n"), " ")
+	w.process(700, "/usr/sbin/sshd", "/usr/sbin/sshd\x00-D\x00"+strings.Join(words, "\x00"), "7001")
+	w.outs[snapshot.OutUnits] = "Id=sshd.service\nLoadState=loaded\nActiveState=active\nMainPID=700\n"
+	return w
+}
+
+func TestPolicyOnTheCommandLine(t *testing.T) {
+	h := handedHost().plan(t, "weak-ciphers", "weak-user-key-algorithms")
+	if len(h.Changes) != 5 || len(h.Unfixed) != 0 || len(h.Refused) != 0 {
+		t.Fatal(tell(h))
+	}
+	want := strings.NewReplacer(",aes256-cbc", "", ",ssh-rsa", "").Replace(handedBackEnd)
+	if got := string(change(t, h, policyBackEnd).New); got != want {
+		t.Errorf("the back-end is %s", got)
+	}
+	r := h.Reload
+	if !r.Restart || r.Unit != "sshd.service" || !slices.Contains(r.ArgsBefore, "-oPubkeyAcceptedKeyTypes=ssh-ed25519,ssh-rsa") || !slices.Contains(r.Args, "-oPubkeyAcceptedKeyTypes=ssh-ed25519") ||
+		!slices.Contains(r.Args, "-oMACs=hmac-sha2-256,umac-64@openssh.com") || len(r.Args) != len(r.ArgsBefore) {
+		t.Errorf("the restart is %+v", r)
+	}
+	if h.Checks[0].Expect["Ciphers"] != "aes256-gcm@openssh.com,aes256-ctr" {
+		t.Errorf("what is foreseen: %v", h.Checks[0].Expect)
+	}
+	if page := tell(h); !strings.Contains(page, "systemctl restart sshd.service") {
+		t.Error(page)
+	}
+}
+
+func TestPolicyOnTheCommandLineNotPlanned(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*world)
+		want   string
+	}{
+		"another line": {func(w *world) {
+			w.process(700, "/usr/sbin/sshd", "/usr/sbin/sshd\x00-oCiphers=aes256-cbc,aes256-ctr", "7001")
+		}, "was not started with what"},
+		"no unit":       {func(w *world) { delete(w.outs, snapshot.OutUnits) }, "no unit of systemd's"},
+		"another's pid": {func(w *world) { w.outs[snapshot.OutUnits] = "Id=sshd.service\nLoadState=loaded\nMainPID=4\n" }, "no unit of systemd's"},
+		"a shell's words": {func(w *world) {
+			w.backEnd("CRYPTO_POLICY='-oCiphers=aes256-ctr,aes256-cbc -oBanner=$(id)'\n")
+		}, "not in the form"},
+		"two variables": {func(w *world) {
+			w.backEnd(handedBackEnd + handedBackEnd)
+		}, "not in the form"},
+		"no tool": {func(w *world) { delete(w.files, "/usr/bin/update-crypto-policies") }, "then systemctl restart sshd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := handedHost()
+			c.change(w)
+			h := w.plan(t, "weak-ciphers")
+			if len(h.Changes) != 0 || len(h.Unfixed) != 1 || !strings.Contains(h.Unfixed[0].Why, c.want) {
+				t.Error(tell(h))
+			}
+		})
 	}
 }
 
 // A login that could not negotiate any more is refused like every other lock-out.
 func TestSubPolicyLocksOut(t *testing.T) {
 	w := policyHost("LEGACY\n")
-	for _, name := range []string{policyShare, policyBackEnd} {
-		f := w.files[name]
-		f.Content = []byte("HostKeyAlgorithms ssh-rsa,sk-ssh-ed25519@openssh.com\n")
-		w.files[name] = f
-	}
+	w.backEnd("HostKeyAlgorithms ssh-rsa,sk-ssh-ed25519@openssh.com\n")
 	h := w.plan(t, "weak-host-key-algorithms")
 	if got := risks(h); len(got) == 0 || got[0] != "lock-out" || h.Refused[0].Path != policyBackEnd {
 		t.Error(tell(h))
@@ -376,11 +424,7 @@ func TestSubPoliciesHold(t *testing.T) {
 			old[k] = all[:rapid.IntRange(1, len(all)).Draw(t, "of "+k)]
 			text += fmt.Sprintf("%s %s\n", k, strings.Join(old[k], ","))
 		}
-		for _, name := range []string{policyShare, policyBackEnd} {
-			f := w.files[name]
-			f.Content = []byte(text)
-			w.files[name] = f
-		}
+		w.backEnd(text)
 		h := w.plan(t, rules...)
 		if h.Empty() {
 			return

@@ -117,6 +117,8 @@ func (h *Host) Commands() []string {
 	}
 	switch {
 	case !h.Reload.Needed:
+	case h.Reload.Restart:
+		out = append(out, "systemctl restart "+report.Inline(h.Reload.Unit)+" (sshd is started with its new command line; sessions stay)")
 	case h.Reload.Socket:
 		out = append(out, "systemctl stop "+either(report.Inline(h.Reload.Unit), "ssh.service")+" (sessions stay; the next connection starts it anew)")
 	case h.Reload.PID != 0:

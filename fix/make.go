@@ -53,6 +53,7 @@ type planner struct {
 	server *facts.ServerConfig
 	cfg    *sshd.Config // with the edits so far; nil: not known
 	first  *sshd.Config // as it was read
+	ground *sshd.Config // without edits, as the daemon would be started
 
 	pending map[string]*pending // by real path
 	order   []string
@@ -112,7 +113,7 @@ func newPlanner(in Input) *planner {
 		p.before = facts.From(in.Snapshot, p.opt)
 	}
 	p.server = facts.ConfigOf(in.Snapshot, p.opt, func(*sshd.Options) {})
-	p.cfg, p.first = p.server.Config, p.server.Config
+	p.cfg, p.first, p.ground = p.server.Config, p.server.Config, p.server.Config
 	return p
 }
 

@@ -118,7 +118,11 @@ type Reload struct {
 	PID    int64    `json:"pid,omitempty"`    // of the daemon that owns the listener
 	Args   []string `json:"args,omitempty"`   // its command line
 	Socket bool     `json:"socket,omitempty"` // process 1 holds the listening socket: it never gets HUP
-	Unit   string   `json:"unit,omitempty"`   // of systemd: ssh.service, sshd.service
+	// Restart: what it has to read anew comes by its command line, which its unit makes;
+	// Args are those that it will have then, and ArgsBefore those that it has.
+	Restart    bool     `json:"restart,omitempty"`
+	ArgsBefore []string `json:"args_before,omitempty"`
+	Unit       string   `json:"unit,omitempty"` // of systemd: ssh.service, sshd.service
 }
 
 // Refusal is a reason not to apply, which can be accepted by the name of its risk.

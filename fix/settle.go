@@ -84,6 +84,10 @@ func (p *planner) reloadOf(needed bool) Reload {
 			}
 		}
 	}
+	if p.policy != nil && p.policy.handed && p.pending[policyBackEnd] == p.policy.backEnd {
+		r.Restart, r.ArgsBefore = true, r.Args
+		r.Args = handedArgs(r.Args, p.policy.backEnd.old, p.policy.backEnd.new)
+	}
 	return r
 }
 

@@ -248,7 +248,7 @@ func (p *planner) reload() {
 		}
 	}
 	p.edits++
-	p.cfg = p.first.With(p.server.Files, edits...)
+	p.cfg = p.ground.With(p.server.Files, edits...)
 }
 
 // plain is an error of an edit, for people.

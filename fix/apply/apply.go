@@ -665,6 +665,9 @@ func sound(h *fix.Host) error {
 	if h.Empty() {
 		return bad("", "nothing to change")
 	}
+	if r := &h.Reload; r.Restart && (!r.Needed || r.Socket || r.Unit != "ssh.service" && r.Unit != "sshd.service" || len(changedArgs(r.ArgsBefore, r.Args)) == 0) {
+		return bad("", "a restart of sshd that nothing asks for")
+	}
 	seen := map[string]bool{}
 	for i := range h.Changes {
 		c := &h.Changes[i]

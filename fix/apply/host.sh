@@ -17,6 +17,7 @@ UNIT=postern-fix-rollback.service
 UNITS=/etc/systemd/system
 CRONHOOK=/etc/cron.d/postern-rollback
 INITHOOK=/etc/init.d/postern-fix-rollback
+POLICY=/etc/crypto-policies
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -447,8 +448,30 @@ start_daemon() {
 	(with_start_args "$_x" </dev/null >/dev/null 2>&1)
 }
 
+# restarts says why the unit cannot give sshd a new command line.
+restarts() {
+	[ -d /run/systemd/system ] && [ "$SOCKET" = 0 ] && [ -n "$PID" ] || die refused "0 daemon: no unit of systemd's runs it"
+	[ "$(systemctl show -p MainPID "$SUNIT" 2>/dev/null)" = "MainPID=$PID" ] || die changed "0 $SUNIT does not run the sshd that listens"
+	[ "$(systemctl show -p KillMode "$SUNIT" 2>/dev/null)" = KillMode=process ] || die refused "0 daemon: $SUNIT would end all sessions when it is restarted (KillMode)"
+	case $(systemctl show -p EnvironmentFiles "$SUNIT" 2>/dev/null) in *"=$POLICY/back-ends/opensshserver.config "*) ;; *) die refused "0 daemon: $SUNIT does not read $POLICY/back-ends/opensshserver.config" ;; esac
+	[ "$(systemctl show -p NeedDaemonReload "$SUNIT" 2>/dev/null)" = NeedDaemonReload=no ] || die refused "0 daemon: $SUNIT was edited, and systemd has not read that (systemctl daemon-reload)"
+}
+
+# started_with: the daemon's command line has the plan's new words.
+started_with() {
+	_l=" $(tr '\0' ' ' <"/proc/$PID/cmdline" 2>/dev/null) "
+	for _w in $(fresh_args); do
+		case $_l in *" $_w "*) ;; *) return 1 ;; esac
+	done
+}
+
 # renew makes the daemon read its files again. $1: the pid; "" none.
 renew() {
+	if [ "$RESTART" = 1 ]; then
+		systemctl reset-failed "$SUNIT" 2>/dev/null
+		systemctl restart "$SUNIT"
+		return
+	fi
 	if [ "$(cat "$D/socket" 2>/dev/null)" = 1 ]; then
 		# Never HUP: it would answer "Address already in use" and exit. Sessions stay,
 		# the next connection starts it anew.
@@ -550,6 +573,7 @@ cmd_prepare() {
 		printf '%s\n' "$SOCKET" >"$D/socket"
 		daemon_state >"$D/daemon"
 		active_units >"$D/units"
+		[ "$RESTART" = 0 ] || restarts
 		{
 			[ -z "$PORT" ] || echo "$PORT"
 			[ -z "$PID" ] || owned "$PID" | cut -d' ' -f2
@@ -610,7 +634,6 @@ keep() {
 # cmd_policy has the host's own tool make the back-ends with the new sub-policy, on a
 # copy that stands over /etc/crypto-policies in a mount namespace of this step's own.
 # Nothing of it touches the disk.
-POLICY=/etc/crypto-policies
 cmd_policy() {
 	[ "$(id -u)" = 0 ] || die refused "0 rights: not root"
 	for _t in sha256sum cut cat cp mkdir mount readlink stat find rm grep; do
@@ -1185,16 +1208,24 @@ cmd_reload() {
 		say done reload
 		return
 	fi
-	kill -HUP "$PID" || die dead "0 sshd is gone"
+	_old=$PID
+	if [ "$RESTART" = 1 ]; then
+		renew "$PID" || die dead "0 $SUNIT could not be started anew"
+		find_daemon && [ "$PID" != "$_old" ] || PID=
+	else
+		kill -HUP "$PID" || die dead "0 sshd is gone"
+	fi
 	at hup
 	_k=0
 	while :; do
-		_now=$(owned "$PID" | cut -d' ' -f1)
+		[ "$RESTART" = 0 ] || [ -n "$PID" ] || { find_daemon && [ "$PID" != "$_old" ]; } || PID=
+		_now=
+		[ -z "$PID" ] || _now=$(owned "$PID" | cut -d' ' -f1)
 		if [ -n "$_now" ] && [ "$_now" != "$_before" ]; then
 			say done reload
 			return
 		fi
-		[ -d "/proc/$PID" ] || die dead "0 sshd ended when it was to read its files again"
+		[ "$RESTART" = 1 ] || [ -d "/proc/$PID" ] || die dead "0 sshd ended when it was to read its files again"
 		_k=$((_k + 1))
 		[ "$_k" -lt 100 ] || die dead "0 sshd did not open its listener anew within 10 seconds"
 		sleep 0.1 2>/dev/null || sleep 1
@@ -1218,6 +1249,7 @@ cmd_verify() {
 			read -r _p _b <"$D/stopped"
 			! { born "$_p" && [ "$BORN" = "$_b" ]; } || die proof "0 the old sshd still runs"
 		fi
+		[ "$RESTART" = 0 ] || started_with || die proof "0 sshd was not started with its new command line"
 		ask
 	fi
 	_i=0

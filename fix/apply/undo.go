@@ -36,6 +36,9 @@ func Reverse(h fix.Host, run string) fix.Host {
 	back := h
 	back.Changes, back.Shut, back.Refused = nil, nil, nil
 	back.Rests, back.Warnings = nil, nil
+	if h.Reload.Restart {
+		back.Reload.Args, back.Reload.ArgsBefore = h.Reload.ArgsBefore, h.Reload.Args
+	}
 	back.Checks = nil
 	for _, l := range h.Checks {
 		l.Expect = nil
