@@ -133,7 +133,7 @@ rm /etc/ssh/sshd_config.d/50-redhat.conf
 mkdir -p /etc/systemd/system/ssh.service.d
 printf '[Service]\nEnvironmentFile=-/etc/crypto-policies/back-ends/opensshserver.config\nExecStart=\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS $CRYPTO_POLICY\n' >/etc/systemd/system/ssh.service.d/policy.conf
 `
-	h := &crashHost{Host: e2e.Start(t, e2e.Spec{Release: e2e.Bullseye, Init: e2e.Systemd, Accounts: true, Setup: setup})}
+	h := &crashHost{Host: e2e.Start(t, e2e.Spec{Release: e2e.Bullseye, Init: e2e.Systemd, Accounts: true, DiskMB: 256, Setup: setup})}
 	admin := h.Accounts().Admin
 	j := newFixJob(t, h.Host, admin)
 	run.to(j)
@@ -149,31 +149,46 @@ printf '[Service]\nEnvironmentFile=-/etc/crypto-policies/back-ends/opensshserver
 	if !strings.Contains(line(), "aes256-cbc") {
 		t.Fatal(line())
 	}
-	f, err := os.Open(filepath.Join(run.home, "handed.plan"))
-	if err != nil {
-		t.Fatal(err)
+	// A restart that would end our own session is not for us.
+	h.Run("printf '[Service]\\nKillMode=control-group\\n' >/etc/systemd/system/ssh.service.d/kill.conf && systemctl daemon-reload")
+	if out := run.want(t, 4, "fix", "apply", "--yes", "--only", "weak-ciphers"); !strings.Contains(strings.Join(strings.Fields(out), " "), "would end all sessions") {
+		t.Error(out)
 	}
-	defer f.Close()
-	p, err := fix.Read(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The laptop dies once sshd runs with the new list: the guard starts it with the old one.
-	j.Plan, j.Options.Deadline, j.FailAt = p.Hosts[0], time.Minute, "reloaded"
-	if _, killed := j.run(t); !killed {
-		t.Fatal("the laptop did not come to that point")
-	}
-	if strings.Contains(line(), "aes256-cbc") {
-		t.Error("sshd was not started anew: " + line())
-	}
-	h.hasten()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		now := policyStands(h.Host) // the last that goes is the guard itself
-		if !h.open() && now == before && strings.Contains(line(), "aes256-cbc") {
-			break
+	h.Run("rm /etc/systemd/system/ssh.service.d/kill.conf && systemctl daemon-reload; sync")
+	// The laptop dies once sshd runs with the new list: the guard starts it with the old
+	// one, and so does a boot after a power cut.
+	for _, power := range []bool{false, true} {
+		run.want(t, 1, "fix", "plan", "--save-plan", "handed.plan", "--only", "weak-ciphers")
+		f, err := os.Open(filepath.Join(run.home, "handed.plan"))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s\n%s", difference(before, now), line())
+		defer f.Close()
+		p, err := fix.Read(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Plan, j.Options.Deadline, j.FailAt = p.Hosts[0], time.Minute, "reloaded"
+		if a, killed := j.run(t); !killed {
+			t.Fatalf("the laptop did not come to that point: %+v", a)
+		}
+		if strings.Contains(line(), "aes256-cbc") {
+			t.Error("sshd was not started anew: " + line())
+		}
+		if power {
+			h.PowerCut()
+			h.Boot()
+		} else {
+			h.hasten()
+		}
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+			now := policyStands(h.Host) // the last that goes is the guard itself
+			if !h.open() && now == before && strings.Contains(line(), "aes256-cbc") {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("power cut %v: %s\n%s", power, difference(before, now), line())
+			}
 		}
 	}
 	run.want(t, 0, "fix", "apply", "--yes", "--only", "weak-ciphers", "--only", "weak-key-exchange")
