@@ -68,6 +68,7 @@ find /etc /run -name '*postern*' -o -name policies-reloaded; }`)
 // takes the weak ones out: found, planned, applied, gone for a fresh audit, and back.
 func TestFixSubPolicy(t *testing.T) {
 	e2e.NeedHosts(t)
+	t.Parallel()
 	run, setup := newPostern(t), withPolicy(t)
 	t.Run("refused", func(t *testing.T) { t.Parallel(); subPolicyRefused(t, *run, setup) })
 	t.Run("on the command line", func(t *testing.T) { t.Parallel(); subPolicyHanded(t, *run, setup) })
