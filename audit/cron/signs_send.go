@@ -1,0 +1,176 @@
+package cron
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// secret reports files that let their reader in: nobody sends them away as they are.
+func secret(p string) bool {
+	for _, f := range [...]string{"/etc/shadow", "/etc/gshadow", "/.ssh/id_", "id_rsa", "id_ed25519", "id_ecdsa", "/.aws/credentials", "/.kube/config", "/.git-credentials", "wallet.dat", "/.gnupg/", "/etc/kubernetes/admin.conf"} {
+		if strings.Contains(p, f) && !strings.HasSuffix(p, ".pub") {
+			return true
+		}
+	}
+	return false
+}
+
+// sends judges secrets that leave the host by other programs than a browser's, and
+// whole dumps that go to a bare address.
+func (s *signer) sends(i int, c *Command) {
+	line := func() string { return q(joinWords(c.Args)) }
+	feeds := func(id func(u *Command) bool) bool {
+		found := false
+		s.upstream(i, true, func(u *Command) { found = found || id(u) })
+		return found
+	}
+	switch c.Name {
+	case "mail", "mailx", "mutt", "sendmail", "s-nail", "msmtp", "swaks", "nc", "ncat", "netcat", "socat", "telnet":
+		if feeds(func(u *Command) bool { return anyArg(u, secret) && !describes[u.Name] }) {
+			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
+		} else if c.Name[0] == 'n' && anyArg(c, bareAddress) && feeds(readsFiles) {
+			s.add("exfiltrate", Medium, "it sends what lies in files to a bare address, unencrypted: %s", line())
+		}
+	case "scp", "rsync", "sftp":
+		sent := false
+		for k := 1; k < len(c.Args); k++ {
+			// The key of the connection is not what is sent.
+			if p := c.Args[k-1].Text; !hasWord("-e --rsh -i -F -o -S --password-file", p) && !strings.HasPrefix(c.Args[k].Text, "-") {
+				t := strings.TrimRight(c.Args[k].Text, "/*")
+				sent = sent || secret(t) || strings.HasSuffix(t, "/.ssh") || strings.HasSuffix(t, "/.gnupg")
+			}
+		}
+		if sent && anyArg(c, bareAddress) {
+			s.add("exfiltrate", High, "it sends a file of secrets to a bare address: %s", line())
+		}
+	default:
+		if fetchers[c.Name] && sendsInput(c) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
+			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
+		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
+			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
+		} else if fetchers[c.Name] && anyArg(c, func(t string) bool { return strings.Contains(t, "@$") }) && s.looksForSecrets() {
+			s.add("exfiltrate", Medium, "it sends away what it found by looking for secrets: %s", line())
+		}
+	}
+}
+
+// looksForSecrets reports a job that looks for keys, wallets and their like by name.
+func (s *signer) looksForSecrets() bool {
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; c.Name == "find" || c.Name == "locate" {
+			for k := 1; k < len(c.Args); k++ {
+				if t := strings.ToLower(c.Args[k].Text); hasSuffixOf(t, ".pem", ".key", ".kdbx", ".env", ".ppk", "id_rsa", "id_ed25519", "wallet.dat", "credentials", ".pgpass") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// describes are programs that tell about a file without showing what is in it.
+var describes = set("stat ls lsattr getfacl file wc test [ md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum rpm dpkg find du namei ssh-keygen chage passwd pwck grpck aide tripwire debsums auditctl")
+
+// bareAddress reports a public address as ssh, rsync or nc take one.
+func bareAddress(t string) bool {
+	if i := strings.LastIndexByte(t, '@'); i >= 0 {
+		t = t[i+1:]
+	}
+	t = strings.TrimPrefix(t, "rsync://")
+	if i := strings.IndexAny(t, ":/"); i > 0 {
+		t = t[:i]
+	}
+	a, err := netip.ParseAddr(t)
+	return err == nil && publicAddr(a)
+}
+
+// cloudSecret reports the address under which a cloud gives a machine its credentials.
+func cloudSecret(t string) bool {
+	return (strings.Contains(t, "169.254.169.254") || strings.Contains(t, "metadata.google.internal") || strings.Contains(t, "169.254.170.2")) &&
+		(strings.Contains(t, "credential") || strings.Contains(t, "token") || strings.Contains(t, "service-accounts") || strings.Contains(t, "user-data"))
+}
+
+// sendsInput reports a fetcher that sends what it reads.
+func sendsInput(c *Command) bool {
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if t == "@-" || strings.HasSuffix(t, "=@-") || t == "@/dev/stdin" || t == "-" && hasWord("-T --upload-file", c.Args[k-1].Text) {
+			return true
+		}
+	}
+	return hasOutputs(c)
+}
+
+// readsFiles reports a command that prints what lies in files, the kernel's own aside.
+func readsFiles(c *Command) bool {
+	if hasWord("tar cpio zip dd find mysqldump pg_dump pg_dumpall env ps netstat ss history last tcpdump", c.Name) {
+		return true
+	}
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if strings.HasPrefix(t, "/") && !strings.HasPrefix(t, "/proc/") && !strings.HasPrefix(t, "/sys/") || strings.HasPrefix(t, "$HOME/") {
+			return true
+		}
+	}
+	return false
+}
+
+// encodes reports a job in which bytes are turned into letters.
+func (s *signer) encodes() bool {
+	for i := range s.a.Commands {
+		switch c := &s.a.Commands[i]; c.Name {
+		case "xxd", "od", "hexdump", "base32", "basenc", "base64", "uuencode":
+			if !decodes(c) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasOutputs reports a command whose words are made of what others print.
+func hasOutputs(c *Command) bool {
+	for k := range c.Args {
+		if len(c.Args[k].From) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func localHost(c *Command) bool {
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if t == "localhost" || strings.HasPrefix(t, "127.") || t == "::1" || privateHost(t) || hasFlag(c, 'U') {
+			return true
+		}
+	}
+	return false
+}
+
+// uploaded returns the file that the word at k sends, or "".
+func uploaded(c *Command, k int) string {
+	t := c.Args[k].Text
+	if i := strings.IndexByte(t, '@'); i >= 0 && k > 1 && hasWord("-d -F --data --data-binary --form --data-urlencode --data-raw", c.Args[k-1].Text) {
+		return t[i+1:]
+	}
+	if k > 1 && hasWord("-T --upload-file --post-file --body-file", c.Args[k-1].Text) {
+		return t
+	}
+	for _, p := range [...]string{"--post-file=", "--body-file=", "--upload-file="} {
+		if v, ok := strings.CutPrefix(t, p); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// sensitive reports files that hold secrets of a host or a person.
+func sensitive(p string) bool {
+	for _, f := range [...]string{"/etc/shadow", "/etc/passwd", "/etc/gshadow", "/.ssh/", "id_rsa", "id_ed25519", "/.aws/", "/.gnupg/", "wallet.dat", ".bash_history", "/.kube/config", "/.docker/config", "/.git-credentials", "/.netrc", "/.pgpass", "/etc/ssl/private", "/etc/kubernetes/"} {
+		if strings.Contains(p+"/", f) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,221 @@
+package cron
+
+import "strings"
+
+// guards are services whose end blinds the host's owner.
+var guards = set("auditd rsyslog rsyslogd syslog syslog-ng syslogd fail2ban ufw firewalld iptables nftables apparmor falco falcon-sensor crowdstrike wazuh-agent wazuh ossec osqueryd clamav-daemon clamd aide samhain sysmon aliyun aegis yunjing qcloud cloudmonitor bcm-agent mdatp cbagentd sentinelone")
+
+// guardIn reports the name of a guard, or a pattern one of whose alternatives is one.
+func guardIn(pattern string) bool {
+	for _, p := range strings.FieldsFunc(pattern, func(r rune) bool { return r == '|' || r == '(' || r == ')' || r == '\\' }) {
+		if p = strings.ToLower(baseName(strings.Trim(p, "^$[].*"))); guards[p] || guards[strings.TrimSuffix(p, "d")] || guards[strings.TrimSuffix(p, "-agentd")] {
+			return true
+		}
+	}
+	return false
+}
+
+// gentle reports a signal that asks a daemon to read its files again or to say
+// something, and does not end it.
+func gentle(c *Command) bool {
+	for k := 1; k < len(c.Args); k++ {
+		t := strings.TrimPrefix(strings.TrimPrefix(strings.ToUpper(c.Args[k].Text), "-"), "SIG")
+		t = strings.TrimPrefix(t, "-SIGNAL=")
+		if k > 1 && hasWord("-s -n --signal", c.Args[k-1].Text) || strings.HasPrefix(c.Args[k].Text, "-") {
+			if hasWord("HUP 1 USR1 10 USR2 12 WINCH CONT 0", t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// installed reports the places where programs are installed as folders or files.
+func installed(p string) bool {
+	dir := p[:strings.LastIndexByte(p, '/')+1]
+	return hasWord("/opt/ /usr/local/ /usr/bin/ /usr/sbin/ /usr/local/bin/ /usr/local/sbin/ /usr/lib/ /usr/share/ /var/ /etc/ /etc/init.d/ /sbin/ /bin/ /usr/libexec/ /etc/systemd/system/ /lib/systemd/system/ /usr/lib/systemd/system/ /var/lib/", dir)
+}
+
+func indexOf(a *Analysis, c *Command) int {
+	for i := range a.Commands {
+		if &a.Commands[i] == c {
+			return i
+		}
+	}
+	return -1
+}
+
+// tamper judges commands that weaken the host or hide a trace.
+func (s *signer) tamper(c *Command) {
+	line := func() string { return q(joinWords(c.Args)) }
+	switch c.Name {
+	case "redis-cli":
+		// CONFIG SET dir: the database is saved over a table, a key file or a page.
+		if n := len(c.Args); n > 4 && hasArg(c, "set", "SET") && hasArg(c, "dir", "DIR") {
+			if d := c.Args[n-1].Text + "/"; strings.HasPrefix(d, "/var/spool/cron") || strings.HasPrefix(d, "/etc/") || strings.HasSuffix(d, "/.ssh/") || webRoot(d) {
+				s.add("crontab-edit", High, "it makes a database save itself into %s: %s", q(c.Args[n-1].Text), line())
+			}
+		}
+	case "chattr":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; len(t) > 1 && (t[0] == '+' || t[0] == '-') && strings.ContainsAny(t[1:], "ia") && !strings.ContainsAny(t[1:], "RVf") || len(t) > 1 && t[0] == '+' && strings.ContainsAny(t, "ia") {
+				s.add("tamper", High, "it sets or clears the attribute that keeps a file from being changed: %s", line())
+			}
+		}
+	case "iptables", "ip6tables":
+		if hasArg(c, "-F", "--flush", "-X") || hasArg(c, "-P") && hasArg(c, "ACCEPT") {
+			s.add("tamper", High, "it opens the packet filter: %s", line())
+		}
+	case "nft":
+		if hasArg(c, "flush") {
+			s.add("tamper", High, "it opens the packet filter: %s", line())
+		}
+	case "ufw":
+		if hasArg(c, "disable", "reset") {
+			s.add("tamper", High, "it opens the packet filter: %s", line())
+		}
+	case "auditctl":
+		reads := false // rules are cleared before they are read again
+		for i := range s.a.Commands {
+			u := &s.a.Commands[i]
+			reads = reads || u.Name == "auditctl" && hasArg(u, "-R") || u.Name == "augenrules"
+		}
+		if hasArg(c, "-D") && !reads || hasArg(c, "-e") && hasArg(c, "0") || hasArg(c, "-e0") {
+			s.add("tamper", High, "it stops the audit of the system: %s", line())
+		}
+	case "setenforce":
+		if hasArg(c, "0", "Permissive", "permissive") {
+			s.add("tamper", High, "it switches SELinux off: %s", line())
+		}
+	case "systemctl", "service", "chkconfig", "update-rc.d", "rc-service", "initctl":
+		if hasArg(c, "stop", "disable", "mask", "off", "remove") {
+			for k := 1; k < len(c.Args); k++ {
+				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[strings.ToLower(name)] && !s.restarts(name) {
+					s.add("tamper", High, "it stops a guard of the host: %s", line())
+				}
+			}
+		}
+	case "pkill", "killall", "skill", "killall5":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; t != "" && t[0] != '-' && !gentle(c) && guardIn(t) && !s.restarts(t) {
+				s.add("tamper", High, "it ends a guard of the host: %s", line())
+			}
+		}
+	case "kill":
+		if gentle(c) {
+			break
+		}
+		s.upstream(indexOf(s.a, c), true, func(u *Command) {
+			if u.Name != "pgrep" && u.Name != "pidof" && u.Name != "grep" && u.Name != "cat" {
+				return
+			}
+			for k := 1; k < len(u.Args); k++ {
+				if guardIn(strings.TrimSuffix(baseName(u.Args[k].Text), ".pid")) {
+					s.add("tamper", High, "it ends a guard of the host: %s", line())
+				}
+			}
+		})
+	case "rm", "mv", "apt-get", "apt", "yum", "dnf", "dpkg", "rpm", "zypper", "apk":
+		removes := c.Name == "rm" || c.Name == "mv" || hasArg(c, "remove", "purge", "autoremove", "erase", "del", "-r", "-e", "-P", "--purge", "--remove", "--erase")
+		for k := 1; removes && k < len(c.Args); k++ {
+			t := strings.TrimRight(c.Args[k].Text, "/*")
+			if c.Name == "rm" || c.Name == "mv" {
+				if !installed(t) {
+					continue
+				}
+				t = baseName(t)
+			}
+			if guards[t] || guards[strings.TrimSuffix(t, "-agent")] {
+				s.add("tamper", High, "it takes a guard of the host away: %s", line())
+			}
+		}
+	case "history":
+		if hasFlag(c, 'c') || hasFlag(c, 'd') {
+			s.add("log-wipe", High, "it takes lines out of the shell's history: %s", line())
+		}
+	case "find":
+		if len(c.Args) > 2 && (c.Args[1].Text == "/var/log" || c.Args[1].Text == "/var/log/") && hasArg(c, "-delete") &&
+			!hasArg(c, "-mtime", "-ctime", "-atime", "-mmin", "-cmin", "-amin", "-name", "-iname", "-size", "-newer", "-regex", "-path", "-user", "-empty") {
+			s.add("log-wipe", Medium, "it deletes all logs: %s", line())
+		}
+	case "unset":
+		if hasArg(c, "HISTFILE") {
+			s.add("log-wipe", High, "it keeps the shell from writing a history: %s", line())
+		}
+	case "journalctl":
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; strings.HasPrefix(t, "--vacuum-time=1s") || strings.HasPrefix(t, "--vacuum-size=1K") || strings.HasPrefix(t, "--vacuum-time=0") {
+				s.add("log-wipe", High, "it empties the journal: %s", line())
+			}
+		}
+	case "touch":
+		if hasFlag(c, 'r') || hasArg(c, "--reference") {
+			for k := 1; k+1 < len(c.Args); k++ {
+				if t := c.Args[k].Text; (t == "-r" || t == "-acmr" || t == "-amr" || t == "--reference") && systemDir(c.Args[k+1].Text) {
+					s.add("tamper", High, "it gives a file the times of a system program: %s", line())
+				}
+			}
+		}
+	case "insmod", "kmod":
+		if c.Name == "insmod" {
+			s.add("tamper", High, "it loads a kernel module from a file: %s", line())
+		}
+	case "crontab":
+		switch {
+		case hasArg(c, "-r"):
+			s.add("crontab-edit", High, "it removes a whole crontab: %s", line())
+		case hasArg(c, "-") && len(c.Args) > 1, len(c.Args) == 1 && len(c.Input) > 0:
+			s.add("crontab-edit", High, "it installs a crontab from what another command prints")
+		case anyArg(c, oddSource):
+			s.add("crontab-edit", High, "it installs a crontab from a place that hides it or that everybody may write: %s", line())
+		case !hasFlag(c, 'l') && len(c.Args) > 1 && !hasFlag(c, 'V'):
+			s.add("crontab-edit", Low, "it installs a crontab: %s", line())
+		}
+	}
+	if low := strings.ToLower(baseName(c.Name)); len(c.Args) > 0 && (strings.HasPrefix(low, "uninst") || strings.HasPrefix(low, "remove")) {
+		for _, part := range strings.Split(c.Args[0].Text, "/") {
+			if guards[strings.ToLower(part)] || guards[strings.TrimSuffix(strings.ToLower(part), "-agent")] {
+				s.add("tamper", High, "it takes a guard of the host away: %s", line())
+			}
+		}
+	}
+	if hasWord("systemctl service", c.Name) && hasArg(c, "start", "restart", "enable") {
+		for k := 2; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; strings.HasPrefix(t, ".") {
+				s.add("hidden-exec", Medium, "it starts a service with a hidden name, %s", q(t))
+			}
+		}
+	}
+	for k := range c.Assigns {
+		if a := &c.Assigns[k]; a.Name == "HISTFILE" && (a.Value.Text == "/dev/null" || a.Value.Text == "") {
+			s.add("log-wipe", High, "it keeps the shell from writing a history")
+		}
+	}
+}
+
+// oddSource reports a file in a place of everybody's, or a hidden one.
+func oddSource(p string) bool {
+	if !strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "$HOME/") {
+		return false
+	}
+	if isTemp(p) {
+		return true
+	}
+	for _, d := range Deceptive(p) {
+		if d.Class == ClassHidden || d.Class == ClassDots {
+			return true
+		}
+	}
+	return false
+}
+
+// restarts reports whether the same job starts a service again.
+func (s *signer) restarts(name string) bool {
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		if (c.Name == "systemctl" || c.Name == "service" || c.Name == "rc-service") && hasArg(c, "start", "restart") && hasArg(c, name, name+".service") {
+			return true
+		}
+	}
+	return false
+}

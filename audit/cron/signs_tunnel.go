@@ -1,0 +1,120 @@
+package cron
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// tunnels are programs whose only use is a way in from outside.
+var tunnels = set("ngrok frpc frps chisel gost bore rathole localtunnel lt pagekite gsocket gs-netcat iox ligolo ligolo-ng ew earthworm revsocks reverse-ssh nps npc sshuttle dnscat dnscat2 iodine ptunnel")
+
+// tunnel judges ways in from outside and ways out for data.
+func (s *signer) tunnel(i int, c *Command) {
+	line := func() string { return q(joinWords(c.Args)) }
+	name := c.Name
+	full := c.Full
+	if full == nil {
+		full = c.Args
+	}
+	s.wrappedTunnel(c, full)
+	switch {
+	case tunnels[name], tunnels[strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "-agent"), "-client"), "-server")], reverseForward(c), hasArg(c, "server") && hasArg(c, "--reverse"), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"):
+		s.add("tunnel", Medium, "%s opens a way in from outside: %s", q(name), line())
+	case name == "nc" || name == "ncat" || name == "netcat":
+		if len(c.Input) > 0 && !hasFlag(c, 'l') && !hasFlag(c, 'z') && !localHost(c) {
+			sev := Info
+			s.upstream(i, false, func(u *Command) {
+				if readsFiles(u) {
+					sev = Low // more than a line of figures
+				}
+			})
+			s.add("exfiltrate", sev, "it sends data through %s: %s", q(name), line())
+		}
+	case name == "dig" || name == "nslookup" || name == "host" || name == "drill" || name == "ping":
+		for k := 1; k < len(c.Args); k++ {
+			t := c.Args[k].Text
+			if c.Args[k].Literal || t == "" || t[0] != '$' || strings.IndexByte(t, '.') < 0 || !s.encodes() {
+				continue
+			}
+			s.add("exfiltrate", High, "it asks for names that are made of encoded data: %s", line())
+		}
+	case fetchers[name]:
+		for k := 1; k < len(c.Args); k++ {
+			if f := uploaded(c, k); f != "" && sensitive(f) {
+				s.add("exfiltrate", High, "it sends %s away: %s", q(f), line())
+			}
+		}
+		if len(c.Input) > 0 || hasOutputs(c) {
+			s.upstream(i, true, func(u *Command) {
+				for k := 1; k < len(u.Args) && !describes[u.Name]; k++ {
+					if sensitive(u.Args[k].Text) {
+						s.add("exfiltrate", High, "it sends %s away: %s", q(u.Args[k].Text), line())
+					}
+				}
+			})
+		}
+	}
+}
+
+// reverseForward reports the words of a tunnel whatever the program is called: a
+// server with its port, and R: with what is to be reached through it.
+func reverseForward(c *Command) bool {
+	server, back := false, false
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if rest, ok := strings.CutPrefix(t, "R:"); ok && (rest == "socks" || rest != "" && rest[0] >= '0' && rest[0] <= '9') {
+			back = true
+		}
+		if i := strings.LastIndexByte(t, ':'); i > 0 && digits(t[i+1:]) && hostShape(strings.TrimPrefix(strings.TrimPrefix(t, "http://"), "https://")) {
+			server = true
+		}
+	}
+	return server && back
+}
+
+// wrappedTunnel judges what stands before the command that a wrapper starts, or
+// where there is none.
+func (s *signer) wrappedTunnel(c *Command, full []Word) {
+	has := func(names ...string) bool { return hasAny(c.Wrappers, names...) || hasAny(names, c.Name) }
+	line := func() string { return q(joinWords(full)) }
+	switch {
+	case has("ssh", "autossh", "plink", "dbclient"):
+		for k := 1; k < len(full); k++ {
+			t := full[k].Text
+			if len(t) < 2 || t[0] != '-' || t[1] == '-' || strings.IndexByte(t, 'R') < 0 {
+				continue
+			}
+			sev := Low
+			if has("autossh") {
+				sev = Info // kept alive on purpose, under its own name
+			}
+			for i := range full {
+				u := full[i].Text
+				low := strings.ToLower(u)
+				_, host, _ := strings.Cut(u, "@")
+				if a, err := netip.ParseAddr(host); err == nil && publicAddr(a) || strings.HasSuffix(low, "stricthostkeychecking=no") && !has("autossh") || strings.HasSuffix(low, "userknownhostsfile=/dev/null") {
+					sev = Medium // a bare address, or whoever answers there
+				}
+				if i > 0 && (full[i-1].Text == "-i" || full[i-1].Text == "-F") && oddSource(u) {
+					sev = Medium // by a key out of a hidden place
+				}
+				if strings.Contains(u, "serveo.net") || strings.Contains(u, "localhost.run") || strings.Contains(u, "pinggy.io") {
+					sev = Medium
+				}
+			}
+			s.add("tunnel", sev, "it opens a way in from outside: %s", line())
+			return
+		}
+	case has("nsenter"):
+		s.add("container-escape", Medium, "it enters the namespaces of another process: %s", line())
+	case has("docker", "podman", "nerdctl"):
+		for k := 1; k < len(full); k++ {
+			t := full[k].Text
+			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") && !strings.HasSuffix(full[k+1].Text, ":ro") || strings.HasPrefix(t, "--volume=/:") && !strings.HasSuffix(t, ":ro") || t == "--pid=host" {
+				s.add("container-escape", Medium, "it gives a container the whole host: %s", line())
+			} else if t == "--privileged" {
+				s.add("container-escape", Low, "it gives a container the rights of root on the host: %s", line())
+			}
+		}
+	}
+}
