@@ -25,10 +25,29 @@ func (s *signer) privilege(c *Command) {
 				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
 			}
 		}
-	case "useradd", "adduser", "chpasswd", "newusers":
-		s.add("privilege", Critical, "it makes an account or sets a password: %s", line())
+	case "useradd", "adduser", "homectl":
+		s.makesAccount(c)
+	case "pw", "busybox":
+		if hasArg(c, "useradd", "adduser") {
+			s.makesAccount(c)
+		} else if hasArg(c, "usermod", "groupmod") && anyArg(c, mightyGroup) {
+			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+		}
+	case "chpasswd", "newusers":
+		s.setsPassword(c)
 	case "usermod":
-		if hasArg(c, "-o", "0") || hasArg(c, "sudo", "wheel", "root", "admin", "docker") || hasArg(c, "-p", "-U") {
+		switch {
+		case hasArg(c, "-o", "0", "--non-unique") || hasFlag(c, 'o') || anyArg(c, mightyGroup) || hasArg(c, "-p", "-U", "--password", "--unlock"):
+			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+		case hasArg(c, "-s", "--shell") && daemonAccount(c.Args[len(c.Args)-1].Text) && anyArg(c, loginShell):
+			s.add("privilege", High, "it lets a service's account log in: %s", line())
+		}
+	case "chsh":
+		if daemonAccount(c.Args[len(c.Args)-1].Text) && anyArg(c, loginShell) {
+			s.add("privilege", High, "it lets a service's account log in: %s", line())
+		}
+	case "addgroup", "groupmod":
+		if anyArg(c, mightyGroup) && (c.Name == "addgroup" && len(c.Args) > 2 || hasArg(c, "-a", "-U")) {
 			s.add("privilege", Critical, "it gives an account more rights: %s", line())
 		}
 	case "setfacl":
@@ -41,12 +60,17 @@ func (s *signer) privilege(c *Command) {
 			s.add("privilege", Critical, "it gives an account rights to a file that decides who may do what: %s", line())
 		}
 	case "gpasswd", "groupmems":
-		if hasFlag(c, 'a') && hasArg(c, "sudo", "wheel", "root", "admin", "docker", "adm", "shadow", "disk", "lxd") {
+		if hasFlag(c, 'a') && anyArg(c, mightyGroup) {
 			s.add("privilege", Critical, "it gives an account more rights: %s", line())
 		}
 	case "passwd":
-		if !hasArg(c, "-l", "-S", "-e", "--lock", "--status", "--expire") {
-			s.add("privilege", Critical, "it sets a password: %s", line())
+		switch {
+		case hasArg(c, "-d", "--delete"):
+			s.add("privilege", Critical, "it takes an account's password away, so that none is asked for: %s", line())
+		case hasArg(c, "-u", "--unlock"):
+			s.add("privilege", High, "it unlocks an account: %s", line())
+		case !hasArg(c, "-l", "-S", "-e", "-a", "-x", "-n", "-w", "-i", "--lock", "--status", "--expire", "--mindays", "--maxdays", "--warndays", "--inactive", "--all"):
+			s.setsPassword(c)
 		}
 	case "setcap":
 		sev := Critical
@@ -55,7 +79,142 @@ func (s *signer) privilege(c *Command) {
 		}
 		s.add("privilege", sev, "it gives a file rights of root: %s", line())
 	case "visudo":
-		s.add("privilege", High, "it edits who may become root: %s", line())
+		if !hasFlag(c, 'c') && !hasArg(c, "--check", "-V", "--version") {
+			s.add("privilege", High, "it edits who may become root: %s", line())
+		}
+	}
+}
+
+// mightyGroup reports a group whose members are root, or as good as root, among the
+// words of a command that changes groups: sudo, or a list with it.
+func mightyGroup(t string) bool {
+	for _, g := range strings.FieldsFunc(strings.TrimPrefix(strings.TrimPrefix(t, "--groups="), "-G"), func(r rune) bool { return r == ',' }) {
+		if hasWord("sudo wheel root admin adm docker podman lxd disk shadow kmem libvirt sudoers", g) {
+			return true
+		}
+	}
+	return false
+}
+
+// loginShell reports the path of a shell that lets its user do anything.
+func loginShell(t string) bool { return strings.HasPrefix(t, "/") && shells[baseName(t)] }
+
+// daemonAccount reports an account that a package makes for a service.
+func daemonAccount(name string) bool {
+	return hasWord("daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody systemd-network systemd-resolve messagebus syslog apache nginx httpd mysql postgres redis mongodb sshd ftp ntp chrony dbus polkitd tomcat www operator adm shutdown halt nfsnobody rpc rpcuser postfix dovecot bind named squid zabbix nagios jenkins elasticsearch _apt", name)
+}
+
+// makesAccount judges a command that makes an account. By itself that is what people
+// do for new colleagues; what an intruder's account has beside it is the rights of
+// root, a password in the line, a home that hides, or that the job makes it again
+// whenever it is gone.
+func (s *signer) makesAccount(c *Command) {
+	line := q(joinWords(c.Args))
+	name := c.Args[len(c.Args)-1]
+	value := func(opts ...string) string {
+		for k := 1; k+1 < len(c.Args); k++ {
+			if hasAny(opts, c.Args[k].Text) {
+				return c.Args[k+1].Text
+			}
+		}
+		return ""
+	}
+	home := value("-d", "--home", "--home-dir", "-h")
+	system := hasFlag(c, 'r') || hasFlag(c, 'S') || hasArg(c, "--system")
+	shell := anyArg(c, loginShell)
+	switch {
+	case hasArg(c, "-o", "--non-unique") || hasFlag(c, 'o') || value("-u", "--uid") == "0" || value("-g", "--gid", "--ingroup") == "0" || anyArg(c, mightyGroup):
+		s.add("privilege", Critical, "it makes an account with the rights of root, or as good as those: %s", line)
+	case hasArg(c, "-p", "--password") && c.Name != "adduser", s.passwordFor(name.Text):
+		s.add("privilege", Critical, "it makes an account and gives it a password: %s", line)
+	case home != "" && (oddSource(home+"/x") || home == "/" || home == "/root" || strings.HasPrefix(home, "/dev")):
+		s.add("privilege", High, "it makes an account whose home lies where none belongs: %s", line)
+	case strings.HasPrefix(name.Text, ".") || daemons[name.Text] || daemonAccount(name.Text) && shell || kernelThread(name.Text) != "":
+		s.add("privilege", High, "it makes an account that is called like a service: %s", line)
+	case system && shell:
+		s.add("privilege", Medium, "it makes an account of the system that can log in: %s", line)
+	case name.Literal && s.asksForAccount(name.Text):
+		s.add("privilege", Medium, "it makes an account again whenever it is gone: %s", line)
+	default:
+		s.add("privilege", Low, "it makes an account: %s", line)
+	}
+}
+
+// asksForAccount reports a job that asks whether a named account is there.
+func (s *signer) asksForAccount(name string) bool {
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		switch {
+		case c.Name == "id" || c.Name == "getent" || c.Name == "finger" || c.Name == "lslogins":
+			if hasArg(c, name) {
+				return true
+			}
+		case grep(c.Name):
+			if anyArg(c, func(t string) bool { return strings.Trim(t, "^:$") == name }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// passwordFor reports a job that gives an account a password that stands in the line.
+func (s *signer) passwordFor(name string) bool {
+	if name == "" {
+		return false
+	}
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; c.Name == "chpasswd" || c.Name == "passwd" {
+			found := strings.HasPrefix(c.Here, name+":") || c.Name == "passwd" && hasArg(c, name)
+			s.upstream(i, false, func(u *Command) {
+				found = found || anyArg(u, func(t string) bool { return strings.HasPrefix(t, name+":") })
+			})
+			if found {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// setsPassword judges chpasswd, newusers and passwd by where the password is from: a
+// list that somebody keeps, or the line itself.
+func (s *signer) setsPassword(c *Command) {
+	line := q(joinWords(c.Args))
+	for k := range c.Redirects {
+		if r := &c.Redirects[k]; r.Op == "<" {
+			if oddSource(joinPath(c.Cwd, r.File.Text)) {
+				s.add("privilege", High, "it sets passwords out of a hidden place or one that everybody may write: %s", q(r.File.Text))
+			} else {
+				s.add("privilege", Low, "it sets passwords out of a list: %s", q(r.File.Text))
+			}
+			return
+		}
+	}
+	stands, other := c.HasHere, false
+	s.upstream(indexOf(s.a, c), false, func(u *Command) {
+		switch u.Name {
+		case "echo", "printf", "yes":
+			known := false
+			for k := 1; k < len(u.Args); k++ {
+				_, word, ok := strings.Cut(u.Args[k].Text, ":")
+				if c.Name == "passwd" {
+					word, ok = u.Args[k].Text, true
+				}
+				known = known || ok && word != "" && word[0] != '$' && word[0] != '-'
+			}
+			stands, other = stands || known, other || !known
+		default:
+			other = true
+		}
+	})
+	switch {
+	case stands:
+		s.add("privilege", Critical, "it gives an account a password that stands in the line: %s", line)
+	case other || c.Name == "newusers":
+		s.add("privilege", Low, "it sets passwords: %s", line)
+	default:
+		s.add("privilege", Medium, "it sets a password: %s", line)
 	}
 }
 

@@ -8,7 +8,30 @@ import (
 var fetchers = set("curl wget fetch lynx links elinks w3m aria2c axel http https httpie xh wget2 curlie ftp tftp ftpget lftp ncftpget get lwp-request lwp-download lwp-dump hget bget rget saldl uget gcurl kermit snarf")
 
 // decoders turn unreadable bytes into readable ones.
-var decoders = set("base64 base32 basenc uudecode xxd openssl gunzip zcat bzcat xzcat lzcat zstdcat bunzip2 unxz unlzma uncompress gpg rev tr mimencode od hexdump basez ascii85 base58 dd7z")
+var decoders = set("base64 base32 basenc uudecode xxd openssl gunzip zcat bzcat xzcat lzcat lz4cat zstdcat bunzip2 unxz unlzma unlz4 unzstd uncompress gpg gpg2 age ccrypt ccat mcrypt rev tr mimencode od hexdump basez ascii85 base58 dd7z steghide outguess stegseek zsteg exiftool exiv2")
+
+// unpackers by name, with the letters of the options that make them unpack to their
+// output.
+var unpackers = map[string]string{
+	"gzip": "d", "pigz": "d", "xz": "d", "pixz": "d", "lzma": "d", "bzip2": "d", "pbzip2": "d", "lbzip2": "d", "zstd": "d", "pzstd": "d", "lz4": "d", "lzop": "d", "lzip": "d", "brotli": "d", "compress": "d",
+	"unzip": "p", "unrar": "p", "funzip": "", "ar": "p",
+}
+
+// unpacks reports a packer that is told to unpack to its output.
+func unpacks(c *Command) bool {
+	flags, known := unpackers[c.Name]
+	switch {
+	case c.Name == "tar" || c.Name == "bsdtar":
+		return hasArg(c, "--to-stdout") || hasFlag(c, 'O') || len(c.Args) > 1 && strings.Trim(c.Args[1].Text, "xzjJvOf") == "" && strings.IndexByte(c.Args[1].Text, 'O') >= 0
+	case c.Name == "7z" || c.Name == "7za" || c.Name == "7zr":
+		return hasArg(c, "-so")
+	case c.Name == "zstd" || c.Name == "brotli" || c.Name == "xz" || c.Name == "gzip" || c.Name == "bzip2":
+		return hasFlag(c, 'd') || hasArg(c, "--decompress", "--uncompress")
+	case !known:
+		return false
+	}
+	return flags == "" || hasFlag(c, flags[0]) || len(c.Args) > 1 && c.Args[1].Text == flags
+}
 
 // installers fetch programs and put them into place.
 var installers = set("pip pip2 pip3 npm yarn pnpm gem cargo composer apt-get apt yum dnf apk zypper rpm dpkg cpan cpanm")
@@ -100,6 +123,9 @@ func brings(c *Command) (what string, ok bool) {
 		}
 		return c.Name, true
 	}
+	if what := storeRead(c); what != "" {
+		return what, true
+	}
 	if (c.Name == "nc" || c.Name == "ncat" || c.Name == "netcat" || c.Name == "socat" || c.Name == "telnet") && len(c.Args) > 1 {
 		return joinWords(c.Args[1:]), true
 	}
@@ -120,6 +146,47 @@ func brings(c *Command) (what string, ok bool) {
 	return "", false
 }
 
+// storeRead returns what a program reads out of a store on the net, or off a bus of
+// messages, to its output; "" where it does not.
+func storeRead(c *Command) string {
+	n := len(c.Args)
+	to := func() bool { return hasArg(c, "-", "/dev/stdout", "/dev/fd/1") }
+	named := func() string {
+		for k := 1; k < n; k++ {
+			if t := c.Args[k].Text; strings.Contains(t, ":") || strings.Contains(t, "/") {
+				return t
+			}
+		}
+		return c.Name
+	}
+	switch c.Name {
+	case "aws", "aliyun", "ossutil", "ossutil64", "coscli", "obsutil", "s5cmd", "s3cmd", "s4cmd", "oci":
+		if hasArg(c, "cat") || to() && hasArg(c, "cp", "get", "get-object") || hasArg(c, "get-secret-value", "get-parameter", "receive-message") {
+			return named()
+		}
+	case "gsutil", "mc", "mcli", "rclone", "b2", "swift", "megacmd", "mega-cat":
+		if hasArg(c, "cat") || c.Name == "mega-cat" || to() && hasArg(c, "cp", "download") {
+			return named()
+		}
+	case "gcloud", "az":
+		if hasArg(c, "cat") && hasArg(c, "storage") || hasArg(c, "download") && to() || hasArg(c, "access") && hasArg(c, "secrets") || hasArg(c, "pull") {
+			return named()
+		}
+	case "smbclient", "rsync", "scp", "sftp":
+		if hasArg(c, "/dev/stdout", "/dev/fd/1") || anyArg(c, func(t string) bool { return strings.HasPrefix(t, "get ") && strings.HasSuffix(t, " -") }) {
+			return named()
+		}
+	case "mosquitto_sub", "nats", "kcat", "kafkacat", "wscat", "websocat", "ii", "tor-resolve", "mqtt", "torsocks", "ipfs":
+		return joinWords(c.Args)
+	case "redis-cli", "valkey-cli", "etcdctl", "consul", "vault", "kubectl", "ldapsearch", "snmpget", "finger", "whois", "gh", "glab", "git-lfs", "skopeo", "crane", "oras":
+		if (c.Name == "redis-cli" || c.Name == "valkey-cli") && !hasFlag(c, 'h') && !hasFlag(c, 'u') || n < 2 {
+			return ""
+		}
+		return joinWords(c.Args)
+	}
+	return ""
+}
+
 var prosePlain = set("echo printf logger mail mailx sendmail git gh hub svn pip pip3 npm yarn composer docker podman")
 
 // decodes reports whether a command decodes what it reads.
@@ -128,6 +195,9 @@ func decodes(c *Command) bool {
 		return spelledOut(c)
 	}
 	if lang, _ := interpreter(c.Name); strings.HasPrefix(lang, "py") && hasArg(c, "-m") && hasArg(c, "base64", "quopri", "uu", "gzip", "zlib") && hasArg(c, "-d", "-u") {
+		return true
+	}
+	if unpacks(c) {
 		return true
 	}
 	if !decoders[c.Name] {
@@ -145,8 +215,12 @@ func decodes(c *Command) bool {
 		return hasFlag(c, 'r')
 	case "openssl":
 		return len(c.Args) > 1 && (c.Args[1].Text == "enc" || c.Args[1].Text == "base64" || strings.HasPrefix(c.Args[1].Text, "aes"))
-	case "gpg":
-		return hasFlag(c, 'd')
+	case "gpg", "gpg2", "age", "mcrypt", "ccrypt":
+		return hasFlag(c, 'd') || hasArg(c, "--decrypt")
+	case "steghide", "outguess", "zsteg", "stegseek":
+		return hasArg(c, "extract", "-E", "-r", "--extract", "--crack", "-sf")
+	case "exiftool", "exiv2":
+		return hasFlag(c, 'b') || hasFlag(c, 'g') || hasFlag(c, 's')
 	case "od", "hexdump":
 		return false
 	case "tr":
@@ -160,17 +234,61 @@ func decodes(c *Command) bool {
 func spelledOut(c *Command) bool {
 	n := 0
 	for k := 1; k < len(c.Args); k++ {
-		t := c.Args[k].Text
-		for i := 0; i+3 < len(t); i++ {
-			if t[i] != '\\' {
-				continue
-			}
-			if t[i+1] == 'x' && hexDigit(t[i+2]) >= 2 && hexDigit(t[i+3]) >= 0 || (t[i+1] == '0' || t[i+1] == '1') && t[i+2] >= '0' && t[i+2] <= '7' && t[i+3] >= '0' && t[i+3] <= '7' {
-				n++
-			}
-		}
+		n += escapedLetters(c.Args[k].Text)
 	}
 	return n >= 4
+}
+
+// escapedLetters counts \x63, \143, \u0063.
+func escapedLetters(t string) int {
+	n := 0
+	for i := 0; i+3 < len(t); i++ {
+		if t[i] != '\\' {
+			continue
+		}
+		if t[i+1] == 'x' && hexDigit(t[i+2]) >= 2 && hexDigit(t[i+3]) >= 0 || (t[i+1] == '0' || t[i+1] == '1') && t[i+2] >= '0' && t[i+2] <= '7' && t[i+3] >= '0' && t[i+3] <= '7' || t[i+1] == 'u' && t[i+2] == '0' && t[i+3] == '0' {
+			n++
+		}
+	}
+	return n
+}
+
+// hidesText reports program text that holds other text in a form nobody reads: as
+// the numbers of its letters, escaped, or turned round.
+func hidesText(code string) bool {
+	if escapedLetters(code) >= 4 {
+		return true
+	}
+	run := 0 // numbers of letters that stand in a row: 99,117,114,108
+	for i := 0; i < len(code); {
+		n := 0
+		for i < len(code) && code[i] >= '0' && code[i] <= '9' {
+			if n < 1000 {
+				n = n*10 + int(code[i]-'0')
+			}
+			i++
+		}
+		switch {
+		case n >= 9 && n < 127:
+			if run++; run >= 6 {
+				return true
+			}
+		case n > 0:
+			run = 0
+		}
+		for i < len(code) && (code[i] < '0' || code[i] > '9') {
+			if strings.IndexByte(", .()[]{}+\n\tchrCHRx", code[i]) < 0 {
+				run = 0
+			}
+			i++
+		}
+	}
+	for _, how := range [...]string{"\"[::-1]", "'[::-1]", "\".reverse", "'.reverse", "strrev(\"", "strrev('", "reverse \"", "reverse '", "reverse(\"", "reverse('", "reverse q", "\".rev()", "'.rev()"} {
+		if strings.Contains(code, how) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasFlag(c *Command, flag byte) bool {
@@ -239,6 +357,8 @@ func (s *signer) readsCode(i int, c *Command) {
 		s.add("fetch-and-run", High, "what another host answers is run by %s: %s", q(who), q(remote))
 	case c.ReadsCode && any != "" && shells[c.Name] && s.dataFile(i):
 		s.add("pipe-to-shell", Medium, "what %s makes of a file that is called like data is run by %s", q(any), q(who))
+	case c.ReadsCode && any != "" && shells[c.Name] && s.extracted(i) != "":
+		s.add("pipe-to-shell", Medium, "it runs what it takes out of %s, which is no program", q(s.extracted(i)))
 	case c.ReadsCode && any != "" && shells[c.Name] && (c.Remote != "" || hasAny(c.Wrappers, "xargs", "parallel")):
 		// Another machine's shell, or one that is given names.
 	case c.ReadsCode && any != "" && shells[c.Name] && s.onlyFile(c):
@@ -256,6 +376,65 @@ func (s *signer) onlyFile(c *Command) bool {
 	}
 	u := &s.a.Commands[c.Input[0]]
 	return u.Name == "cat" && len(u.Args) > 1 && len(u.Input) == 0 && u.Args[1].Literal
+}
+
+// extracted returns the file out of which a shell is fed, by filters that only pick
+// and strip, where that is a file that nobody keeps commands in; "" for others. What
+// makes commands of a file's words, as awk '{print "kill " $1}' does, is no such
+// filter.
+func (s *signer) extracted(i int) string {
+	for range 8 {
+		c := &s.a.Commands[i]
+		if len(c.Input) != 1 || c.Input[0] >= len(s.a.Commands) || c.Input[0] == i {
+			return ""
+		}
+		i = c.Input[0]
+		u := &s.a.Commands[i]
+		switch {
+		case hasWord("cat head tail tac nl grep egrep fgrep zgrep cut tr dd strings col fold rev uniq sort", u.Name):
+		case u.Name == "sed" && !anyArg(u, makesText):
+		case strings.HasSuffix(u.Name, "awk") && strings.IndexByte(u.Code, '"') < 0:
+		default:
+			return ""
+		}
+		for k := 1; k < len(u.Args); k++ {
+			if t := strings.TrimPrefix(u.Args[k].Text, "if="); noCommandsIn(joinPath(u.Cwd, t)) && (strings.HasPrefix(t, "/") || strings.HasPrefix(t, "$HOME/")) {
+				return t
+			}
+		}
+		for k := range u.Redirects {
+			if t := u.Redirects[k].File.Text; u.Redirects[k].Op == "<" && noCommandsIn(t) {
+				return t
+			}
+		}
+	}
+	return ""
+}
+
+// makesText reports a substitution of sed(1) that puts letters in: s/^/rm /.
+func makesText(script string) bool {
+	i := strings.IndexByte(script, 's')
+	if i < 0 || i+1 >= len(script) || isAlnum(script[i+1]) || script[i+1] <= ' ' {
+		return false
+	}
+	part := strings.Split(script[i+2:], script[i+1:i+2])
+	return len(part) > 1 && strings.ContainsFunc(part[1], func(r rune) bool { return r >= 'a' && r <= 'z' || r == ' ' })
+}
+
+// noCommandsIn reports files in which nobody keeps commands for a shell.
+func noCommandsIn(p string) bool {
+	if p == "" || hasScriptSuffix(p) {
+		return false
+	}
+	if dir := "/etc/"; strings.HasPrefix(p, dir) {
+		return hasWord("motd issue issue.net passwd passwd- group group- shadow gshadow hosts services protocols networks resolv.conf hosts.allow hosts.deny shells aliases mailcap magic mime.types logrotate.conf fstab nsswitch.conf os-release hostname machine-id login.defs sudoers ld.so.conf localtime timezone", p[len(dir):])
+	}
+	for _, dir := range [...]string{"/var/log/", "/var/mail/", "/var/spool/", "/usr/share/", "/usr/include/", "/usr/lib/", "/lib/", "/boot/", "/var/cache/", "/var/lib/dpkg/", "/var/lib/rpm/", "/proc/", "/sys/", "/dev/sd", "/dev/mem"} {
+		if strings.HasPrefix(p, dir) && !strings.Contains(p, "/script") && !strings.Contains(p, "/bin/") {
+			return true
+		}
+	}
+	return oddSource(p)
 }
 
 // dataFile reports a shell that is fed from a text, picture or page.
@@ -276,7 +455,7 @@ func (s *signer) dataFile(i int) bool {
 var (
 	fetchWords  = []string{"urlopen", "urllib", "requests.get", "http.client", "httplib", "lwp::", "http::tiny", "file_get_contents('http", "file_get_contents(\"http", "net/http", "open-uri", "net::http", "curl_exec", "fetch(", "https.get", "http.get", "www::mechanize", "socket.http"}
 	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval", "|\"sh\"", "| \"sh\"", "|\"bash\"", "| \"bash\"", "|\"/bin/"}
-	decodeWords = []string{"b64decode", "base64", "decompress", "zlib", "unpack(", "unpack\"", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "chr("}
+	decodeWords = []string{"b64decode", "b32decode", "b16decode", "b85decode", "a85decode", "base64", "decompress", "zlib", "lzma", "unpack(", "unpack\"", "unpack ", "unpack'", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "pack q", "pack'", "chr(", "chr}", "map{chr", "&:chr", "chr,", "string.char", "fromcharcode", "fromcodepoint", "atob(", "hex2bin", "convert_uudecode", "gzuncompress", "rawurldecode", "unescape(", "quopri", "uu.decode", "'hex')", "\"hex\")"}
 	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket", "require(\"net\")", "require('net')", "require(`net`)"}
 	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin"}
 )
@@ -310,7 +489,7 @@ func (s *signer) inlineCode(c *Command) {
 		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
 	case (anyOf(low, fetchWords) || urlIn(c.Code) != "") && anyOf(low, runWords):
 		s.add("fetch-and-run", Critical, "%s code fetches something and runs it: %s", q(c.Name), q(c.Code))
-	case anyOf(low, decodeWords) && anyOf(low, runWords):
+	case (anyOf(low, decodeWords) || hidesText(c.Code)) && anyOf(low, runWords):
 		s.add("decode-and-run", Critical, "%s code decodes text and runs it: %s", q(c.Name), q(c.Code))
 	}
 }
@@ -345,7 +524,7 @@ func setsModeInCode(low string) bool {
 // codeOfAnother judges program text that a program of another name is given, as an
 // interpreter would be: a copy of one, or one that is not known here.
 func (s *signer) codeOfAnother(c *Command) {
-	if lang, _ := interpreter(c.Name); lang != "" || prose[c.Name] || builtins[c.Name] || fetchers[c.Name] {
+	if lang, options := interpreter(c.Name); lang != "" && options != ":" || lang == "" && prose[c.Name] || builtins[c.Name] || fetchers[c.Name] {
 		return
 	}
 	for i := range s.a.Commands {
@@ -359,9 +538,9 @@ func (s *signer) codeOfAnother(c *Command) {
 		asText := hasWord("-c -e -r -E --eval --run", c.Args[k-1].Text) && strings.ContainsAny(t, "(;")
 		switch {
 		case strings.Contains(low, "/inet/tcp/") && strings.Contains(low, "|&"),
-			asText && anyOf(low, []string{"socket"}) && anyOf(low, []string{"dup2", "fdopen", "/bin/sh", "/bin/bash", "pty.spawn", "open(stdin"}):
+			asText && anyOf(low, []string{"socket"}) && anyOf(low, []string{"dup2", "fdopen", "/bin/sh", "/bin/bash", "pty.spawn", "open(stdin", "exec sh", "exec bash", "exec /bin", "eval exec", "[exec "}):
 			s.add("reverse-shell", Critical, "program text that %s is given ties a shell to a network socket: %s", q(c.Name), q(t))
-		case asText && anyOf(low, decodeWords) && anyOf(low, []string{"exec(", "eval(", "system(", "os.system", "popen"}):
+		case asText && (anyOf(low, decodeWords) || hidesText(t)) && anyOf(low, []string{"exec(", "eval(", "system(", "os.system", "popen"}):
 			s.add("decode-and-run", Critical, "program text that %s is given decodes text and runs it: %s", q(c.Name), q(t))
 		case asText && (anyOf(low, fetchWords) || urlIn(t) != "") && anyOf(low, []string{"exec(", "eval(", "system(", "os.system", "popen"}):
 			s.add("fetch-and-run", Critical, "program text that %s is given fetches something and runs it: %s", q(c.Name), q(t))

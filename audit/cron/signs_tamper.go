@@ -3,12 +3,27 @@ package cron
 import "strings"
 
 // guards are services whose end blinds the host's owner.
-var guards = set("auditd rsyslog rsyslogd syslog syslog-ng syslogd fail2ban ufw firewalld iptables nftables apparmor falco falcon-sensor crowdstrike wazuh-agent wazuh ossec osqueryd clamav-daemon clamd aide samhain sysmon aliyun aegis yunjing qcloud cloudmonitor bcm-agent mdatp cbagentd sentinelone")
+var guards = set(`auditd rsyslog rsyslogd syslog syslog-ng syslogd systemd-journald fail2ban fail2ban-server ufw firewalld iptables nftables apparmor
+falco falcon-sensor falconctl crowdstrike wazuh-agent wazuh wazuh-modulesd wazuh-execd ossec ossec-syscheckd ossec-agentd ossec-analysisd ossec-logcollector osqueryd osquery clamav-daemon clamd clamav freshclam
+clamonacc aide samhain tripwire rkhunter chkrootkit lynis maldet unhide sysmon tetragon sysdig tracee snort suricata zeek psad sshguard denyhosts crowdsec snoopy acct psacct
+aliyun aliyundun aliyundunupdate aliyun-service aliyun_assist_update assist_daemon aegis yunjing yunsuo qcloud ydservice ydlive barad_agent sgagent stargate hostguard hostwatch uniagent cloudmonitor bcm-agent bcm-si agentwatch
+mdatp wdavdaemon cbagentd cbdaemon cbsensor sentinelone sentinelctl s1-agent ds_agent ds_am xagt esets esetd eraagent sav-protect sav-rms savd sophos-spl sophoslinuxsensor nails isecespd mfetpd mfeespd mcafee masvc
+kesl klnagent drweb drwebd cylancesvc traps_pmd cortex qualys-cloud-agent rapid7 ir_agent nessusd nessusagent imunify360 imunify-antivirus lacework threatd besclient taniumclient
+elastic-agent elastic-endpoint auditbeat filebeat packetbeat splunkd splunkforwarder nxlog`)
+
+// guardName is the name of a guard out of a unit, a script or a program of its.
+func guardName(t string) string {
+	t = strings.ToLower(baseName(t))
+	for _, end := range [...]string{".service", ".socket", ".timer", ".pid"} {
+		t = strings.TrimSuffix(t, end)
+	}
+	return t
+}
 
 // guardIn reports the name of a guard, or a pattern one of whose alternatives is one.
 func guardIn(pattern string) bool {
 	for _, p := range strings.FieldsFunc(pattern, func(r rune) bool { return r == '|' || r == '(' || r == ')' || r == '\\' }) {
-		if p = strings.ToLower(baseName(strings.Trim(p, "^$[].*"))); guards[p] || guards[strings.TrimSuffix(p, "d")] || guards[strings.TrimSuffix(p, "-agentd")] {
+		if p = guardName(strings.Trim(p, "^$[].* ")); guards[p] || guards[strings.TrimSuffix(p, "d")] || guards[strings.TrimSuffix(p, "-agentd")] {
 			return true
 		}
 	}
@@ -57,11 +72,7 @@ func (s *signer) tamper(c *Command) {
 			}
 		}
 	case "chattr":
-		for k := 1; k < len(c.Args); k++ {
-			if t := c.Args[k].Text; len(t) > 1 && (t[0] == '+' || t[0] == '-') && strings.ContainsAny(t[1:], "ia") && !strings.ContainsAny(t[1:], "RVf") || len(t) > 1 && t[0] == '+' && strings.ContainsAny(t, "ia") {
-				s.add("tamper", High, "it sets or clears the attribute that keeps a file from being changed: %s", line())
-			}
-		}
+		s.immutable(c)
 	case "iptables", "ip6tables":
 		if hasArg(c, "-F", "--flush", "-X") || hasArg(c, "-P") && hasArg(c, "ACCEPT") {
 			s.add("tamper", High, "it opens the packet filter: %s", line())
@@ -90,7 +101,7 @@ func (s *signer) tamper(c *Command) {
 	case "systemctl", "service", "chkconfig", "update-rc.d", "rc-service", "initctl":
 		if hasArg(c, "stop", "disable", "mask", "off", "remove") {
 			for k := 1; k < len(c.Args); k++ {
-				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[strings.ToLower(name)] && !s.restarts(name) {
+				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[guardName(name)] && !s.restarts(name) {
 					s.add("tamper", High, "it stops a guard of the host: %s", line())
 				}
 			}
@@ -172,9 +183,12 @@ func (s *signer) tamper(c *Command) {
 			s.add("crontab-edit", Low, "it installs a crontab: %s", line())
 		}
 	}
+	if low := guardName(c.Name); guards[low] && hasArg(c, "stop", "uninstall", "disable", "remove", "unload", "--uninstall", "--stop", "off") && !s.restarts(low) && !hasWord("ufw iptables firewalld", low) {
+		s.add("tamper", High, "it stops a guard of the host: %s", line())
+	}
 	if low := strings.ToLower(baseName(c.Name)); len(c.Args) > 0 && (strings.HasPrefix(low, "uninst") || strings.HasPrefix(low, "remove")) {
 		for _, part := range strings.Split(c.Args[0].Text, "/") {
-			if guards[strings.ToLower(part)] || guards[strings.TrimSuffix(strings.ToLower(part), "-agent")] {
+			if part = guardName(part); guards[part] || guards[strings.TrimSuffix(part, "-agent")] {
 				s.add("tamper", High, "it takes a guard of the host away: %s", line())
 			}
 		}
@@ -191,6 +205,58 @@ func (s *signer) tamper(c *Command) {
 			s.add("log-wipe", High, "it keeps the shell from writing a history")
 		}
 	}
+}
+
+// immutable judges chattr: the attribute is set on what an intruder wants to keep,
+// and cleared on what he wants to change. Round a change of ordinary data it is how
+// people keep a file from being changed by accident.
+func (s *signer) immutable(c *Command) {
+	set, clear := false, false
+	var files []string
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		switch {
+		case len(t) > 1 && (t[0] == '+' || t[0] == '='):
+			set = set || strings.ContainsAny(t[1:], "ia")
+		case len(t) > 1 && t[0] == '-':
+			clear = clear || strings.ContainsAny(t[1:], "ia") && !strings.ContainsAny(t[1:], "RVf") || strings.HasPrefix(t, "-R") && strings.ContainsAny(t[2:], "ia")
+		default:
+			files = append(files, t)
+		}
+	}
+	if !set && !clear {
+		return
+	}
+	guarded := len(files) == 0
+	for _, f := range files {
+		guarded = guarded || f == "" || f[0] == '$' && !strings.HasPrefix(f, "$HOME/") || guardedFile(joinPath(c.Cwd, f)) || guardedFile(f)
+	}
+	sev := Medium
+	switch {
+	case guarded:
+		sev = High
+	case s.setsAndClears(files):
+		sev = Low
+	}
+	s.add("tamper", sev, "it sets or clears the attribute that keeps a file from being changed: %s", q(joinWords(c.Args)))
+}
+
+// guardedFile reports what decides who may come in and what is run, programs, and
+// what lies where it is hidden.
+func guardedFile(p string) bool {
+	return lockedFile(p) || execPlace(p) || oddSource(p) || systemDir(p) || startupFile(p) || webScript(p) || libDir(p) || securityLog(p) || strings.Contains(p, "/.ssh") || strings.HasPrefix(baseName(p), "authorized_keys") || hiddenPath(p)
+}
+
+// setsAndClears reports a job that clears the attribute of files and sets it again.
+func (s *signer) setsAndClears(files []string) bool {
+	set, clear := false, false
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; c.Name == "chattr" && hasArg(c, files...) {
+			set = set || anyArg(c, func(t string) bool { return strings.HasPrefix(t, "+") })
+			clear = clear || anyArg(c, func(t string) bool { return t == "-i" || t == "-a" || t == "-ia" || t == "-ai" })
+		}
+	}
+	return set && clear
 }
 
 // oddSource reports a file in a place of everybody's, or a hidden one.
@@ -213,7 +279,7 @@ func oddSource(p string) bool {
 func (s *signer) restarts(name string) bool {
 	for i := range s.a.Commands {
 		c := &s.a.Commands[i]
-		if (c.Name == "systemctl" || c.Name == "service" || c.Name == "rc-service") && hasArg(c, "start", "restart") && hasArg(c, name, name+".service") {
+		if (c.Name == "systemctl" || c.Name == "service" || c.Name == "rc-service") && hasArg(c, "start", "restart") && hasArg(c, name, name+".service") || guardName(c.Name) == name && hasArg(c, "start", "restart") {
 			return true
 		}
 	}
