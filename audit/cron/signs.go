@@ -42,13 +42,14 @@ func Signs(j *Job, a *Analysis, c SignContext) []Sign {
 }
 
 // Severity is that of all signs together: the heaviest one, a step higher where a
-// booster stands beside it. Boosters alone are at most low.
+// booster stands beside it. Boosters alone are at most low. One that weighs info, as
+// output that is thrown away, is true of most honest jobs too: it makes a grave thing
+// graver, and no small thing grave.
 func Severity(signs []Sign) Level {
-	worst, boost, boosted := None, None, false
+	worst, boost := None, None
 	for i := range signs {
 		switch {
 		case signs[i].Booster:
-			boosted = true
 			boost = max(boost, min(signs[i].Severity, Low))
 		default:
 			worst = max(worst, signs[i].Severity)
@@ -57,7 +58,7 @@ func Severity(signs []Sign) Level {
 	if worst == None {
 		return boost
 	}
-	if boosted && worst > Info && worst < Critical {
+	if lifts := worst > Low && boost >= Info || worst == Low && boost == Low; lifts && worst < Critical {
 		worst++
 	}
 	return worst

@@ -384,12 +384,18 @@ func (s *signer) onlyFile(c *Command) bool {
 // filter.
 func (s *signer) extracted(i int) string {
 	for range 8 {
-		c := &s.a.Commands[i]
-		if len(c.Input) != 1 || c.Input[0] >= len(s.a.Commands) || c.Input[0] == i {
+		in := s.a.Commands[i].Input
+		for k := range s.a.Commands[i].Args {
+			in = append(in[:len(in):len(in)], s.a.Commands[i].Args[k].From...)
+		}
+		if len(in) != 1 || in[0] >= len(s.a.Commands) || in[0] == i {
 			return ""
 		}
-		i = c.Input[0]
+		i = in[0]
 		u := &s.a.Commands[i]
+		if u.Name == "dd" && anyArg(u, func(t string) bool { return strings.HasPrefix(t, "skip=") || strings.HasPrefix(t, "iseek=") }) {
+			return joinWords(u.Args[1:]) // a piece out of the middle
+		}
 		switch {
 		case hasWord("cat head tail tac nl grep egrep fgrep zgrep cut tr dd strings col fold rev uniq sort", u.Name):
 		case u.Name == "sed" && !anyArg(u, makesText):
@@ -423,13 +429,13 @@ func makesText(script string) bool {
 
 // noCommandsIn reports files in which nobody keeps commands for a shell.
 func noCommandsIn(p string) bool {
-	if p == "" || hasScriptSuffix(p) {
+	if p == "" || hasScriptSuffix(p) || strings.HasPrefix(p, "/dev/std") || strings.HasPrefix(p, "/dev/fd/") || strings.HasPrefix(p, "/dev/tcp/") || p == "/dev/null" || p == "/dev/tty" {
 		return false
 	}
-	if dir := "/etc/"; strings.HasPrefix(p, dir) {
+	if dir := "/etc/"; strings.HasPrefix(p, dir) && !strings.HasPrefix(p, "/etc/cron") {
 		return hasWord("motd issue issue.net passwd passwd- group group- shadow gshadow hosts services protocols networks resolv.conf hosts.allow hosts.deny shells aliases mailcap magic mime.types logrotate.conf fstab nsswitch.conf os-release hostname machine-id login.defs sudoers ld.so.conf localtime timezone", p[len(dir):])
 	}
-	for _, dir := range [...]string{"/var/log/", "/var/mail/", "/var/spool/", "/usr/share/", "/usr/include/", "/usr/lib/", "/lib/", "/boot/", "/var/cache/", "/var/lib/dpkg/", "/var/lib/rpm/", "/proc/", "/sys/", "/dev/sd", "/dev/mem"} {
+	for _, dir := range [...]string{"/var/log/", "/var/mail/", "/var/spool/", "/usr/share/", "/usr/include/", "/usr/lib/", "/lib/", "/boot/", "/var/cache/", "/var/lib/dpkg/", "/var/lib/rpm/", "/proc/", "/sys/", "/dev/", "/etc/cron"} {
 		if strings.HasPrefix(p, dir) && !strings.Contains(p, "/script") && !strings.Contains(p, "/bin/") {
 			return true
 		}

@@ -63,6 +63,8 @@ func TestSeverity(t *testing.T) {
 		{"one sign", []Sign{{Severity: Medium}}, Medium},
 		{"booster lifts one step", []Sign{{Severity: Medium}, boost, heavy}, High},
 		{"nothing lifts critical", []Sign{{Severity: Critical}, boost}, Critical},
+		{"a low sign is lifted by a low booster", []Sign{{Severity: Low}, heavy}, Medium},
+		{"a low sign is not lifted by what most jobs show", []Sign{{Severity: Low}, boost}, Low},
 		{"information is not lifted", []Sign{{Severity: Info}, boost}, Info},
 		{"the heaviest counts", []Sign{{Severity: Low}, {Severity: High}}, High},
 	} {

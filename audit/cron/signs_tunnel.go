@@ -91,7 +91,10 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 			for i := range full {
 				u := full[i].Text
 				low := strings.ToLower(u)
-				_, host, _ := strings.Cut(u, "@")
+				_, host, ok := strings.Cut(u, "@")
+				if !ok && i > 0 && u[:min(1, len(u))] != "-" {
+					host = u
+				}
 				if a, err := netip.ParseAddr(host); err == nil && publicAddr(a) || strings.HasSuffix(low, "stricthostkeychecking=no") && !has("autossh") || strings.HasSuffix(low, "userknownhostsfile=/dev/null") {
 					sev = Medium // a bare address, or whoever answers there
 				}
