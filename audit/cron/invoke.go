@@ -518,8 +518,14 @@ scan:
 	case operand:
 		w := c.Args[i]
 		if lang == "deno" || lang == "bun" {
-			if w.Text == "run" && i+1 < len(c.Args) {
-				w = c.Args[i+1]
+			if k := i + 1; w.Text == "run" && k < len(c.Args) {
+				for k+1 < len(c.Args) && strings.HasPrefix(c.Args[k].Text, "-") {
+					if hasWord("-c --config --import-map --lock --cert --seed -L --log-level --env-file --cwd --filter", c.Args[k].Text) {
+						k++
+					}
+					k++
+				}
+				w = c.Args[min(k, len(c.Args)-1)]
 			} else if strings.IndexByte(w.Text, '/') < 0 && strings.IndexByte(w.Text, '.') < 0 {
 				return at
 			}
@@ -613,10 +619,16 @@ func (r *resolver) joined(at int, operandsOnly bool) {
 		if k := strings.IndexByte(front, '/'); k >= 0 {
 			front, more = front[:k], true
 		}
+		text := a.Text + " " + b.Text
+		if strings.HasSuffix(a.Text, "/") && strings.HasPrefix(b.Text, "/") && len(b.Text) > 1 && (i == 0 || i == 1 && operandsOnly && c.Name != "cd" && c.Name != "pushd") {
+			// A directory as the program, and a path: with the blank between them they
+			// are one name.
+			r.a.Joined = append(r.a.Joined, Joined{Command: at, Word: i, Text: text, Path: r.abs(text), Broken: true})
+			continue
+		}
 		if !onlyDots(end) || !onlyDots(front) {
 			continue
 		}
-		text := a.Text + " " + b.Text
 		j := Joined{Command: at, Word: i, Text: text, Path: r.abs(text)}
 		// An interpreter or cd that is given a directory and a file, where the two
 		// together would be a file's name.

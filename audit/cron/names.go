@@ -171,6 +171,9 @@ func nearMiss(c string) string {
 	}
 	for known := range readable {
 		if len(known) != len(c) {
+			if oneLetter(known, c) {
+				return known
+			}
 			continue
 		}
 		diff, first := 0, -1
@@ -192,6 +195,23 @@ func nearMiss(c string) string {
 		}
 	}
 	return ""
+}
+
+// oneLetter reports a long name with a hyphen, of a daemon, that lacks a letter or has
+// one too many. Of short names, and of plurals and numbers, honest ones are made so.
+func oneLetter(known, c string) bool {
+	long, short := known, c
+	if len(c) > len(known) {
+		long, short = c, known
+	}
+	if len(known) < 9 || len(long) != len(short)+1 || strings.IndexByte(known, '-') < 0 || !daemons[known] && !hasWord("ssh-agent ssh-keygen redis-server gnome-keyring", known) {
+		return false
+	}
+	i := 0
+	for i < len(short) && short[i] == long[i] {
+		i++
+	}
+	return isLower(long[i]) && long[i+1:] == short[i:] && !(i == len(short) && long[i] == 's')
 }
 
 func isLower(c byte) bool { return c >= 'a' && c <= 'z' }

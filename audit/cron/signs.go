@@ -425,6 +425,21 @@ func (s *signer) setting(name, value string) {
 				s.add("preload", Critical, "%s loads %s into every program of the job", name, q(lib))
 			}
 		}
+	case "NODE_OPTIONS", "RUBYOPT", "PERL5OPT", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PHPRC", "PHP_INI_SCAN_DIR", "LUA_INIT", "R_PROFILE", "R_PROFILE_USER", "R_ENVIRON_USER", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "PYTHONHOME", "PYTHONUSERBASE", "GEM_HOME", "GEM_PATH", "BUNDLE_GEMFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "QT_PLUGIN_PATH", "GTK_MODULES", "GIO_MODULE_DIR", "TCLLIBPATH", "EMACSLOADPATH", "VIMINIT", "KRB5_CONFIG", "RIPGREP_CONFIG_PATH":
+		// What a language or library loads or reads before the program it is given.
+		if programText(value) {
+			s.add("environment", High, "%s holds program text that is run before the program: %s", name, q(value))
+		}
+		for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" =:,;@\"'()", r) }) {
+			part = strings.TrimPrefix(strings.TrimPrefix(part, "-r"), "-I")
+			if i := strings.IndexByte(part, '/'); i >= 0 && (i == 0 || strings.HasPrefix(part, "$HOME/")) {
+				s.settingDir(name, part)
+			}
+		}
+	case "PERL5DB", "PS4", "PROMPT_COMMAND":
+		if programText(value) {
+			s.add("environment", High, "%s holds program text that is run before the program: %s", name, q(value))
+		}
 	case "PATH", "SHELL", "BASH_ENV", "ENV", "LD_LIBRARY_PATH", "PERL5LIB", "PYTHONPATH", "PYTHONSTARTUP", "GCONV_PATH", "ZDOTDIR", "HOME", "RUBYLIB", "NODE_PATH":
 		for value != "" {
 			var dir string
@@ -432,6 +447,11 @@ func (s *signer) setting(name, value string) {
 			s.settingDir(name, dir)
 		}
 	}
+}
+
+// programText reports a value that starts something: a call, or a substitution.
+func programText(value string) bool {
+	return strings.Contains(value, "$(") || strings.IndexByte(value, '`') >= 0 || anyOf(strings.ToLower(value), []string{"system(", "exec(", "os.execute", "qx{", "begin{", "begin {", "spawn(", "popen(", "child_process"})
 }
 
 // preloads are the beginnings of the names of libraries that are made to be loaded

@@ -62,6 +62,11 @@ func (s *signer) commands() {
 		s.plants(i, c)
 		s.destroys(c)
 		s.serves(c)
+		s.engineSocket(c)
+		s.relay(c)
+		s.namesOption(c)
+		s.rootkit(c)
+		s.blackhole(c)
 		if len(c.Args) > 0 && c.Args[0].Glob && strings.IndexByte(c.Args[0].Text, '?') >= 0 && strings.IndexByte(c.Args[0].Text, '*') < 0 && strings.IndexByte(c.Args[0].Text, '/') >= 0 {
 			s.add("obfuscated", High, "a pattern hides the name of the program %s", q(c.Args[0].Text))
 		}
@@ -71,6 +76,12 @@ func (s *signer) commands() {
 		fetched = append(fetched, fetchedFiles(c)...)
 		s.fetchThenRun(fetched, i)
 	}
+	if s.a.swarms != "" {
+		s.add("destroys", High, "%s starts itself again and again until the host can do nothing else", q(s.a.swarms))
+	}
+	s.ruins()
+	s.encryptsAway()
+	s.waitsForAbsence()
 	if s.c.Near != nil {
 		s.c.Near.fetchedBy(s)
 	}
@@ -490,6 +501,9 @@ func (s *signer) inlineCode(c *Command) {
 	if setsModeInCode(low) {
 		s.add("privilege", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
 	}
+	if flat := strings.NewReplacer(" ", "", "\n", "", ";", "").Replace(low); anyOf(flat, []string{"forkwhilefork", "forkwhile1", "while(1){fork", "while1{fork", "while1:os.fork()", "while(true){fork", "whiletrue:os.fork()", "loop{fork", "forkuntil0"}) {
+		s.add("destroys", High, "%s code starts itself again and again: %s", q(c.Name), q(c.Code))
+	}
 	switch {
 	case anyOf(low, socketWords) && (anyOf(low, shellWords) || strings.IndexByte(low, '`') >= 0 && backticks(c.Name)):
 		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
@@ -533,10 +547,8 @@ func (s *signer) codeOfAnother(c *Command) {
 	if lang, options := interpreter(c.Name); lang != "" && options != ":" || lang == "" && prose[c.Name] || builtins[c.Name] || fetchers[c.Name] {
 		return
 	}
-	for i := range s.a.Commands {
-		if p := s.a.Commands[i].Parent; p >= 0 && &s.a.Commands[p] == c {
-			return // shell text, which was read for itself
-		}
+	if s.holds(indexOf(s.a, c)) {
+		return
 	}
 	for k := 1; k < len(c.Args); k++ {
 		t := c.Args[k].Text
@@ -569,10 +581,7 @@ func (s *signer) shellOut(i int, c *Command) {
 			}
 		}
 	}
-	holds := false // its words are shell text, which was read for itself
-	for k := range s.a.Commands {
-		holds = holds || s.a.Commands[k].Parent == i
-	}
+	holds := s.holds(i)
 	for k := 1; k < len(c.Args) && !holds; k++ {
 		if t := c.Args[k].Text; strings.Contains(t, "/dev/tcp/") && name != "echo" && name != "test" && name != "[" {
 			s.add("reverse-shell", Critical, "it opens a connection of the shell's own: %s", q(t))
@@ -629,6 +638,16 @@ func (s *signer) shellOut(i int, c *Command) {
 	}
 }
 
+// holds reports a command whose words hold shell text, which was read for itself.
+func (s *signer) holds(i int) bool {
+	for k := range s.a.Commands {
+		if p := s.a.Commands[k].Parent; p == i && p >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // asksPort reports a connection of the shell's own that carries nothing but words
 // of the line, or nothing at all: so people ask whether a port is open, and so they
 // send figures to a collector.
@@ -653,9 +672,13 @@ func (s *signer) asksPort(i int, c *Command) bool {
 // fetch judges where something is fetched from.
 func (s *signer) fetch(c *Command) {
 	isFetcher := fetchers[strings.ToLower(c.Name)] || c.Name == "git" || c.Name == "scp" || installers[c.Name]
+	holds := s.holds(indexOf(s.a, c))
 	for k := 0; k < len(c.Args); k++ {
 		t := c.Args[k].Text
 		u := urlIn(t)
+		if holds && strings.IndexByte(t, ' ') >= 0 {
+			continue
+		}
 		if u == "" {
 			if !isFetcher || installers[c.Name] || k == 0 || t == "" || t[0] == '-' || strings.ContainsAny(t, " =@") || !hostShape(t) || k > 1 && valuedFetch(c.Args[k-1].Text) {
 				continue

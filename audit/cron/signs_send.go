@@ -28,6 +28,8 @@ func (s *signer) sends(i int, c *Command) {
 	case "mail", "mailx", "mutt", "sendmail", "s-nail", "msmtp", "swaks", "nc", "ncat", "netcat", "socat", "telnet":
 		if feeds(func(u *Command) bool { return anyArg(u, secret) && !describes[u.Name] }) {
 			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
+		} else if feeds(seeksSecrets) && (feeds(readsFound) || feeds(func(u *Command) bool { return seeksSecrets(u) && u.Name != "find" && u.Name != "locate" })) {
+			s.add("exfiltrate", High, "it looks for secrets and sends what it finds through %s: %s", q(c.Name), line())
 		} else if c.Name[0] == 'n' && anyArg(c, bareAddress) && feeds(readsFiles) {
 			s.add("exfiltrate", Medium, "it sends what lies in files to a bare address, unencrypted: %s", line())
 		}
@@ -43,8 +45,15 @@ func (s *signer) sends(i int, c *Command) {
 		if sent && anyArg(c, bareAddress) {
 			s.add("exfiltrate", High, "it sends a file of secrets to a bare address: %s", line())
 		}
+		s.oddKey(c)
+	case "rclone", "s3cmd", "s5cmd", "mc", "lftp", "megaput", "restic", "borg", "gdrive", "ncftpput":
+		s.oddKey(c)
 	default:
-		if fetchers[c.Name] && sendsInput(c) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
+		if fetchers[c.Name] && (sendsInput(c) && feeds(seeksSecrets) && (feeds(readsFound) || !s.runsOneOf("find", "locate")) || sendsFile(c) && s.looksForSecrets() && feeds(seeksSecrets)) {
+			s.add("exfiltrate", High, "it looks for secrets and sends what it finds away: %s", line())
+		} else if what := s.watched(c); what != "" {
+			s.add("exfiltrate", Medium, "it records what is on the screen, typed or sent by others with %s and sends that away: %s", q(what), line())
+		} else if fetchers[c.Name] && sendsInput(c) && !anyArg(c, metadataHost) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
 			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
 		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
 			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
@@ -66,6 +75,99 @@ func (s *signer) looksForSecrets() bool {
 		}
 	}
 	return false
+}
+
+// seeksSecrets reports a command that looks for keys and passwords on the whole host.
+func seeksSecrets(c *Command) bool {
+	low := ""
+	for k := 1; k < len(c.Args); k++ {
+		low += " " + strings.ToLower(c.Args[k].Text)
+	}
+	switch {
+	case c.Name == "find" || c.Name == "locate" || c.Name == "fd":
+		return anyOf(low, []string{".pem", ".kdbx", ".env", ".ppk", "id_rsa", "id_ed25519", "id_ecdsa", "wallet.dat", "credentials", ".pgpass", "keystore", ".ovpn", "shadow"})
+	case grep(c.Name) || c.Name == "ag" || c.Name == "ack" || c.Name == "strings":
+		if !hasFlag(c, 'r') && !hasFlag(c, 'R') && !hasArg(c, "--recursive") && grep(c.Name) && c.Name != "rg" {
+			return false
+		}
+		return anyOf(low, []string{"akia", "sk_live", "ghp_", "xoxb", "xoxp", "aiza", "private key", "secret_key", "secretkey", "aws_secret", "api_key", "api[_-]", "apikey", "password=", "passwd=", "password\\s", "db_pass", "access_token"})
+	case strings.HasPrefix(c.Name, "linpeas"), c.Name == "trufflehog", c.Name == "mimipenguin", strings.EqualFold(c.Name, "lazagne"):
+		return true
+	}
+	return false
+}
+
+// readsFound reports a command that reads the files whose names it is given.
+func readsFound(c *Command) bool {
+	return hasAny(c.Wrappers, "xargs", "find", "parallel") && !describes[c.Name] || c.Name == "cpio" || c.Name == "tar" || c.Name == "zip"
+}
+
+// metadataHost reports the address where a cloud tells a machine about itself.
+func metadataHost(t string) bool {
+	return strings.Contains(t, "://169.254.169.254") || strings.Contains(t, "://metadata.google.internal") || strings.Contains(t, "://169.254.170.2") || strings.Contains(t, "://[fd00:ec2::254]") || strings.Contains(t, "://100.100.100.200")
+}
+
+// sendsFile reports a fetcher that sends a file.
+func sendsFile(c *Command) bool {
+	for k := 1; k < len(c.Args); k++ {
+		if uploaded(c, k) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// watchers record what a person does at the machine, or what others send.
+var watchers = set("scrot maim grim import xwd gnome-screenshot spectacle flameshot xinput logkeys showkey xclip xsel wl-paste arecord parecord parec tcpdump tshark dumpcap")
+
+// watched returns the watcher whose record a command sends away, or "".
+func (s *signer) watched(c *Command) string {
+	if !fetchers[c.Name] || c.Remote != "" || localHost(c) {
+		return ""
+	}
+	for i := range s.a.Commands {
+		u := &s.a.Commands[i]
+		screen := u.Name == "ffmpeg" && hasArg(u, "x11grab", "kmsgrab", "pulse", "alsa", "evdev")
+		if !watchers[u.Name] && !screen || u.Remote != "" {
+			continue
+		}
+		for k := 1; k < len(c.Args); k++ {
+			f := uploaded(c, k)
+			if f == "-" && len(c.Input) > 0 {
+				return u.Name
+			}
+			if f != "" && anyArg(u, func(t string) bool { return t == strings.SplitN(f, ";", 2)[0] }) {
+				return u.Name
+			}
+		}
+	}
+	return ""
+}
+
+// oddKey judges a program that moves files with a key or settings out of a hidden
+// place, or one that everybody may write.
+func (s *signer) oddKey(c *Command) {
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		switch prev := c.Args[k-1].Text; {
+		case hasWord("-i -F --config -c -C --password-file --rcfile", prev):
+		case hasWord("-e --rsh", prev):
+			_, key, ok := strings.Cut(t, "-i ")
+			if !ok {
+				continue
+			}
+			t, _, _ = strings.Cut(strings.TrimLeft(key, " "), " ")
+		default:
+			_, value, ok := strings.Cut(t, "=")
+			if !ok || !hasWord("--config --password-file --rcfile", t[:len(t)-len(value)-1]) {
+				continue
+			}
+			t = value
+		}
+		if oddSource(t) {
+			s.add("exfiltrate", Medium, "it moves files with a key or settings out of a hidden place, or one that everybody may write, %s: %s", q(t), q(joinWords(c.Args)))
+		}
+	}
 }
 
 // describes are programs that tell about a file without showing what is in it.
@@ -113,6 +215,15 @@ func readsFiles(c *Command) bool {
 		}
 	}
 	return false
+}
+
+// asksEncoded reports a question for a name of the net that is made of encoded data.
+func (s *signer) asksEncoded(c *Command, w *Word) bool {
+	t := w.Text
+	if t == "" || strings.IndexByte(t, '.') < 0 || !s.encodes() {
+		return false
+	}
+	return !w.Literal && (t[0] == '$' || strings.Contains(t, "$(...).")) || hasAny(c.Wrappers, "xargs", "parallel") && strings.Contains(t, "{}.")
 }
 
 // encodes reports a job in which bytes are turned into letters.

@@ -5,8 +5,73 @@ import (
 	"strings"
 )
 
+// hasWordIn reports whether one of words is w.
+func hasWordIn(words []Word, w string) bool {
+	for k := range words {
+		if words[k].Text == w {
+			return true
+		}
+	}
+	return false
+}
+
+// bindsRoot reports --mount's value where it gives a container the root of all files.
+func bindsRoot(t string) bool {
+	if !strings.Contains(t, "type=bind") || strings.Contains(t, "readonly") || strings.Contains(t, ",ro") {
+		return false
+	}
+	for _, f := range strings.Split(strings.TrimPrefix(t, "--mount="), ",") {
+		if f == "source=/" || f == "src=/" {
+			return true
+		}
+	}
+	return false
+}
+
+// engineSocket judges a request to the socket of a container engine, by which one
+// makes a container that has the whole host, or runs something in one.
+func (s *signer) engineSocket(c *Command) {
+	if !fetchers[c.Name] || !anyArg(c, func(t string) bool {
+		return hasSuffixOf(t, "docker.sock", "podman.sock", "containerd.sock", "crio.sock") || strings.Contains(t, ":2375/")
+	}) || !anyArg(c, func(t string) bool { return strings.Contains(t, "/containers/create") || strings.Contains(t, "/exec") }) {
+		return
+	}
+	sev := Low
+	if anyArg(c, func(t string) bool {
+		flat := strings.NewReplacer(" ", "", "\\", "").Replace(strings.ToLower(t))
+		return anyOf(flat, []string{`"privileged":true`, `"/:/`, `"source":"/"`, `"pidmode":"host"`, `"/etc:`, `"/root:`})
+	}) {
+		sev = High
+	}
+	s.add("container-escape", sev, "it asks the container engine for a container: %s", q(joinWords(c.Args)))
+}
+
+// relay judges a program that hands connections on to another machine.
+func (s *signer) relay(c *Command) {
+	if c.Name != "socat" {
+		return
+	}
+	listens, to := false, ""
+	for k := 1; k < len(c.Args); k++ {
+		kind, rest, _ := strings.Cut(strings.ToUpper(c.Args[k].Text), ":")
+		switch {
+		case strings.Contains(kind, "LISTEN"):
+			listens = true
+		case hasWord("TCP TCP4 TCP6 UDP UDP4 OPENSSL SSL SOCKS4A SOCKS4 PROXY TCP-CONNECT OPENSSL-CONNECT TCP4-CONNECT", kind):
+			to, _, _ = strings.Cut(rest, ",")
+		}
+	}
+	if listens && to != "" {
+		sev := Low
+		if bareAddress(strings.ToLower(to)) {
+			sev = Medium
+		}
+		s.add("tunnel", sev, "it hands connections on to another machine: %s", q(joinWords(c.Args)))
+	}
+}
+
 // tunnels are programs whose only use is a way in from outside.
-var tunnels = set("ngrok frpc frps chisel gost bore rathole localtunnel lt pagekite gsocket gs-netcat iox ligolo ligolo-ng ew earthworm revsocks reverse-ssh nps npc sshuttle dnscat dnscat2 iodine ptunnel")
+var tunnels = set("ngrok frpc frps chisel gost bore rathole localtunnel lt pagekite gsocket gs-netcat iox ligolo ligolo-ng ew earthworm revsocks reverse-ssh nps npc sshuttle dnscat dnscat2 iodine ptunnel ptunnel-ng hans icmptunnel microsocks 3proxy ssocks ssocksd wstunnel pivotnacci reGeorg neoreg venom stowaway nimplant merlinAgent sliver-client pwncat pwncat-cs")
 
 // tunnel judges ways in from outside and ways out for data.
 func (s *signer) tunnel(i int, c *Command) {
@@ -32,11 +97,9 @@ func (s *signer) tunnel(i int, c *Command) {
 		}
 	case name == "dig" || name == "nslookup" || name == "host" || name == "drill" || name == "ping":
 		for k := 1; k < len(c.Args); k++ {
-			t := c.Args[k].Text
-			if c.Args[k].Literal || t == "" || t[0] != '$' || strings.IndexByte(t, '.') < 0 || !s.encodes() {
-				continue
+			if s.asksEncoded(c, &c.Args[k]) {
+				s.add("exfiltrate", High, "it asks for names that are made of encoded data: %s", line())
 			}
-			s.add("exfiltrate", High, "it asks for names that are made of encoded data: %s", line())
 		}
 	case fetchers[name]:
 		for k := 1; k < len(c.Args); k++ {
@@ -111,9 +174,10 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 	case has("nsenter"):
 		s.add("container-escape", Medium, "it enters the namespaces of another process: %s", line())
 	case has("docker", "podman", "nerdctl"):
+		mighty := hasWordIn(full, "--privileged")
 		for k := 1; k < len(full); k++ {
 			t := full[k].Text
-			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") && !strings.HasSuffix(full[k+1].Text, ":ro") || strings.HasPrefix(t, "--volume=/:") && !strings.HasSuffix(t, ":ro") || t == "--pid=host" {
+			if k+1 < len(full) && (t == "-v" || t == "--volume") && strings.HasPrefix(full[k+1].Text, "/:") && !strings.HasSuffix(full[k+1].Text, ":ro") || strings.HasPrefix(t, "--volume=/:") && !strings.HasSuffix(t, ":ro") || strings.HasPrefix(t, "-v=/:") || bindsRoot(t) || t == "--pid=host" && mighty {
 				s.add("container-escape", Medium, "it gives a container the whole host: %s", line())
 			} else if t == "--privileged" {
 				s.add("container-escape", Low, "it gives a container the rights of root on the host: %s", line())

@@ -136,3 +136,77 @@ func anyArg(c *Command, f func(string) bool) bool {
 	}
 	return false
 }
+
+// namesOption judges a file that is called like an option: whoever uses a wildcard in
+// that directory hands it to a program as one.
+func (s *signer) namesOption(c *Command) {
+	judge := func(p string) {
+		base := baseName(p)
+		if len(base) < 3 || base[0] != '-' || strings.HasPrefix(p, "/dev/") {
+			return
+		}
+		sev := Medium
+		if strings.HasPrefix(base, "--") && strings.IndexByte(base, '=') > 0 || strings.IndexByte(base, ' ') > 0 {
+			sev = High
+		}
+		s.add("option-exec", sev, "it makes a file that is called like an option, %s: a wildcard hands it to a program", q(base))
+	}
+	if c.Name == "touch" {
+		behind := false
+		for k := 1; k < len(c.Args); k++ {
+			t := c.Args[k].Text
+			if t == "--" && !behind {
+				behind = true
+			} else if behind || strings.IndexByte(t, '/') >= 0 && (t[0] == '/' || t[0] == '.' || t[0] == '$') {
+				judge(t)
+			}
+		}
+	}
+	written(c, func(p, how string) {
+		if how == "writes" || how == "empties" {
+			judge(p)
+		}
+	})
+}
+
+// rootkits are kernel modules and libraries that hide files, processes and doors.
+var rootkits = set("diamorphine reptile reptile_cmd reptile_shell suterusu adore adore-ng beurk jynx jynx2 azazel bdvl bedevil kovid umbreon vlany puszek nurupo xingyiquan knark enyelkm kbeast rkit brootus pumakit symbiote facefish syslogk krasue drovorub hiddenwasp libprocesshider processhider singularity skidmap melofee")
+
+// rootkit judges what is called like one.
+func (s *signer) rootkit(c *Command) {
+	loads := hasWord("modprobe insmod kmod depmod", c.Name)
+	for k := range c.Args {
+		if k > 0 && !loads {
+			break
+		}
+		t := strings.TrimSuffix(baseName(c.Args[k].Text), ".ko")
+		if rootkits[t] && (loads || strings.IndexByte(c.Args[0].Text, '/') >= 0) {
+			s.add("tamper", High, "%s is the name of a rootkit: %s", q(t), q(joinWords(c.Args)))
+		}
+	}
+}
+
+// blackhole judges a line for /etc/hosts that keeps the host from its updates or from
+// those who watch over it.
+func (s *signer) blackhole(c *Command) {
+	if c.Name != "echo" && c.Name != "printf" && c.Name != "sed" {
+		return
+	}
+	into := false
+	written(c, func(p, how string) { into = into || p == "/etc/hosts" })
+	for i := range s.a.Commands {
+		into = into || c.Piped && s.a.Commands[i].Name == "tee" && hasArg(&s.a.Commands[i], "/etc/hosts")
+	}
+	if !into {
+		return
+	}
+	for k := 1; k < len(c.Args); k++ {
+		low := strings.ToLower(c.Args[k].Text)
+		if !strings.Contains(low, "127.0.0.") && !strings.Contains(low, "0.0.0.0") && !strings.Contains(low, "::1") {
+			continue
+		}
+		if anyOf(low, []string{"update", "security", "virus", "clamav", "crowdstrike", "sentinel", "sophos", "mcafee", "trendmicro", "eset.", "kaspersky", "symantec", "defender", "aliyun", "aegis", "tencent", "wazuh", "ossec", "qualys", "rapid7", "elastic", "splunk", "datadog", "archive.ubuntu", "deb.debian", "mirrors.", "redhat.com", "microsoft.com", "pool.", "minexmr", "nanopool", "supportxmr", "syslog", "siem"}) {
+			s.add("tamper", High, "it keeps the host from reaching those who keep it safe: %s", q(c.Args[k].Text))
+		}
+	}
+}

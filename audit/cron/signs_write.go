@@ -142,7 +142,11 @@ func (s *signer) writes(c *Command) {
 		removes := how != "writes" && how != "edits"
 		switch {
 		case strings.HasPrefix(base, "authorized_keys") && !removes && keyPlace(p), strings.HasSuffix(p, "/.ssh/rc"), p == "/etc/ssh/sshrc":
-			s.add("authorized-keys", Critical, "it %s %s, which decides who may log in", how, q(p))
+			sev := Critical
+			if s.keptSource(c) {
+				sev = Medium // a list of keys that somebody keeps is put into place
+			}
+			s.add("authorized-keys", sev, "it %s %s, which decides who may log in", how, q(p))
 		case p == "/etc/ld.so.preload" && !removes:
 			s.add("preload", Critical, "it %s %s, which is loaded into every program", how, q(p))
 		case !removes && (p == "/etc/passwd" || p == "/etc/shadow" || p == "/etc/group" || p == "/etc/gshadow" || p == "/etc/sudoers" || strings.HasPrefix(p, "/etc/sudoers.d/") || strings.HasPrefix(p, "/etc/pam.d/")):
@@ -150,7 +154,11 @@ func (s *signer) writes(c *Command) {
 		case !removes && (p == "/etc/crontab" || strings.HasPrefix(p, "/etc/cron.d/") || strings.HasPrefix(p, "/var/spool/cron/") || strings.HasPrefix(p, "/etc/cron.hourly/") || strings.HasPrefix(p, "/etc/cron.daily/")):
 			s.add("crontab-edit", High, "it %s %s: a job that plants jobs", how, q(p))
 		case !removes && startupFile(p):
-			s.add("startup-edit", Medium, "it %s %s, which is run at login or boot", how, q(p))
+			sev := Medium
+			if s.keptSource(c) && !s.enables() {
+				sev = Low // as people put a new release into place
+			}
+			s.add("startup-edit", sev, "it %s %s, which is run at login or boot", how, q(p))
 		case (p == "/etc/ssh/sshd_config" || strings.HasPrefix(p, "/etc/ssh/sshd_config.d/")) && !removes:
 			s.add("startup-edit", Medium, "it %s %s", how, q(p))
 		case !removes && (p == "/etc/selinux/config" || p == "/etc/sysconfig/selinux") && weakens(c):
@@ -165,6 +173,26 @@ func (s *signer) writes(c *Command) {
 			s.add("log-wipe", High, "it deletes %s", q(p))
 		}
 	})
+}
+
+// keptSource reports a copy whose source is a named file in a place that nobody but
+// its owner may write and that hides nothing.
+func (s *signer) keptSource(c *Command) bool {
+	if n := len(c.Args); hasWord("cp mv install ln rsync", c.Name) && n > 2 {
+		from := joinPath(c.Cwd, c.Args[n-2].Text)
+		return c.Args[n-2].Literal && from != "" && !oddSource(from) && !hiddenPath(from) && !strings.HasPrefix(from, "/usr/share/") && !strings.HasPrefix(from, "/var/lib/")
+	}
+	return false
+}
+
+// enables reports a job that has a service started at each boot.
+func (s *signer) enables() bool {
+	for i := range s.a.Commands {
+		if c := &s.a.Commands[i]; hasWord("systemctl rc-update update-rc.d chkconfig", c.Name) && hasArg(c, "enable", "add", "defaults", "on", "reenable") {
+			return true
+		}
+	}
+	return false
 }
 
 // weakens reports words that say disabled or permissive.
