@@ -3,9 +3,9 @@ package cron
 import "strings"
 
 // minerNames are programs that mine coins, and the malware that brings them.
-var minerNames = set("xmrig xmr-stak xmr-stak-cpu minerd cpuminer cpuminer-multi cpuminer-opt ccminer cgminer bfgminer sgminer ethminer nbminer t-rex lolminer phoenixminer teamredminer gminer nanominer srbminer srbminer-multi wildrig xmrigdaemon xmrigcc kinsing kdevtmpfsi kthmimu sysrv ddgs watchbog kerberods khugepageds sustes sustse config_rig ld-linux-x86 moneroocean mxminer")
+var minerNames = set("xmrig xmr-stak xmr-stak-cpu minerd cpuminer cpuminer-multi cpuminer-opt ccminer cgminer bfgminer sgminer ethminer nbminer t-rex lolminer phoenixminer teamredminer gminer nanominer srbminer srbminer-multi wildrig xmrigdaemon xmrigcc kinsing kdevtmpfsi kthmimu sysrv ddgs watchbog kerberods khugepageds sustes sustse config_rig ld-linux-x86 moneroocean mxminer perfctl perfcc lolMiner bzminer rigel onezerominer hellminer")
 
-var minerWords = []string{"stratum+tcp://", "stratum+ssl://", "stratum2+tcp://", "stratum1+", "--donate-level", "--coin=monero", "--coin monero", "-a cryptonight", "--algo=randomx", "-a rx/0", "--nicehash", "minexmr.com", "supportxmr.com", "moneroocean.stream", "nanopool.org", "hashvault.pro", "c3pool.", "2miners.com", "nicehash.com", "f2pool.com", "xmrpool.", "monerohash.com", "pool.minergate", "minergate.com", "dwarfpool.com", "unmineable.com", "herominers.com", "kryptex."}
+var minerWords = []string{"stratum+tcp://", "stratum+ssl://", "stratum2+tcp://", "stratum1+", "--donate-level", "--coin=monero", "--coin monero", "-a cryptonight", "--algo=randomx", "-a rx/0", "--nicehash", "--cpu-max-threads-hint", "--randomx-", "--rig-id", "--max-cpu-usage", "--cpu-no-yield", "--donate-over-proxy", "minexmr.com", "supportxmr.com", "moneroocean.stream", "nanopool.org", "hashvault.pro", "c3pool.", "2miners.com", "nicehash.com", "f2pool.com", "xmrpool.", "monerohash.com", "pool.minergate", "minergate.com", "dwarfpool.com", "unmineable.com", "herominers.com", "kryptex."}
 
 // miner judges what mines coins.
 func (s *signer) miner(c *Command) {

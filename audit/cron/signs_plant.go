@@ -18,7 +18,16 @@ func (s *signer) plants(i int, c *Command) {
 		if webScript(p) {
 			s.webShell(i, c, p)
 		}
+		s.shown(i, c, p, how)
 	})
+	if (c.Name == "sed" || c.Name == "perl") && (hasFlag(c, 'i') || hasArg(c, "--in-place")) {
+		for k := 1; k < len(c.Args); k++ {
+			low := strings.ToLower(strings.ReplaceAll(c.Args[k].Text, "\\", ""))
+			if strings.Contains(low, "<?php") && anyOf(low, []string{"include", "require", "eval", "assert", "$_", "base64"}) || strings.Contains(low, "<script") && strings.Contains(low, "src=") {
+				s.add("web-shell", High, "it puts program text into the pages of a web server: %s", q(c.Args[k].Text))
+			}
+		}
+	}
 	switch c.Name {
 	case "cp", "mv", "install", "ln", "dd", "rsync":
 		s.replaces(c)
@@ -31,6 +40,33 @@ func (s *signer) plantingCode(c *Command) {
 	writes := anyOf(low, []string{"file_put_contents", "fwrite", "fputs", ".write(", "writefile"}) || strings.Contains(low, "copy(") && strings.HasPrefix(c.Name, "php")
 	if writes && anyOf(low, []string{".php", ".phtml", ".jsp", ".aspx"}) && (anyOf(low, decodeWords) || servesVisitors(low)) {
 		s.add("web-shell", High, "%s code writes a script of a web server out of encoded text: %s", q(c.Name), q(c.Code))
+	}
+}
+
+// shown judges what is put where a web server shows it to whoever asks: a file of
+// secrets, a dump under a hidden name, or program text off the net behind a page's own.
+func (s *signer) shown(i int, c *Command, p, how string) {
+	if !webRoot(p) || how != "writes" {
+		return
+	}
+	if hasWord("cp mv install ln", c.Name) && len(c.Args) > 2 && secret(joinPath(c.Cwd, c.Args[len(c.Args)-2].Text)) {
+		s.add("exfiltrate", High, "it puts %s where a web server shows it to whoever asks: %s", q(c.Args[len(c.Args)-2].Text), q(p))
+		return
+	}
+	appends := false
+	for k := range c.Redirects {
+		appends = appends || c.Redirects[k].Op == ">>" && c.Redirects[k].File.Text == p
+	}
+	if _, ok := brings(c); ok && appends && hasSuffixOf(p, ".js", ".html", ".htm", ".mjs") {
+		s.add("web-shell", Medium, "it appends what it fetches to %s, which a web server gives to its visitors", q(p))
+	}
+	dumps := func(u *Command) bool {
+		return hasWord("mysqldump mariadb-dump pg_dump pg_dumpall mongodump tar slapcat", u.Name) || anyArg(u, secret)
+	}
+	found := dumps(c)
+	s.upstream(i, true, func(u *Command) { found = found || dumps(u) })
+	if found && (hiddenPath(p) || anyArg(c, secret)) {
+		s.add("exfiltrate", Medium, "it puts a dump under a hidden name where a web server shows it: %s", q(p))
 	}
 }
 
@@ -90,7 +126,7 @@ func (s *signer) webShell(i int, c *Command, p string) {
 		s.add("web-shell", High, "it writes %s, which runs what a visitor sends", q(p))
 	case decoded:
 		s.add("web-shell", High, "it decodes text into %s, which a web server runs", q(p))
-	case (c.Name == "cp" || c.Name == "mv" || c.Name == "install" || c.Name == "ln") && webRoot(p) && len(c.Args) > 2 && oddSource(c.Args[len(c.Args)-2].Text):
+	case (c.Name == "cp" || c.Name == "mv" || c.Name == "install" || c.Name == "ln") && webRoot(p) && len(c.Args) > 2 && (oddSource(c.Args[len(c.Args)-2].Text) || hiddenPath(joinPath(c.Cwd, c.Args[len(c.Args)-2].Text))):
 		s.add("web-shell", High, "it puts %s, out of a hidden place or one that everybody may write, where a web server runs it: %s", q(c.Args[len(c.Args)-2].Text), q(p))
 	case fetched != "" && webRoot(p):
 		s.add("web-shell", Medium, "it fetches %s into %s, which a web server runs", q(fetched), q(p))
@@ -190,6 +226,10 @@ func (s *signer) destroys(c *Command) {
 		if wholeDisk(to) && hasWord("/dev/zero /dev/random /dev/urandom /dev/null", from) {
 			s.add("destroys", Critical, "it overwrites a disk: %s", line())
 		}
+	case "cryptsetup", "nvme", "hdparm", "mdadm", "sfdisk", "badblocks", "parted":
+		if hasArg(c, "luksErase", "erase", "luksFormat", "format", "--security-erase", "--security-erase-enhanced", "--zero-superblock", "--delete", "mklabel", "sanitize") && anyArg(c, wholeDisk) || c.Name == "badblocks" && hasFlag(c, 'w') {
+			s.add("destroys", High, "it takes away what a disk holds: %s", line())
+		}
 	case "wipefs", "blkdiscard", "sgdisk":
 		if anyArg(c, wholeDisk) && (c.Name == "blkdiscard" || hasFlag(c, 'a') || hasArg(c, "--all", "-Z", "--zap-all")) {
 			s.add("destroys", Critical, "it takes away what a disk holds: %s", line())
@@ -201,6 +241,9 @@ func (s *signer) destroys(c *Command) {
 			sev = Low // a scratch disk, made anew at each boot
 		}
 		s.add("destroys", sev, "it makes a new file system over a disk: %s", line())
+	}
+	if len(c.Full) > 1 && baseName(c.Full[0].Text) == "find" && wholeTree(strings.TrimRight(c.Full[1].Text, "/")+"/") && hasWord("shred srm wipe", c.Name) {
+		s.add("destroys", High, "it overwrites what it finds below %s: %s", q(c.Full[1].Text), q(joinWords(c.Full)))
 	}
 	if len(c.Full) > 0 && baseName(c.Full[0].Text) == "find" {
 		encrypts, removes := false, false

@@ -11,7 +11,7 @@ func (s *signer) ruins() {
 			first = what + ": " + q(joinWords(c.Args))
 		}
 	}
-	base, copies, pool, restored := false, false, false, false
+	base, copies, pool, restored, stopped := false, false, false, false, false
 	for i := range s.a.Commands {
 		c := &s.a.Commands[i]
 		if c.Remote == "ssh" {
@@ -35,6 +35,12 @@ func (s *signer) ruins() {
 				base = true
 				seen("it drops a database", c)
 			}
+		case "systemctl", "service", "vim-cmd", "esxcli", "virsh", "crontab", "qm":
+			text := strings.ToLower(joinWords(c.Args))
+			if !stopped && (anyOf(text, []string{"vmsvc/power.off", "vm process kill", "virsh destroy"}) || anyOf(text, []string{" stop", "disable", "mask"}) && anyOf(text, []string{"veeam", "bacula", "bareos", "backup", "snapper", "timeshift", "restic", "borg", "amanda", "commvault", "rubrik"}) && !s.restarts(c.Args[len(c.Args)-1].Text)) {
+				stopped = true
+				kinds++ // says nothing alone
+			}
 		case "createdb", "pg_restore", "mongorestore", "mysqlimport", "tar", "rsync", "cp", "mysqldump", "pg_dump", "mkdir":
 			restored = true
 		case "rm", "shred", "srm":
@@ -56,7 +62,7 @@ func (s *signer) ruins() {
 			}
 		}
 	}
-	if kinds == 0 || restored {
+	if kinds == 0 || restored || first == "" {
 		return
 	}
 	sev := Low
@@ -95,6 +101,10 @@ func (s *signer) encryptsAway() {
 		if what == "" {
 			continue
 		}
+		if removesSource(c) {
+			s.add("destroys", High, "it encrypts %s and deletes it: %s", q(what), q(joinWords(c.Args)))
+			return
+		}
 		for k := range s.a.Commands {
 			if u := &s.a.Commands[k]; (hasWord("rm shred srm wipe unlink", u.Name) || u.Name == "mv") && k != i {
 				s.add("destroys", High, "it encrypts %s and deletes it: %s", q(what), q(joinWords(c.Args)))
@@ -121,6 +131,11 @@ func encrypts(c *Command) bool {
 	return false
 }
 
+// removesSource reports a packer that is told to delete what it packed.
+func removesSource(c *Command) bool {
+	return hasArg(c, "-sdel", "--remove-files", "-df", "-dw") || c.Name == "zip" && hasFlag(c, 'm')
+}
+
 // everybodysFiles reports a pattern of all files below a directory where people, web
 // sites or machines keep what is theirs.
 func everybodysFiles(t string) bool {
@@ -130,6 +145,8 @@ func everybodysFiles(t string) bool {
 	}
 	for _, d := range [...]string{"/home/", "/srv/", "/var/www/", "/root/", "/mnt/", "/media/", "/data/", "/opt/", "/vmfs/", "/var/lib/", "/export/", "/"} {
 		if rest, ok := strings.CutPrefix(t, d); ok && rest != "" && rest[0] == '*' {
+			return true
+		} else if first, more, _ := strings.Cut(rest, "/"); ok && d != "/" && first != "" && (more == "*" || more == "*/*") {
 			return true
 		}
 	}

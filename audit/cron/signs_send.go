@@ -7,12 +7,18 @@ import (
 
 // secret reports files that let their reader in: nobody sends them away as they are.
 func secret(p string) bool {
-	for _, f := range [...]string{"/etc/shadow", "/etc/gshadow", "/.ssh/id_", "id_rsa", "id_ed25519", "id_ecdsa", "/.aws/credentials", "/.kube/config", "/.git-credentials", "wallet.dat", "/.gnupg/", "/etc/kubernetes/admin.conf"} {
+	for _, f := range [...]string{"etc/shadow", "etc/gshadow", "/.ssh/id_", "id_rsa", "id_ed25519", "id_ecdsa", "/.aws/credentials", "/.kube/config", "/.git-credentials", "wallet.dat", "/.gnupg/", "/etc/kubernetes/admin.conf"} {
 		if strings.Contains(p, f) && !strings.HasSuffix(p, ".pub") {
 			return true
 		}
 	}
-	return false
+	return processSecret(p)
+}
+
+// processSecret reports what the kernel shows of other processes' surroundings and
+// memory.
+func processSecret(p string) bool {
+	return strings.HasPrefix(p, "/proc/") && !strings.HasPrefix(p, "/proc/self/") && hasSuffixOf(p, "/environ", "/mem", "/kcore", "/maps")
 }
 
 // sends judges secrets that leave the host by other programs than a browser's, and
@@ -85,7 +91,7 @@ func seeksSecrets(c *Command) bool {
 	}
 	switch {
 	case c.Name == "find" || c.Name == "locate" || c.Name == "fd":
-		return anyOf(low, []string{".pem", ".kdbx", ".env", ".ppk", "id_rsa", "id_ed25519", "id_ecdsa", "wallet.dat", "credentials", ".pgpass", "keystore", ".ovpn", "shadow"})
+		return anyOf(low, []string{".pem", ".kdbx", ".env", ".ppk", "id_rsa", "id_ed25519", "id_ecdsa", "wallet.dat", "credentials", ".pgpass", "keystore", ".ovpn", "shadow", "environ"})
 	case grep(c.Name) || c.Name == "ag" || c.Name == "ack" || c.Name == "strings":
 		if !hasFlag(c, 'r') && !hasFlag(c, 'R') && !hasArg(c, "--recursive") && grep(c.Name) && c.Name != "rg" {
 			return false
@@ -283,5 +289,5 @@ func sensitive(p string) bool {
 			return true
 		}
 	}
-	return false
+	return processSecret(p)
 }

@@ -229,22 +229,27 @@ func (s *signer) immutable(c *Command) {
 	}
 	guarded := len(files) == 0
 	for _, f := range files {
-		guarded = guarded || f == "" || f[0] == '$' && !strings.HasPrefix(f, "$HOME/") || guardedFile(joinPath(c.Cwd, f)) || guardedFile(f)
+		guarded = guarded || f == "" || f[0] == '$' && !strings.HasPrefix(f, "$HOME/") || guardedFile(joinPath(c.Cwd, f)) || guardedFile(f) || webScript(f) && !s.setsAndClears(files)
 	}
 	sev := Medium
 	switch {
 	case guarded:
 		sev = High
-	case s.setsAndClears(files):
+	case s.setsAndClears(files), set && !clear && onlyAppend(c):
 		sev = Low
 	}
 	s.add("tamper", sev, "it sets or clears the attribute that keeps a file from being changed: %s", q(joinWords(c.Args)))
 }
 
+// onlyAppend reports the attribute by which a log can be written on and not be changed.
+func onlyAppend(c *Command) bool {
+	return hasArg(c, "+a") && !anyArg(c, func(t string) bool { return strings.HasPrefix(t, "+") && strings.IndexByte(t, 'i') > 0 })
+}
+
 // guardedFile reports what decides who may come in and what is run, programs, and
 // what lies where it is hidden.
 func guardedFile(p string) bool {
-	return lockedFile(p) || execPlace(p) || oddSource(p) || systemDir(p) || startupFile(p) || webScript(p) || libDir(p) || securityLog(p) || strings.Contains(p, "/.ssh") || strings.HasPrefix(baseName(p), "authorized_keys") || hiddenPath(p)
+	return lockedFile(p) || execPlace(p) || oddSource(p) || systemDir(p) || startupFile(p) || libDir(p) || securityLog(p) || strings.Contains(p, "/.ssh") || strings.HasPrefix(baseName(p), "authorized_keys") || hiddenPath(p)
 }
 
 // setsAndClears reports a job that clears the attribute of files and sets it again.

@@ -75,7 +75,7 @@ func written(c *Command, f func(path, how string)) {
 // opensDoor reports text that would let in more than before, as sshd's files have it.
 func opensDoor(text string) bool {
 	low := strings.ToLower(text)
-	for _, w := range [...]string{"permitrootlogin yes", "passwordauthentication yes", "permitemptypasswords yes", "permituserenvironment yes", "authorizedkeysfile /", "authorizedkeyscommand /", "!authenticate", "nopasswd:", "nopasswd :"} {
+	for _, w := range [...]string{"permitrootlogin yes", "passwordauthentication yes", "permitemptypasswords yes", "permituserenvironment yes", "authorizedkeysfile /", "authorizedkeyscommand /", "authorizedprincipalscommand /", "trustedusercakeys /", "gatewayports yes", "permittunnel yes", "strictmodes no", "hostbasedauthentication yes", "ignorerhosts no", "!authenticate", "nopasswd:", "nopasswd :"} {
 		if strings.Contains(low, w) {
 			return true
 		}
@@ -160,7 +160,20 @@ func (s *signer) writes(c *Command) {
 			}
 			s.add("startup-edit", sev, "it %s %s, which is run at login or boot", how, q(p))
 		case (p == "/etc/ssh/sshd_config" || strings.HasPrefix(p, "/etc/ssh/sshd_config.d/")) && !removes:
-			s.add("startup-edit", Medium, "it %s %s", how, q(p))
+			sev := Medium
+			if c.Name == "sed" || c.Name == "echo" || c.Name == "printf" || s.keptSource(c) {
+				sev = Low // a setting that lets more in is judged by its words
+			}
+			s.add("startup-edit", sev, "it %s %s", how, q(p))
+		case how == "edits" && guardSetting(p) && anyArg(c, deletesLines), (how == "deletes" || how == "empties") && guardSetting(p):
+			s.add("tamper", Medium, "it takes away what a guard of the host is told in %s", q(p))
+		case (how == "writes" || how == "edits") && hookSetting(p) && anyArg(c, startsSomething):
+			s.add("startup-edit", Medium, "it writes a setting by which something is started into %s", q(p))
+		case how == "writes" && strings.HasPrefix(p, "/etc/sysctl") && anyArg(c, func(t string) bool {
+			name, value, ok := strings.Cut(t, "=")
+			return ok && protection(name, value)
+		}):
+			s.add("tamper", High, "it switches a protection of the kernel off in %s", q(p))
 		case !removes && (p == "/etc/selinux/config" || p == "/etc/sysconfig/selinux") && weakens(c):
 			s.add("tamper", High, "it switches SELinux off in %s", q(p))
 		case (c.Name == "mv" || c.Name == "cp") && how == "writes" && securityLog(p) && strings.HasPrefix(p, "/var/log/"):
@@ -183,6 +196,46 @@ func (s *signer) keptSource(c *Command) bool {
 		return c.Args[n-2].Literal && from != "" && !oddSource(from) && !hiddenPath(from) && !strings.HasPrefix(from, "/usr/share/") && !strings.HasPrefix(from, "/var/lib/")
 	}
 	return false
+}
+
+// guardSetting reports the settings of those who watch over a host.
+func guardSetting(p string) bool {
+	for _, d := range [...]string{"/etc/rsyslog", "/etc/syslog", "/etc/audit/", "/etc/audisp/", "/etc/fail2ban/", "/etc/osquery/", "/var/ossec/etc/", "/etc/wazuh", "/etc/apparmor.d/", "/etc/falco/", "/etc/crowdsec/", "/etc/aide", "/etc/tripwire/", "/etc/systemd/journald", "/etc/filebeat/", "/etc/suricata/", "/etc/snoopy", "/etc/rkhunter", "/opt/splunkforwarder/etc/", "/etc/zabbix/", "/etc/nagios"} {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// deletesLines reports a script of sed(1) that takes lines out: /x/d.
+func deletesLines(t string) bool {
+	for _, part := range strings.Split(t, ";") {
+		if part = strings.TrimRight(part, " "); len(part) > 2 && strings.HasSuffix(part, "d") && strings.IndexByte("/0123456789$", part[0]) >= 0 && (part[len(part)-2] == '/' || part[len(part)-2] == 'I' || strings.IndexByte("0123456789$", part[len(part)-2]) >= 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// hookSetting reports files that name what programs are to start for them.
+func hookSetting(p string) bool {
+	for _, d := range [...]string{"/etc/apt/apt.conf", "/etc/dpkg/dpkg.cfg", "/etc/dnf/", "/etc/yum", "/etc/logrotate", "/etc/modprobe.d/", "/etc/gitconfig", "/etc/sudo.conf", "/etc/environment", "/etc/dhcp/", "/etc/ld.so.conf", "/etc/php", "/etc/inetd.conf", "/etc/xinetd", "/etc/aliases", "/etc/rsyslog", "/etc/snmp/", "/etc/vim", "/etc/polkit-1/", "/etc/dbus-1/", "/usr/share/dbus-1/"} {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	if strings.HasPrefix(p, "/etc/ssh/ssh_config") || strings.HasSuffix(p, "/.ssh/config") || strings.Contains(p, "/.config/autostart/") || strings.Contains(p, "/.config/systemd/user/") || strings.Contains(p, "/python3") && strings.HasSuffix(p, ".pth") {
+		return true
+	}
+	return hasWord(".gitconfig .vimrc .inputrc .tmux.conf .screenrc .xinitrc .xprofile .xsessionrc .pam_environment .procmailrc .forward .mailcap .gdbinit .pythonrc .wgetrc .curlrc .lessfilter .npmrc .rhosts .shosts", baseName(p))
+}
+
+// startsSomething reports a setting that names a command.
+func startsSomething(t string) bool {
+	low := strings.ToLower(t)
+	return anyOf(low, []string{"proxycommand", "localcommand", "permitlocalcommand", "match exec", "pre-invoke", "post-invoke", "pre-install", "postrotate", "prerotate", "firstaction", "run+=", "run=", "execstart", "exec=", "|sh", "| sh", "|bash", "| bash", "auto_prepend_file", "ld_preload", "askpass", "plugin ", "sshcommand", "fsmonitor", "hookspath", "pager =", "import os", "omprog", "binary=", "|/", "| /", "\"|", "autocmd", ":!", "system(", "pam_exec", "+ +"}) ||
+		strings.HasPrefix(low, "install ") && strings.Contains(low, "/")
 }
 
 // enables reports a job that has a service started at each boot.
@@ -231,7 +284,7 @@ func startupFile(p string) bool {
 		n := strings.Count(p, "/")
 		return strings.HasPrefix(p, "$HOME/") && n == 1 || strings.HasPrefix(p, "/root/") && n == 2 || strings.HasPrefix(p, "/home/") && n == 3 || strings.HasPrefix(p, "/etc/skel/")
 	}
-	for _, d := range [...]string{"/etc/profile", "/etc/rc.local", "/etc/rc.d/", "/etc/init.d/", "/etc/inittab", "/etc/bash.bashrc", "/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/", "/etc/update-motd.d/", "/etc/udev/rules.d/", "/etc/xdg/autostart/"} {
+	for _, d := range [...]string{"/etc/profile", "/etc/rc.local", "/etc/rc.d/", "/etc/init.d/", "/etc/inittab", "/etc/bash.bashrc", "/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/", "/etc/update-motd.d/", "/etc/udev/rules.d/", "/etc/xdg/autostart/", "/etc/NetworkManager/dispatcher.d/", "/etc/network/if-", "/etc/networkd-dispatcher/", "/etc/dhcp/dhclient-e", "/etc/ppp/ip-", "/etc/kernel/post", "/etc/initramfs-tools/hooks/", "/etc/pm/", "/lib/systemd/system-", "/usr/lib/systemd/system-", "/etc/bash_completion.d/", "/etc/X11/Xsession.d/", "/etc/zsh/", "/etc/acpi/", "/usr/lib/tmpfiles.d/", "/etc/tmpfiles.d/", "/etc/rc.common", "/etc/systemd/user/"} {
 		if strings.HasPrefix(p, d) {
 			return true
 		}
