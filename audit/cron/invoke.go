@@ -96,7 +96,7 @@ func (r *resolver) invoke(c Command) []int {
 			at := r.add(c)
 			return append(at, r.nested(w.code, at, c.Input)...)
 		}
-		if c.Name == "ssh" || c.Name == "watch" || c.Name == "parallel" && len(rest) == 1 {
+		if hasWord("ssh pdsh clush dsh pssh parallel-ssh", c.Name) || c.Name == "watch" || c.Name == "parallel" && len(rest) == 1 {
 			at := r.add(c)
 			return append(at, r.nested(joinWords(rest), at, c.Input)...)
 		}

@@ -430,9 +430,22 @@ func (s *signer) setting(name, value string) {
 		if programText(value) {
 			s.add("environment", High, "%s holds program text that is run before the program: %s", name, q(value))
 		}
+		if strings.Contains(name, "JAVA") || name == "JDK_JAVA_OPTIONS" {
+			low := strings.ToLower(value)
+			i := -1
+			for _, opt := range [...]string{"agent", "bootclasspath", "library.path", "ext.dirs", "class.path"} {
+				if k := strings.Index(low, opt); k >= 0 && (i < 0 || k < i) {
+					i = k
+				}
+			}
+			if i < 0 {
+				return
+			}
+			value = value[i:]
+		}
 		for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" =:,;@\"'()", r) }) {
 			part = strings.TrimPrefix(strings.TrimPrefix(part, "-r"), "-I")
-			if i := strings.IndexByte(part, '/'); i >= 0 && (i == 0 || strings.HasPrefix(part, "$HOME/")) {
+			if oddSource(part) {
 				s.settingDir(name, part)
 			}
 		}

@@ -302,12 +302,16 @@ func (s *signer) serves(c *Command) {
 		return
 	}
 	line := func() string { return q(joinWords(c.Args)) }
-	switch c.Name {
+	name := c.Name
+	if strings.HasPrefix(name, "dropbear") && !strings.HasPrefix(name, "dropbearkey") && !strings.HasPrefix(name, "dropbearconvert") {
+		name = "dropbear"
+	}
+	switch name {
 	case "sshd", "dropbear", "tinysshd":
 		opens, odd := false, false
 		for k := 1; k < len(c.Args); k++ {
 			t := c.Args[k].Text
-			opens = opens || opensDoor(strings.ReplaceAll(t, "=", " ")) || t == "-B" && c.Name == "dropbear"
+			opens = opens || opensDoor(strings.ReplaceAll(t, "=", " ")) || t == "-B" && name == "dropbear"
 			odd = odd || oddSource(t)
 			for _, o := range [...]string{"-f", "-h", "-r", "-o"} {
 				odd = odd || strings.HasPrefix(t, o+"/") && oddSource(t[2:])

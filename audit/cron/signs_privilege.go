@@ -78,11 +78,43 @@ func (s *signer) privilege(c *Command) {
 			sev = Low
 		}
 		s.add("privilege", sev, "it gives a file rights of root: %s", line())
+	case "kubectl", "oc":
+		if hasArg(c, "create", "apply", "patch") && anyArg(c, func(t string) bool { return strings.Contains(t, "cluster-admin") }) {
+			s.add("privilege", High, "it gives an account of the cluster all rights: %s", line())
+		}
+	case "aws", "gcloud", "az":
+		if hasArg(c, "create-access-key", "create-login-profile") && !hasArg(c, "list-access-keys", "delete-access-key") || anyArg(c, func(t string) bool {
+			return strings.Contains(t, "AdministratorAccess") || t == "roles/owner" || t == "--role=roles/owner"
+		}) || c.Name == "az" && hasArg(c, "assignment") && hasArg(c, "Owner") {
+			s.add("privilege", Medium, "it gives rights in a cloud, or a key to them: %s", line())
+		}
+	case "mysql", "mariadb", "psql", "mongo", "mongosh", "sqlite3":
+		if text := strings.ToLower(joinWords(c.Args[1:])); setsDatabasePassword(text) {
+			s.add("privilege", Medium, "it sets the password of an account in a database: %s", q(joinWords(c.Args)))
+		}
 	case "visudo":
 		if !hasFlag(c, 'c') && !hasArg(c, "--check", "-V", "--version") {
 			s.add("privilege", High, "it edits who may become root: %s", line())
 		}
 	}
+}
+
+// setsDatabasePassword reports a statement that makes an account of a database or of a
+// site, or sets its password, to what stands there.
+func setsDatabasePassword(sql string) bool {
+	switch {
+	case strings.Contains(sql, "update ") && strings.Contains(sql, " set "):
+		_, after, _ := strings.Cut(sql, " set ")
+		after, _, _ = strings.Cut(after, " where ")
+		return anyOf(after, []string{"user_pass=", "user_pass =", "password=", "password =", "passwd=", "passwd =", "password_hash"}) && !strings.Contains(after, "null") && (strings.Contains(after, "md5(") || strings.IndexByte(after, '\'') >= 0 || strings.IndexByte(after, '"') >= 0)
+	case anyOf(sql, []string{"create user", "alter user", "create role", "alter role", "create login"}):
+		return anyOf(sql, []string{"identified", "password", "superuser"})
+	case strings.Contains(sql, "grant all"):
+		return strings.Contains(sql, "*.*") || strings.Contains(sql, "identified")
+	case strings.Contains(sql, "insert into"):
+		return anyOf(sql, []string{"wp_users", "mysql.user", "admin_user", "jos_users"})
+	}
+	return false
 }
 
 // mightyGroup reports a group whose members are root, or as good as root, among the

@@ -67,6 +67,8 @@ func (s *signer) commands() {
 		s.namesOption(c)
 		s.rootkit(c)
 		s.blackhole(c)
+		s.hiddenArgument(c)
+		s.attacks(c)
 		if len(c.Args) > 0 && c.Args[0].Glob && strings.IndexByte(c.Args[0].Text, '?') >= 0 && strings.IndexByte(c.Args[0].Text, '*') < 0 && strings.IndexByte(c.Args[0].Text, '/') >= 0 {
 			s.add("obfuscated", High, "a pattern hides the name of the program %s", q(c.Args[0].Text))
 		}
@@ -80,6 +82,7 @@ func (s *signer) commands() {
 		s.add("destroys", High, "%s starts itself again and again until the host can do nothing else", q(s.a.swarms))
 	}
 	s.ruins()
+	s.rewritesLog()
 	s.encryptsAway()
 	s.waitsForAbsence()
 	if s.c.Near != nil {

@@ -83,7 +83,7 @@ func (s *signer) tunnel(i int, c *Command) {
 	}
 	s.wrappedTunnel(c, full)
 	switch {
-	case tunnels[name], tunnels[strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "-agent"), "-client"), "-server")], reverseForward(c), hasArg(c, "server") && hasArg(c, "--reverse"), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"):
+	case tunnels[name], tunnels[strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "-agent"), "-client"), "-server")], reverseForward(c), hasArg(c, "server") && hasArg(c, "--reverse"), name == "cloudflared" && hasArg(c, "--url"), name == "tailscale" && hasArg(c, "funnel"), hasWord("code code-insiders code-cli vscode", name) && len(c.Args) > 1 && c.Args[1].Text == "tunnel", name == "devtunnel" && hasArg(c, "host"):
 		s.add("tunnel", Medium, "%s opens a way in from outside: %s", q(name), line())
 	case name == "nc" || name == "ncat" || name == "netcat":
 		if len(c.Input) > 0 && !hasFlag(c, 'l') && !hasFlag(c, 'z') && !localHost(c) {

@@ -20,6 +20,13 @@ func (s *signer) weaken(c *Command) {
 			}
 		}
 	case "mount":
+		if n := len(c.Args); n > 2 && hasWord("/var/log /var/log/ /var/log/audit /var/log/journal", c.Args[n-1].Text) {
+			sev := Medium
+			if s.j.Schedule.Kind == ScheduleReboot {
+				sev = Low // as small machines keep their cards from wearing out
+			}
+			s.add("log-wipe", sev, "it mounts something over the logs: %s", line())
+		}
 		if n := len(c.Args); n > 2 && overProc(c.Args[n-1].Text) {
 			s.add("tamper", High, "it mounts something over a process's folder, which hides the process: %s", line())
 		}
@@ -29,6 +36,24 @@ func (s *signer) weaken(c *Command) {
 		}
 	case "touch":
 		s.setTimes(c, line)
+	case "iptables", "ip6tables":
+		if k := max(indexOfArg(c, "-A"), indexOfArg(c, "-I")); k > 0 && k+1 < len(c.Args) && c.Args[k+1].Text == "OUTPUT" && hasArg(c, "DROP", "REJECT") && hasArg(c, "514", "6514", "601", "1514", "1515", "5044", "9997", "24224", "12201") {
+			s.add("tamper", High, "it keeps records from leaving the host: %s", line())
+		}
+		if k := indexOfArg(c, "--to-destination"); k > 0 && k+1 < len(c.Args) && bareAddress(c.Args[k+1].Text) {
+			s.add("tunnel", Medium, "it hands connections on to another machine: %s", line())
+		}
+	case "git":
+		for k := 1; k+1 < len(c.Args); k++ {
+			low, v := strings.ToLower(c.Args[k].Text), c.Args[k+1].Text
+			if hasArg(c, "config") && (hasWord("core.hookspath core.fsmonitor core.pager core.sshcommand core.editor diff.external init.templatedir", low) || strings.HasPrefix(low, "alias.") && strings.HasPrefix(v, "!") || strings.HasPrefix(low, "credential") && strings.HasPrefix(v, "!")) {
+				sev := Low
+				if oddSource(v) || strings.ContainsAny(v, "|;") {
+					sev = Medium
+				}
+				s.add("startup-edit", sev, "it has git start something whenever it is used: %s", line())
+			}
+		}
 	case "utmpdump":
 		if hasFlag(c, 'r') || hasArg(c, "--reverse") {
 			s.add("log-wipe", High, "it writes records of logins from text: %s", line())
@@ -77,6 +102,8 @@ func (s *signer) kernelFile(c *Command, p string) {
 		return
 	}
 	switch {
+	case p == "/proc/sysrq-trigger" && strings.TrimSpace(text) == "c":
+		s.add("destroys", Medium, "it makes the kernel crash: %s", q(p))
 	case p == "/proc/sys/kernel/core_pattern" && (c.Name == "tee" || strings.IndexByte(text, '|') >= 0),
 		p == "/proc/sys/kernel/modprobe", p == "/sys/kernel/uevent_helper", p == "/proc/sys/kernel/hotplug",
 		strings.HasPrefix(p, "/proc/sys/fs/binfmt_misc/register"), strings.HasSuffix(p, "/release_agent"):
@@ -113,10 +140,17 @@ func (s *signer) setTimes(c *Command, line func() string) {
 
 // foundLogs judges find DIR -exec CMD, where that empties or deletes every log.
 func (s *signer) foundLogs(c *Command) {
-	if len(c.Full) < 2 || !hasWord("truncate rm shred unlink cp tee", c.Name) {
+	if len(c.Full) < 2 || !hasWord("truncate rm shred unlink cp tee sed perl", c.Name) {
 		return
 	}
 	dir := strings.TrimRight(c.Full[1].Text, "/")
+	if strings.HasPrefix(dir+"/", "/var/log/") && (c.Name == "sed" && (hasFlag(c, 'i') || hasArg(c, "--in-place")) && anyArg(c, deletesLines)) {
+		s.add("log-wipe", High, "it takes lines out of the logs it finds: %s", q(joinWords(c.Full)))
+		return
+	}
+	if c.Name == "sed" || c.Name == "perl" {
+		return
+	}
 	if dir != "/var/log" && dir != "/var/log/audit" && dir != "/var/log/journal" {
 		return
 	}
@@ -167,6 +201,89 @@ func (s *signer) namesOption(c *Command) {
 			judge(p)
 		}
 	})
+}
+
+// rewritesLog judges a log that is written anew without the lines that were picked out.
+func (s *signer) rewritesLog() {
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		if !grep(c.Name) || !hasFlag(c, 'v') && !hasArg(c, "--invert-match") {
+			continue
+		}
+		from := ""
+		look := func(u *Command) {
+			for k := 1; k < len(u.Args); k++ {
+				if t := u.Args[k].Text; visitorLog(t) || securityLog(t) && strings.HasPrefix(t, "/var/") {
+					from = t
+				}
+			}
+		}
+		look(c)
+		s.upstream(i, false, look)
+		if from == "" {
+			continue
+		}
+		for k := range s.a.Commands {
+			written(&s.a.Commands[k], func(p, how string) {
+				if p == from && how == "writes" {
+					s.add("log-wipe", High, "it takes lines out of %s: %s", q(from), q(joinWords(c.Args)))
+				}
+			})
+		}
+	}
+}
+
+// hiddenArgument judges a file behind a hidden name among the programs of the system
+// that a command is given: what packages bring has no such names there.
+func (s *signer) hiddenArgument(c *Command) {
+	if prose[c.Name] || describes[c.Name] || hasWord("rm find grep rsync tar ls", c.Name) || c.Remote != "" {
+		return
+	}
+	holds := s.holds(indexOf(s.a, c))
+	judge := func(t string) {
+		if !strings.HasPrefix(t, "/") || strings.ContainsAny(t, "*?") || holds && strings.IndexByte(t, ' ') >= 0 {
+			return
+		}
+		for _, d := range Deceptive(t) {
+			if d.Class != ClassHidden && d.Class != ClassDots {
+				continue
+			}
+			sev := None
+			switch {
+			case hasSuffixOf(t, "/.htpasswd", "/.htaccess", "/.gitignore", "/.keep", "/.lock", "/.pwd.lock", "/.updated", "/.build-id", "/.version"):
+			case strings.HasPrefix(t, "/usr/local/"), strings.HasPrefix(t, "/usr/src/"), strings.HasPrefix(t, "/usr/home/"):
+				sev = Low
+			case strings.HasPrefix(t, "/usr/"), strings.HasPrefix(t, "/lib"), strings.HasPrefix(t, "/bin/"), strings.HasPrefix(t, "/sbin/"), strings.HasPrefix(t, "/boot/"), strings.HasPrefix(t, "/dev/"):
+				sev = Medium
+			case strings.HasPrefix(t, "/etc/"):
+				sev = Low
+			}
+			if sev > None {
+				s.add("hidden-file", sev, "%s is given %s, which lies behind the hidden name %s", q(c.Name), q(t), Quote(d.Component))
+			}
+		}
+	}
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		if i := strings.IndexByte(t, '='); i > 0 && i+1 < len(t) && t[0] == '-' {
+			t = t[i+1:]
+		}
+		judge(t)
+	}
+	for k := range c.Redirects {
+		judge(c.Redirects[k].File.Text)
+	}
+}
+
+// attackTools are programs that try passwords, scan whole networks or stand between
+// others; people run them by hand, if at all.
+var attackTools = set("hydra thc-hydra medusa ncrack patator crowbar masscan zmap zgrab zgrab2 pnscan arpspoof dnsspoof macof ettercap bettercap responder sslstrip dsniff sqlmap msfconsole msfvenom crackmapexec netexec nxc kerbrute impacket-secretsdump secretsdump.py linpeas linpeas.sh pspy pspy64 mimipenguin lazagne hping3 slowloris goldeneye torshammer brutespray")
+
+// attacks judges what is known as a tool of attack.
+func (s *signer) attacks(c *Command) {
+	if attackTools[strings.ToLower(c.Name)] && !hasArg(c, "--version", "--help", "--update", "-h") {
+		s.add("attack-tool", Medium, "%s is a tool by which other machines, or this one, are attacked: %s", q(c.Name), q(joinWords(c.Args)))
+	}
 }
 
 // rootkits are kernel modules and libraries that hide files, processes and doors.
