@@ -1,6 +1,9 @@
 package cron
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // weaken judges commands that switch the kernel's protections off, put code into
 // it or into a process, or rewrite what a host remembers of itself.
@@ -213,7 +216,7 @@ func (s *signer) rewritesLog() {
 		from := ""
 		look := func(u *Command) {
 			for k := 1; k < len(u.Args); k++ {
-				if t := u.Args[k].Text; visitorLog(t) || securityLog(t) && strings.HasPrefix(t, "/var/") {
+				if t := u.Args[k].Text; visitorLog(t) || securityLog(t) && strings.HasPrefix(t, "/var/") || strings.HasPrefix(t, "/var/log/") && anyArg(c, namesAddress) {
 					from = t
 				}
 			}
@@ -231,6 +234,12 @@ func (s *signer) rewritesLog() {
 			})
 		}
 	}
+}
+
+// namesAddress reports a pattern that is an address of the net.
+func namesAddress(t string) bool {
+	a, err := netip.ParseAddr(strings.ReplaceAll(strings.Trim(t, "^$ []()"), "\\", ""))
+	return err == nil && a.IsValid()
 }
 
 // hiddenArgument judges a file behind a hidden name among the programs of the system
