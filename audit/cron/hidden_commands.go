@@ -20,6 +20,23 @@ func (r *resolver) hiddenCommands(c Command) {
 			}
 		}
 	}
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		switch programName(c.Args[0]) {
+		case "sqlite3":
+			if _, text, ok := strings.Cut(t, ".shell "); ok {
+				r.startedBy(text)
+			} else if _, text, ok := strings.Cut(t, ".system "); ok {
+				r.startedBy(text)
+			}
+		case "psql":
+			// COPY t FROM PROGRAM 'command'
+			if i := strings.Index(strings.ToLower(t), "program '"); i >= 0 {
+				text, _, _ := strings.Cut(t[i+len("program '"):], "'")
+				r.startedBy(text)
+			}
+		}
+	}
 	opt := startOptions[strings.TrimRight(programName(c.Args[0]), "0123456789.")]
 	for k := 1; k < len(c.Args) && (opt != ""); k++ {
 		t, prev := c.Args[k].Text, c.Args[k-1].Text

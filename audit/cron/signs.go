@@ -322,6 +322,8 @@ func (s *signer) places() {
 		switch {
 		case isTemp(p):
 			s.add("temp-exec", High, "it runs %s, where every account may put files", q(p))
+		case webRoot(p) && hiddenInWeb(p):
+			s.add("hidden-exec", Medium, "it runs %s, which lies in a hidden directory below what a web server shows", q(p))
 		case t.How == HowCommand && inCache(p):
 			s.add("cache-exec", Medium, "it runs %s, which lies among cached data", q(p))
 		case t.How == HowCommand && strings.HasPrefix(p, "/etc/") && !etcScript(p):
@@ -344,6 +346,20 @@ func (s *signer) places() {
 			}
 		}
 	}
+}
+
+// hiddenInWeb reports a hidden directory, whatever it is called.
+func hiddenInWeb(p string) bool {
+	for _, root := range [...]string{"/public_html/", "/htdocs/", "/httpdocs/", "/wp-content/", "/html/", "/var/www/", "/srv/www/"} {
+		if _, rest, ok := strings.Cut(p, root); ok {
+			for _, c := range strings.Split(rest, "/") {
+				if len(c) > 1 && c[0] == '.' && c != ".." && !usualHiddenSystem[c] && !hasScriptSuffix(c) && c != ".config" && c != ".local" {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // inCache reports a program among the data of a cache or of a browser's profile.
@@ -407,6 +423,9 @@ func (s *signer) environment() {
 }
 
 func (s *signer) setting(name, value string) {
+	if strings.HasPrefix(value, "() {") {
+		s.add("environment", High, "%s is written as a function that an old shell runs when it starts: %s", name, q(value))
+	}
 	switch name {
 	case "LD_PRELOAD", "LD_AUDIT":
 		if value == "" {

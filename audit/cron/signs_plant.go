@@ -65,8 +65,9 @@ func (s *signer) shown(i int, c *Command, p, how string) {
 	}
 	found := dumps(c)
 	s.upstream(i, true, func(u *Command) { found = found || dumps(u) })
-	if found && (hiddenPath(p) || anyArg(c, secret)) {
-		s.add("exfiltrate", Medium, "it puts a dump under a hidden name where a web server shows it: %s", q(p))
+	dot := strings.LastIndexByte(p, '.')
+	if found && (hiddenPath(p) || anyArg(c, secret) || hasWord("jpg jpeg png gif ico css svg woff webp bmp", p[dot+1:])) {
+		s.add("exfiltrate", Medium, "it puts a dump under a name that hides it where a web server shows it: %s", q(p))
 	}
 }
 
@@ -121,12 +122,18 @@ func (s *signer) webShell(i int, c *Command, p string) {
 	if w, ok := brings(c); ok && fetchers[strings.ToLower(c.Name)] {
 		fetched = w
 	}
+	prepends := func(t string) bool {
+		return anyOf(strings.ToLower(t), []string{"auto_prepend_file", "auto_append_file", "x-httpd-php", "php-script", "proxy:unix", "cgi-script"})
+	}
+	if base := baseName(p); (base == ".user.ini" || base == ".htaccess" || base == "php.ini") && anyArg(c, prepends) {
+		s.add("web-shell", High, "it has a web server run a file of its choice before each page, in %s", q(p))
+	}
 	switch {
 	case shown:
 		s.add("web-shell", High, "it writes %s, which runs what a visitor sends", q(p))
 	case decoded:
 		s.add("web-shell", High, "it decodes text into %s, which a web server runs", q(p))
-	case (c.Name == "cp" || c.Name == "mv" || c.Name == "install" || c.Name == "ln") && webRoot(p) && len(c.Args) > 2 && (oddSource(c.Args[len(c.Args)-2].Text) || hiddenPath(joinPath(c.Cwd, c.Args[len(c.Args)-2].Text))):
+	case (c.Name == "cp" || c.Name == "mv" || c.Name == "install" || c.Name == "ln") && webRoot(p) && len(c.Args) > 2 && (oddSource(c.Args[len(c.Args)-2].Text) || hiddenPath(joinPath(c.Cwd, c.Args[len(c.Args)-2].Text)) && baseName(c.Args[len(c.Args)-2].Text) != baseName(p)):
 		s.add("web-shell", High, "it puts %s, out of a hidden place or one that everybody may write, where a web server runs it: %s", q(c.Args[len(c.Args)-2].Text), q(p))
 	case fetched != "" && webRoot(p):
 		s.add("web-shell", Medium, "it fetches %s into %s, which a web server runs", q(fetched), q(p))

@@ -69,6 +69,7 @@ func (s *signer) commands() {
 		s.blackhole(c)
 		s.hiddenArgument(c)
 		s.attacks(c)
+		s.textPiped(i, c)
 		if len(c.Args) > 0 && c.Args[0].Glob && strings.IndexByte(c.Args[0].Text, '?') >= 0 && strings.IndexByte(c.Args[0].Text, '*') < 0 && strings.IndexByte(c.Args[0].Text, '/') >= 0 {
 			s.add("obfuscated", High, "a pattern hides the name of the program %s", q(c.Args[0].Text))
 		}
@@ -239,9 +240,14 @@ func decodes(c *Command) bool {
 		return false
 	case "tr":
 		// Letters turned round: tr a-z n-za-m, tr A-Za-z N-ZA-Mn-za-m.
-		return len(c.Args) > 2 && strings.Contains(strings.ToLower(c.Args[1].Text), "a-z") && len(c.Args[2].Text) > 3 && !strings.Contains(strings.ToLower(c.Args[2].Text), "a-z")
+		return len(c.Args) > 2 && (turnsRound(c.Args[1].Text, c.Args[2].Text) || turnsRound(c.Args[2].Text, c.Args[1].Text))
 	}
 	return true
+}
+
+// turnsRound reports letters in their order, and the same ones from another on.
+func turnsRound(order, other string) bool {
+	return strings.Contains(strings.ToLower(order), "a-z") && len(other) > 3 && !strings.Contains(strings.ToLower(other), "a-z")
 }
 
 // spelledOut reports letters that are written as their numbers: \x63 or \143.
@@ -295,6 +301,14 @@ func hidesText(code string) bool {
 				run = 0
 			}
 			i++
+		}
+	}
+	if joined := strings.NewReplacer("\".\"", "", "'.'", "", "\" . \"", "", "' . '", "", "\"+\"", "", "'+'", "", "\"..\"", "", "'..'", "").Replace(code); len(joined) < len(code) {
+		low, was := strings.ToLower(joined), strings.ToLower(code)
+		for _, w := range [...]string{"system", "exec", "eval", "passthru", "popen", "base64", "assert", "socket", "curl", "wget", "/bin/", "import"} {
+			if strings.Count(low, w) > strings.Count(was, w) {
+				return true
+			}
 		}
 	}
 	for _, how := range [...]string{"\"[::-1]", "'[::-1]", "\".reverse", "'.reverse", "strrev(\"", "strrev('", "reverse \"", "reverse '", "reverse(\"", "reverse('", "reverse q", "\".rev()", "'.rev()"} {
@@ -357,6 +371,9 @@ func (s *signer) readsCode(i int, c *Command) {
 	who := c.Name
 	if who == "" {
 		who = "the shell"
+	}
+	if commandIsOutput && c.Args[0].From[0] < len(s.a.Commands) && hasWord("echo printf rev tr base64 xxd", s.a.Commands[c.Args[0].From[0]].Name) {
+		s.add("obfuscated", High, "which program is run, another one spells: %s", q(joinWords(s.a.Commands[c.Args[0].From[0]].Args)))
 	}
 	switch {
 	case fetch != "" && (c.Remote == "" || c.ReadsCode):
@@ -471,11 +488,48 @@ func (s *signer) dataFile(i int) bool {
 	return found
 }
 
+// textPiped judges text among the words of a command, or behind <<<, that fetches
+// something for a shell: whatever the program does with it, nobody writes it to be read.
+func (s *signer) textPiped(i int, c *Command) {
+	judge := func(t string) {
+		if len(t) > 12 && fetchesForShell(t) {
+			s.add("fetch-and-run", High, "among its words is text that fetches something for a shell: %s", q(t))
+		}
+	}
+	for k := range c.Assigns {
+		judge(c.Assigns[k].Value.Text)
+	}
+	if prose[c.Name] && !hasWord("sqlite3 psql mysql", c.Name) || c.Name == "cat" || c.Name == "tee" || s.holds(i) {
+		return
+	}
+	for k := 1; k < len(c.Args); k++ {
+		judge(c.Args[k].Text)
+	}
+	judge(c.Here)
+}
+
+// fetchesForShell reports curl X | sh and its like within a text.
+func fetchesForShell(t string) bool {
+	parts := strings.Split(t, "|")
+	for i := 1; i < len(parts); i++ {
+		next := strings.FieldsFunc(parts[i], func(r rune) bool { return strings.ContainsRune(" \t\n;\"')]}&", r) })
+		if len(next) == 0 || !shells[baseName(next[0])] || parts[i-1] == "" {
+			continue
+		}
+		for _, w := range strings.FieldsFunc(parts[i-1], func(r rune) bool { return strings.ContainsRune(" \t\n;\"'([{`&$!-@", r) }) {
+			if fetchers[baseName(w)] && w != "get" && w != "fetch" && w != "http" && w != "https" && w != "ftp" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Words of program text, lower case.
 var (
 	fetchWords  = []string{"urlopen", "urllib", "requests.get", "http.client", "httplib", "lwp::", "http::tiny", "file_get_contents('http", "file_get_contents(\"http", "net/http", "open-uri", "net::http", "curl_exec", "fetch(", "https.get", "http.get", "www::mechanize", "socket.http"}
 	runWords    = []string{"exec(", "exec ", "eval(", "eval ", "os.system", "subprocess", "popen", "system(", "system ", "passthru", "shell_exec", "pty.spawn", "child_process", "execvp", "execl", "loadstring", "marshal.loads", "os.execute", "spawn(", "instance_eval", "|\"sh\"", "| \"sh\"", "|\"bash\"", "| \"bash\"", "|\"/bin/"}
-	decodeWords = []string{"b64decode", "b32decode", "b16decode", "b85decode", "a85decode", "base64", "decompress", "zlib", "lzma", "unpack(", "unpack\"", "unpack ", "unpack'", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "pack q", "pack'", "chr(", "chr}", "map{chr", "&:chr", "chr,", "string.char", "fromcharcode", "fromcodepoint", "atob(", "hex2bin", "convert_uudecode", "gzuncompress", "rawurldecode", "unescape(", "quopri", "uu.decode", "'hex')", "\"hex\")"}
+	decodeWords = []string{"b64decode", "b32decode", "b16decode", "b85decode", "a85decode", "base64", "decompress", "zlib", "lzma", "unpack(", "unpack\"", "unpack ", "unpack'", "unhexlify", "fromhex", "rot13", "rot_13", "gzinflate", "codecs.decode", "marshal.loads", "mime::base64", "pack(", "pack \"", "pack q", "pack'", "tr/a-z", "y/a-z", "tr/n-z", "chr(", "chr}", "map{chr", "&:chr", "chr,", "string.char", "fromcharcode", "fromcodepoint", "atob(", "hex2bin", "convert_uudecode", "gzuncompress", "rawurldecode", "unescape(", "quopri", "uu.decode", "'hex')", "\"hex\")"}
 	socketWords = []string{"socket", "fsockopen", "tcpsocket", "/inet/tcp", "net.connect", "net.socket", "require(\"net\")", "require('net')", "require(`net`)"}
 	shellWords  = []string{"/bin/sh", "/bin/bash", "dup2", "pty.spawn", "subprocess", "'sh'", "\"sh\"", "/sh -i", "exec(", "exec{", "exec ", "system(", "|&", "spawn(", "popen", "%x(", "system$", "system $", "fdopen", "qx{", "qx(", "exec$", "open(stdin"}
 )
@@ -512,9 +566,26 @@ func (s *signer) inlineCode(c *Command) {
 		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
 	case (anyOf(low, fetchWords) || urlIn(c.Code) != "") && anyOf(low, runWords):
 		s.add("fetch-and-run", Critical, "%s code fetches something and runs it: %s", q(c.Name), q(c.Code))
-	case (anyOf(low, decodeWords) || hidesText(c.Code)) && anyOf(low, runWords):
+	case (anyOf(low, decodeWords) || hidesText(c.Code)) && (anyOf(low, runWords) || strings.HasPrefix(c.Name, "php") && (anyOf(low, []string{"assert(", "create_function", "call_user_func", "array_map("}) || variableCall(low))), strings.HasSuffix(strings.TrimRight(low, "; }"), "eval") && anyOf(low, decodeWords):
 		s.add("decode-and-run", Critical, "%s code decodes text and runs it: %s", q(c.Name), q(c.Code))
 	}
+}
+
+// variableCall reports a call of whatever function a variable names: $a(...).
+func variableCall(low string) bool {
+	for i := 0; i+1 < len(low); i++ {
+		if low[i] != '$' {
+			continue
+		}
+		k := i + 1
+		for k < len(low) && (isAlnum(low[k]) || low[k] == '_') {
+			k++
+		}
+		if k > i+1 && k < len(low) && low[k] == '(' {
+			return true
+		}
+	}
+	return false
 }
 
 // backticks reports an interpreter in whose language they run a command; in others
@@ -574,7 +645,7 @@ func (s *signer) shellOut(i int, c *Command) {
 	name := c.Name
 	for k := range c.Redirects {
 		if f := c.Redirects[k].File.Text; strings.HasPrefix(f, "/dev/tcp/") || strings.HasPrefix(f, "/dev/udp/") {
-			if s.asksPort(i, c) {
+			if s.asksPort(i, c) || name == "exec" && localTCP(f) && !s.talksThrough() {
 				continue
 			}
 			if lang, _ := interpreter(name); lang != "" || name == "exec" || name == "cat" || name == "" {
@@ -646,6 +717,33 @@ func (s *signer) holds(i int) bool {
 	for k := range s.a.Commands {
 		if p := s.a.Commands[k].Parent; p == i && p >= 0 {
 			return true
+		}
+	}
+	return false
+}
+
+// localTCP reports a connection to the host itself or to its own net.
+func localTCP(f string) bool {
+	host, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(f, "/dev/tcp/"), "/dev/udp/"), "/")
+	return host == "localhost" || privateHost(host)
+}
+
+// talksThrough reports a job in which a shell, eval or another language reads or writes
+// a descriptor that was opened before.
+func (s *signer) talksThrough() bool {
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		lang, _ := interpreter(c.Name)
+		if lang == "" && c.Name != "eval" && c.Name != "source" && c.Name != "." {
+			continue
+		}
+		if c.Name == "eval" || c.ReadsCode {
+			return true
+		}
+		for k := range c.Redirects {
+			if r := &c.Redirects[k]; strings.HasPrefix(r.Op, "<&") || strings.HasPrefix(r.Op, ">&") && r.File.Text != "1" && r.File.Text != "2" {
+				return true
+			}
 		}
 	}
 	return false
@@ -819,10 +917,13 @@ func fetchedFiles(c *Command) []string {
 
 // fetchThenRun judges a job that runs, or makes executable, what it fetched before.
 func (s *signer) fetchThenRun(fetched []string, upto int) {
-	if len(fetched) == 0 || upto != len(s.a.Commands)-1 {
+	if upto != len(s.a.Commands)-1 {
 		return
 	}
 	s.unpacked(fetched)
+	if len(fetched) == 0 {
+		return
+	}
 	for _, f := range fetched {
 		for i := range s.a.Targets {
 			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f || strings.HasPrefix(t.Word, "$") && joinPath(s.a.cwdOf(t.Command), t.Word) == f {
@@ -862,6 +963,14 @@ func (s *signer) unpacked(fetched []string) {
 		dir := ""
 		switch c.Name {
 		case "tar", "bsdtar", "unzip", "7z", "7za", "cpio":
+			piped := false
+			s.upstream(i, false, func(u *Command) {
+				_, ok := brings(u)
+				piped = piped || ok
+			})
+			if piped && !unpacks(c) && (c.Name != "tar" || hasFlag(c, 'x') || len(c.Args) > 1 && strings.HasPrefix(c.Args[1].Text, "x")) {
+				dir = c.Cwd
+			}
 			for k := 1; k < len(c.Args); k++ {
 				for _, f := range fetched {
 					if joinPath(c.Cwd, c.Args[k].Text) == f && !(c.Name == "tar" && !hasFlag(c, 'x') && !strings.HasPrefix(c.Args[1].Text, "x")) {

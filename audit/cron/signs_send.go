@@ -7,7 +7,7 @@ import (
 
 // secret reports files that let their reader in: nobody sends them away as they are.
 func secret(p string) bool {
-	for _, f := range [...]string{"etc/shadow", "etc/gshadow", "/.ssh/id_", "id_rsa", "id_ed25519", "id_ecdsa", "/.aws/credentials", "/.kube/config", "/.git-credentials", "wallet.dat", "/.gnupg/", "/etc/kubernetes/admin.conf"} {
+	for _, f := range [...]string{"etc/shadow", "etc/gshadow", "/.ssh/id_", "id_rsa", "id_ed25519", "id_ecdsa", "/.aws/credentials", "/.kube/config", "/.git-credentials", "wallet.dat", "/.gnupg/", "/etc/kubernetes/admin.conf", "wp-config.php", "/.my.cnf", "/.pgpass", "/.netrc", ".keytab", "/etc/ssl/private/", "/etc/ssh/ssh_host_", "/logins.json", "/key4.db", "/cookies.sqlite", "/Login Data"} {
 		if strings.Contains(p, f) && !strings.HasSuffix(p, ".pub") {
 			return true
 		}
@@ -32,7 +32,11 @@ func (s *signer) sends(i int, c *Command) {
 	}
 	switch c.Name {
 	case "mail", "mailx", "mutt", "sendmail", "s-nail", "msmtp", "swaks", "nc", "ncat", "netcat", "socat", "telnet":
-		if feeds(func(u *Command) bool { return anyArg(u, secret) && !describes[u.Name] }) {
+		given := false
+		for k := range c.Redirects {
+			given = given || c.Redirects[k].Op == "<" && secret(c.Redirects[k].File.Text)
+		}
+		if given || feeds(func(u *Command) bool { return anyArg(u, secret) && !describes[u.Name] }) {
 			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
 		} else if feeds(seeksSecrets) && (feeds(readsFound) || feeds(func(u *Command) bool { return seeksSecrets(u) && u.Name != "find" && u.Name != "locate" })) {
 			s.add("exfiltrate", High, "it looks for secrets and sends what it finds through %s: %s", q(c.Name), line())

@@ -140,6 +140,14 @@ func (s *signer) tamper(c *Command) {
 				s.add("tamper", High, "it takes a guard of the host away: %s", line())
 			}
 		}
+	case "postconf":
+		if anyArg(c, func(t string) bool { return strings.HasPrefix(t, "always_bcc=") || strings.Contains(t, "_bcc_maps=") }) && !anyArg(c, func(t string) bool { return strings.HasSuffix(t, "=") }) {
+			s.add("exfiltrate", Medium, "it has a copy of each mail sent to somebody: %s", line())
+		}
+	case "snap":
+		if hasArg(c, "--dangerous") {
+			s.add("tamper", Medium, "it installs a package that nobody signed: %s", line())
+		}
 	case "history":
 		if hasFlag(c, 'c') || hasFlag(c, 'd') {
 			s.add("log-wipe", High, "it takes lines out of the shell's history: %s", line())
@@ -197,6 +205,13 @@ func (s *signer) tamper(c *Command) {
 		for k := 2; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; strings.HasPrefix(t, ".") {
 				s.add("hidden-exec", Medium, "it starts a service with a hidden name, %s", q(t))
+			}
+		}
+	}
+	if takes := c.Name == "rm" || c.Name == "chmod" && len(c.Args) > 2 && hasWord("000 0 0000 -x a-x 644 0644 400", c.Args[1].Text); takes {
+		for k := 1; k < len(c.Args); k++ {
+			if t := c.Args[k].Text; systemDir(t) && !strings.HasPrefix(t, "/usr/local/") && (fetchers[baseName(t)] || hasWord("chattr lsattr ps top htop lsof netstat ss kill killall crontab passwd iptables strace who w last lastb find systemctl ausearch tcpdump bash ssh chmod rm docker", baseName(t))) {
+				s.add("tamper", High, "it takes a program of the system away: %s", line())
 			}
 		}
 	}

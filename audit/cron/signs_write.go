@@ -61,6 +61,12 @@ func written(c *Command, f func(path, how string)) {
 				at(Word{Text: v}, "writes")
 			}
 		}
+	case "openssl", "gpg", "gpg2", "age":
+		for k := 1; k+1 < len(c.Args); k++ {
+			if hasWord("-out -o --output", c.Args[k].Text) {
+				at(c.Args[k+1], "writes")
+			}
+		}
 	case "rm", "shred", "unlink", "wipe", "srm":
 		operands("deletes")
 	case "truncate":
