@@ -446,7 +446,7 @@ func (s *signer) setting(name, value string) {
 		}
 	case "NODE_OPTIONS", "RUBYOPT", "PERL5OPT", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PHPRC", "PHP_INI_SCAN_DIR", "LUA_INIT", "R_PROFILE", "R_PROFILE_USER", "R_ENVIRON_USER", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "PYTHONHOME", "PYTHONUSERBASE", "GEM_HOME", "GEM_PATH", "BUNDLE_GEMFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "QT_PLUGIN_PATH", "GTK_MODULES", "GIO_MODULE_DIR", "TCLLIBPATH", "EMACSLOADPATH", "VIMINIT", "KRB5_CONFIG", "RIPGREP_CONFIG_PATH":
 		// What a language or library loads or reads before the program it is given.
-		if programText(value) {
+		if startsInText(value) {
 			s.add("environment", High, "%s holds program text that is run before the program: %s", name, q(value))
 		}
 		if strings.Contains(name, "JAVA") || name == "JDK_JAVA_OPTIONS" {
@@ -483,7 +483,12 @@ func (s *signer) setting(name, value string) {
 
 // programText reports a value that starts something: a call, or a substitution.
 func programText(value string) bool {
-	return strings.Contains(value, "$(") || strings.IndexByte(value, '`') >= 0 || anyOf(strings.ToLower(value), []string{"system(", "exec(", "os.execute", "qx{", "begin{", "begin {", "spawn(", "popen(", "child_process"})
+	return strings.Contains(value, "$(") || strings.IndexByte(value, '`') >= 0 || startsInText(value)
+}
+
+// startsInText reports a call that starts something.
+func startsInText(value string) bool {
+	return anyOf(strings.ToLower(value), []string{"system(", "exec(", "os.execute", "qx{", "begin{", "begin {", "spawn(", "popen(", "child_process"})
 }
 
 // preloads are the beginnings of the names of libraries that are made to be loaded

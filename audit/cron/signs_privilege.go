@@ -65,6 +65,7 @@ func (s *signer) privilege(c *Command) {
 		}
 	case "passwd":
 		switch {
+		case strings.IndexByte(c.Args[0].Text, ' ') >= 0: // text that was read word by word
 		case hasArg(c, "-d", "--delete"):
 			s.add("privilege", Critical, "it takes an account's password away, so that none is asked for: %s", line())
 		case hasArg(c, "-u", "--unlock"):
@@ -154,6 +155,7 @@ func (s *signer) makesAccount(c *Command) {
 	home := value("-d", "--home", "--home-dir", "-h")
 	system := hasFlag(c, 'r') || hasFlag(c, 'S') || hasArg(c, "--system")
 	shell := anyArg(c, loginShell)
+	barred := anyArg(c, func(t string) bool { return hasSuffixOf(t, "/nologin", "/false") }) || system && !shell
 	switch {
 	case hasArg(c, "-o", "--non-unique") || hasFlag(c, 'o') || value("-u", "--uid") == "0" || value("-g", "--gid", "--ingroup") == "0" || anyArg(c, mightyGroup):
 		s.add("privilege", Critical, "it makes an account with the rights of root, or as good as those: %s", line)
@@ -161,6 +163,8 @@ func (s *signer) makesAccount(c *Command) {
 		s.add("privilege", Critical, "it makes an account and gives it a password: %s", line)
 	case home != "" && (oddSource(home+"/x") || home == "/" || home == "/root" || strings.HasPrefix(home, "/dev")):
 		s.add("privilege", High, "it makes an account whose home lies where none belongs: %s", line)
+	case barred:
+		s.add("privilege", Low, "it makes an account that cannot log in: %s", line)
 	case strings.HasPrefix(name.Text, ".") || daemons[name.Text] || daemonAccount(name.Text) && shell || kernelThread(name.Text) != "":
 		s.add("privilege", High, "it makes an account that is called like a service: %s", line)
 	case system && shell:

