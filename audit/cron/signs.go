@@ -277,6 +277,9 @@ func (s *signer) deception(p string, d Deception, how How) {
 		if how == HowSourced && (s.settings(p) || strings.HasSuffix(p, "/bin/activate") && !isTemp(p) && d.Class == ClassHiddenHome) {
 			d.Severity = Low // settings, or Python's virtual environment, which people name as they like
 		}
+		if d.Class == ClassHiddenHome && strings.Contains(p, d.Component+"/bin/") && strings.Trim(strings.ToLower(d.Component[1:]), "abcdefghijklmnopqrstuvwxyz-_") == "" && len(d.Component) > 3 {
+			d.Severity = Low // how tools of all languages install themselves into a home
+		}
 		s.add("hidden-exec", d.Severity, "it runs %s, which lies behind the hidden name %s", q(p), Quote(d.Component))
 	case ClassKernel:
 		s.add("kernel-name", d.Severity, "%s has %s", q(p), d.Words)
