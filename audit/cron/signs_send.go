@@ -61,6 +61,8 @@ func (s *signer) sends(i int, c *Command) {
 	default:
 		if fetchers[c.Name] && (sendsInput(c) && feeds(seeksSecrets) && (feeds(readsFound) || !s.runsOneOf("find", "locate")) || sendsFile(c) && s.looksForSecrets() && feeds(seeksSecrets)) {
 			s.add("exfiltrate", High, "it looks for secrets and sends what it finds away: %s", line())
+		} else if to := dropSite(c); to != "" && (sendsInput(c) || sendsFile(c)) {
+			s.add("exfiltrate", High, "it sends a file to %s, where whoever knows its name may take it: %s", q(to), line())
 		} else if what := s.watched(c); what != "" {
 			s.add("exfiltrate", Medium, "it records what is on the screen, typed or sent by others with %s and sends that away: %s", q(what), line())
 		} else if fetchers[c.Name] && sendsInput(c) && !anyArg(c, metadataHost) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
@@ -85,6 +87,18 @@ func (s *signer) looksForSecrets() bool {
 		}
 	}
 	return false
+}
+
+// dropSite returns the place without a name among the words of a command, or "".
+func dropSite(c *Command) string {
+	for k := 1; k < len(c.Args); k++ {
+		if u := urlIn(c.Args[k].Text); u != "" && dropSites[urlHost(u)] {
+			return u
+		} else if host, _, _ := strings.Cut(c.Args[k].Text, "/"); dropSites[host] {
+			return c.Args[k].Text
+		}
+	}
+	return ""
 }
 
 // seeksSecrets reports a command that looks for keys and passwords on the whole host.

@@ -265,7 +265,9 @@ func (s *signer) hiddenArgument(c *Command) {
 			case strings.HasPrefix(t, "/usr/"), strings.HasPrefix(t, "/lib"), strings.HasPrefix(t, "/bin/"), strings.HasPrefix(t, "/sbin/"), strings.HasPrefix(t, "/boot/"), strings.HasPrefix(t, "/dev/"):
 				sev = Medium
 			case strings.HasPrefix(t, "/etc/"):
-				sev = Low
+				if sev = Low; lockedFile(t) {
+					sev = Medium
+				}
 			}
 			if sev > None {
 				s.add("hidden-file", sev, "%s is given %s, which lies behind the hidden name %s", q(c.Name), q(t), Quote(d.Component))
