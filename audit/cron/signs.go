@@ -330,7 +330,11 @@ func (s *signer) places() {
 		case t.How == HowCommand && inCache(p):
 			s.add("cache-exec", Medium, "it runs %s, which lies among cached data", q(p))
 		case t.How == HowCommand && strings.HasPrefix(p, "/etc/") && !etcScript(p):
-			s.add("etc-exec", Low, "it runs %s: programs do not belong in /etc", q(p))
+			sev := Low
+			if strings.Count(p, "/") == 2 && s.runsOneOf("pgrep", "pidof", "ps", "pkill", "killall") {
+				sev = Medium // and it is started again whenever it is gone
+			}
+			s.add("etc-exec", sev, "it runs %s: programs do not belong in /etc", q(p))
 		default:
 			if why, sev := oddPlace(p, t.How); why != "" {
 				s.add("odd-place", sev, "it runs %s, which lies %s", q(p), why)
@@ -430,6 +434,12 @@ func (s *signer) setting(name, value string) {
 		s.add("environment", High, "%s is written as a function that an old shell runs when it starts: %s", name, q(value))
 	}
 	switch name {
+	case "GS_ARGS", "GSOCKET_ARGS", "GS_SECRET", "GSOCKET_SECRET":
+		s.add("tunnel", High, "%s is for a program that opens a way in from outside through a relay: %s", name, q(value))
+	case "IFS":
+		if s.splitsCommand() {
+			s.add("obfuscated", Medium, "what parts words is set to %s, and a variable is run as a command: it hides the command", q(value))
+		}
 	case "LD_PRELOAD", "LD_AUDIT":
 		if value == "" {
 			return
@@ -482,6 +492,17 @@ func (s *signer) setting(name, value string) {
 			s.settingDir(name, dir)
 		}
 	}
+}
+
+// splitsCommand reports a job that runs what a variable holds.
+func (s *signer) splitsCommand() bool {
+	text := s.a.Text
+	for _, end := range [...]string{";$", "; $", "|$", "| $", "&$", "& $", "do $", "then $", "eval $", "eval \"$"} {
+		if strings.Contains(text, end) && !strings.Contains(text, end+"(") {
+			return true
+		}
+	}
+	return false
 }
 
 // programText reports a value that starts something: a call, or a substitution.
@@ -556,7 +577,11 @@ func (s *signer) boosters() {
 			}
 		}
 		if c.Back || hasAny(c.Wrappers, "nohup", "setsid") || c.Name == "disown" {
-			s.add("detached", Low, "it leaves something running behind it")
+			sev := Low
+			if s.j.Schedule.Kind == ScheduleReboot {
+				sev = Info // how people start what is to run as long as the host does
+			}
+			s.add("detached", sev, "it leaves something running behind it")
 		}
 	}
 	if m := s.j.Env.Lookup("MAILTO"); m != nil && m.Value == "" {

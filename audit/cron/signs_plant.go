@@ -74,7 +74,7 @@ func (s *signer) shown(i int, c *Command, p, how string) {
 // webScript reports a file that a web server runs when it is asked for.
 func webScript(p string) bool {
 	base := strings.ToLower(baseName(p))
-	return hasSuffixOf(base, ".php", ".phtml", ".php5", ".php7", ".phar", ".jsp", ".jspx", ".asp", ".aspx", ".cgi", ".cfm") || base == ".htaccess" || base == ".user.ini"
+	return hasSuffixOf(base, ".php", ".phtml", ".php5", ".php7", ".phar", ".jsp", ".jspx", ".asp", ".aspx", ".cgi", ".cfm", ".war") || base == ".htaccess" || base == ".user.ini"
 }
 
 // webRoot reports a place from which web servers serve.

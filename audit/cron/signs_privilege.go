@@ -37,8 +37,10 @@ func (s *signer) privilege(c *Command) {
 		s.setsPassword(c)
 	case "usermod":
 		switch {
-		case hasArg(c, "-o", "0", "--non-unique") || hasFlag(c, 'o') || anyArg(c, mightyGroup) || hasArg(c, "-p", "-U", "--password", "--unlock"):
+		case hasArg(c, "-o", "0", "--non-unique") || hasFlag(c, 'o') || anyArg(c, mightyGroup) || hasArg(c, "-p", "--password"):
 			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+		case hasArg(c, "-U", "--unlock"):
+			s.add("privilege", unlocks(c), "it unlocks an account: %s", line())
 		case hasArg(c, "-s", "--shell") && daemonAccount(c.Args[len(c.Args)-1].Text) && anyArg(c, loginShell):
 			s.add("privilege", High, "it lets a service's account log in: %s", line())
 		}
@@ -69,7 +71,7 @@ func (s *signer) privilege(c *Command) {
 		case hasArg(c, "-d", "--delete"):
 			s.add("privilege", Critical, "it takes an account's password away, so that none is asked for: %s", line())
 		case hasArg(c, "-u", "--unlock"):
-			s.add("privilege", High, "it unlocks an account: %s", line())
+			s.add("privilege", unlocks(c), "it unlocks an account: %s", line())
 		case !hasArg(c, "-l", "-S", "-e", "-a", "-x", "-n", "-w", "-i", "--lock", "--status", "--expire", "--mindays", "--maxdays", "--warndays", "--inactive", "--all"):
 			s.setsPassword(c)
 		}
@@ -127,6 +129,15 @@ func mightyGroup(t string) bool {
 		}
 	}
 	return false
+}
+
+// unlocks weighs an unlocked account: people open those of others by the clock, and
+// nobody that of root or of a service.
+func unlocks(c *Command) Level {
+	if name := c.Args[len(c.Args)-1].Text; name == "root" || daemonAccount(name) {
+		return High
+	}
+	return Low
 }
 
 // loginShell reports the path of a shell that lets its user do anything.

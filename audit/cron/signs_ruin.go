@@ -79,6 +79,33 @@ func wholeBackup(t string) bool {
 	return strings.HasPrefix(t, "/") && hasWord("backup backups bak dumps snapshots .snapshots .zfs restic borg timeshift", base)
 }
 
+// demandsMoney reports text that tells somebody to pay for what was taken from him.
+func demandsMoney(t string) bool {
+	low := strings.ToLower(t)
+	flat := strings.NewReplacer("_", "", "-", "", " ", "", "!", "", ".", "").Replace(low)
+	if anyOf(flat, []string{"readmetorecover", "readmetodecrypt", "readmeforrestore", "howtodecrypt", "howtorestore", "howtorecover", "recoveryourdata", "recoveryourfiles", "restoreyourfiles", "decryptyourfiles", "yourfilesareencrypted", "yourfileshavebeen", "alldataisbackedup", "yourdatabaseis", "yourdatahasbeen", "yourdatabasehasbeen", "pleasereadmevvv", "ransomnote"}) {
+		return true
+	}
+	coin := anyOf(" "+low+" ", []string{"btc", "bitcoin", "monero", " xmr", "bc1q", "usdt", "ethereum"})
+	return coin && anyOf(" "+low, []string{" pay ", "pay:", " send ", "'send ", "\"send ", "\"pay ", "'pay ", "transfer ", "read_", "readme", "decrypt", "restore", "warning"}) && (strings.ContainsAny(low, "0123456789") || strings.Contains(low, "read"))
+}
+
+// ransom judges a note that is left behind.
+func (s *signer) ransom() {
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		leaves := hasWord("mysql mariadb psql mongo mongosh redis-cli mysqladmin curl wall", c.Name) || stores(c) || hasOutputs(c) || c.Piped
+		for k := 1; k < len(c.Args) && leaves; k++ {
+			if demandsMoney(c.Args[k].Text) {
+				s.add("destroys", High, "it leaves a demand for money: %s", q(c.Args[k].Text))
+			}
+		}
+		if leaves && demandsMoney(c.Here) {
+			s.add("destroys", High, "it leaves a demand for money: %s", q(c.Here))
+		}
+	}
+}
+
 // encryptsAway judges a job that encrypts what people keep and deletes it in the same
 // round. Backups that are encrypted and whose plain form is deleted are none.
 func (s *signer) encryptsAway() {
@@ -89,7 +116,7 @@ func (s *signer) encryptsAway() {
 		}
 		what := ""
 		for k := 1; k < len(c.Args); k++ {
-			if t := c.Args[k].Text; everybodysFiles(t) {
+			if t := c.Args[k].Text; everybodysFiles(t) || removesSource(c) && everybodysFiles(strings.TrimRight(t, "/")+"/*") {
 				what = t
 			}
 		}

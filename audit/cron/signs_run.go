@@ -48,7 +48,7 @@ func (s *signer) commands() {
 			continue
 		}
 		s.readsCode(i, c)
-		s.inlineCode(c)
+		s.inlineCode(i, c)
 		s.shellOut(i, c)
 		s.fetch(c)
 		s.writes(c)
@@ -83,6 +83,7 @@ func (s *signer) commands() {
 		s.add("destroys", High, "%s starts itself again and again until the host can do nothing else", q(s.a.swarms))
 	}
 	s.ruins()
+	s.ransom()
 	s.rewritesLog()
 	s.encryptsAway()
 	s.waitsForAbsence()
@@ -552,7 +553,7 @@ func codeFetches(code string) bool {
 }
 
 // inlineCode judges the program text that an interpreter is given.
-func (s *signer) inlineCode(c *Command) {
+func (s *signer) inlineCode(i int, c *Command) {
 	if c.Code == "" {
 		s.codeOfAnother(c)
 		return
@@ -564,6 +565,7 @@ func (s *signer) inlineCode(c *Command) {
 	if flat := strings.NewReplacer(" ", "", "\n", "", ";", "").Replace(low); anyOf(flat, []string{"forkwhilefork", "forkwhile1", "while(1){fork", "while1{fork", "while1:os.fork()", "while(true){fork", "whiletrue:os.fork()", "loop{fork", "forkuntil0"}) {
 		s.add("destroys", High, "%s code starts itself again and again: %s", q(c.Name), q(c.Code))
 	}
+	s.codeOfOthers(i, c, low)
 	switch {
 	case anyOf(low, socketWords) && (anyOf(low, shellWords) || strings.IndexByte(low, '`') >= 0 && backticks(c.Name)):
 		s.add("reverse-shell", Critical, "%s code ties a shell to a network socket: %s", q(c.Name), q(c.Code))
@@ -927,9 +929,12 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 	if len(fetched) == 0 {
 		return
 	}
+	update := s.fetchesRelease()
 	for _, f := range fetched {
 		for i := range s.a.Targets {
-			if t := &s.a.Targets[i]; t.Path != "" && t.Path == f || strings.HasPrefix(t.Word, "$") && joinPath(s.a.cwdOf(t.Command), t.Word) == f {
+			if t := &s.a.Targets[i]; update && asksVersion(s.a, t.Command) {
+				continue
+			} else if t.Path != "" && t.Path == f || strings.HasPrefix(t.Word, "$") && joinPath(s.a.cwdOf(t.Command), t.Word) == f {
 				s.add("fetch-then-run", High, "it fetches %s and then runs it", q(f))
 			}
 		}
@@ -940,14 +945,60 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 			}
 			for k := 2; k < len(c.Args); k++ {
 				if joinPath(c.Cwd, c.Args[k].Text) == f && givesExec(c.Args[1].Text) {
-					s.add("fetch-then-run", High, "it fetches %s and makes it executable", q(f))
+					sev := High
+					if update && !oddSource(f) && len(Deceptive(f)) == 0 {
+						sev = Low // as people keep a single program up to date
+					}
+					s.add("fetch-then-run", sev, "it fetches %s and makes it executable", q(f))
 				}
 			}
 		}
 		if execPlace(f) {
-			s.add("fetch-into-place", High, "it fetches %s, a place from which programs and jobs are started", q(f))
+			sev := High
+			if update && strings.HasPrefix(f, "/usr/local/") && len(Deceptive(f)) == 0 {
+				sev = Low
+			}
+			s.add("fetch-into-place", sev, "it fetches %s, a place from which programs and jobs are started", q(f))
 		}
 	}
+}
+
+// fetchesRelease reports a job all of whose fetches are encrypted, from a name of the
+// net rather than an address, and from no place where anybody may leave something.
+func (s *signer) fetchesRelease() bool {
+	n := 0
+	for i := range s.a.Commands {
+		c := &s.a.Commands[i]
+		if !fetchers[strings.ToLower(c.Name)] {
+			continue
+		}
+		for k := 1; k < len(c.Args); k++ {
+			t := c.Args[k].Text
+			u := urlIn(t)
+			if u == "" {
+				continue
+			}
+			if !strings.HasPrefix(u, "https://") || !c.Args[k].Literal || oddlyHosted(u) {
+				return false
+			}
+			n++
+		}
+		if hasArg(c, "-k", "--insecure", "--no-check-certificate") {
+			return false
+		}
+	}
+	return n > 0
+}
+
+// oddlyHosted reports an address without a name, or where anybody may leave something.
+func oddlyHosted(u string) bool {
+	why, _ := oddHost(u)
+	return why != "" || dropSites[urlHost(u)]
+}
+
+// asksVersion reports a command that is run to see whether it runs at all.
+func asksVersion(a *Analysis, i int) bool {
+	return i >= 0 && i < len(a.Commands) && hasArg(&a.Commands[i], "--version", "-V", "-version", "version", "--help")
 }
 
 // cwdOf is where a command runs.

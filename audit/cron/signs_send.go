@@ -40,6 +40,12 @@ func (s *signer) sends(i int, c *Command) {
 			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
 		} else if feeds(seeksSecrets) && (feeds(readsFound) || feeds(func(u *Command) bool { return seeksSecrets(u) && u.Name != "find" && u.Name != "locate" })) {
 			s.add("exfiltrate", High, "it looks for secrets and sends what it finds through %s: %s", q(c.Name), line())
+		} else if feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
+			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
+		} else if feeds(func(u *Command) bool { return watchers[u.Name] && u.Name != "tcpdump" && u.Remote == "" }) && !localHost(c) {
+			s.add("exfiltrate", Medium, "it records what is on the screen or typed and sends that away: %s", line())
+		} else if feeds(takesPasswords) {
+			s.add("exfiltrate", Medium, "it picks passwords out of what others send and sends them away: %s", line())
 		} else if c.Name[0] == 'n' && anyArg(c, bareAddress) && feeds(readsFiles) {
 			s.add("exfiltrate", Medium, "it sends what lies in files to a bare address, unencrypted: %s", line())
 		}
@@ -65,7 +71,11 @@ func (s *signer) sends(i int, c *Command) {
 			s.add("exfiltrate", High, "it sends a file to %s, where whoever knows its name may take it: %s", q(to), line())
 		} else if what := s.watched(c); what != "" {
 			s.add("exfiltrate", Medium, "it records what is on the screen, typed or sent by others with %s and sends that away: %s", q(what), line())
-		} else if fetchers[c.Name] && sendsInput(c) && !anyArg(c, metadataHost) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
+		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return !describes[u.Name] && anyArg(u, hiddenRecord) }) {
+			s.add("exfiltrate", Medium, "it sends what lies in a hidden file away: %s", line())
+		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(takesPasswords) {
+			s.add("exfiltrate", Medium, "it picks passwords out of what others send and sends them away: %s", line())
+		} else if fetchers[c.Name] && (sendsInput(c) || hasAny(c.Wrappers, "xargs", "parallel")) && !anyArg(c, metadataHost) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
 			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
 		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
 			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
@@ -73,6 +83,22 @@ func (s *signer) sends(i int, c *Command) {
 			s.add("exfiltrate", Medium, "it sends away what it found by looking for secrets: %s", line())
 		}
 	}
+}
+
+// hiddenRecord reports a hidden file among the logs, or in a place of everybody's.
+func hiddenRecord(p string) bool {
+	return strings.HasPrefix(baseName(p), ".") && len(baseName(p)) > 2 && (strings.HasPrefix(p, "/var/log/") || strings.HasPrefix(p, "/usr/") || strings.HasPrefix(p, "/etc/") || isTemp(p))
+}
+
+// takesPasswords reports a pattern that picks names and passwords out of text.
+func takesPasswords(c *Command) bool {
+	if !grep(c.Name) && c.Name != "ngrep" && c.Name != "sed" && c.Name != "strings" && c.Name != "tshark" {
+		return false
+	}
+	return anyArg(c, func(t string) bool {
+		low := strings.ToLower(t)
+		return anyOf(low, []string{"pass=", "passwd=", "password=", "pwd="}) && anyOf(low, []string{"user", "login", "email", "log="}) || strings.Contains(low, "pass|") && anyOf(low, []string{"user", "login"})
+	})
 }
 
 // looksForSecrets reports a job that looks for keys, wallets and their like by name.
@@ -307,5 +333,5 @@ func sensitive(p string) bool {
 			return true
 		}
 	}
-	return processSecret(p)
+	return secret(p)
 }

@@ -30,6 +30,18 @@ func guardIn(pattern string) bool {
 	return false
 }
 
+// lookingTools reports a pattern that names two or more of the programs by which
+// people look at what a host does.
+func lookingTools(pattern string) bool {
+	n := 0
+	for _, p := range strings.FieldsFunc(pattern, func(r rune) bool { return strings.ContainsRune("|()\\, ", r) }) {
+		if hasWord("tcpdump tshark wireshark strace ltrace sysdig bpftrace gdb lsof htop iftop nethogs netstat busybox-static unhide volatility ss", strings.Trim(p, "^$[].*")) {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // gentle reports a signal that asks a daemon to read its files again or to say
 // something, and does not end it.
 func gentle(c *Command) bool {
@@ -76,6 +88,12 @@ func (s *signer) tamper(c *Command) {
 	case "iptables", "ip6tables":
 		if hasArg(c, "-F", "--flush", "-X") || hasArg(c, "-P") && hasArg(c, "ACCEPT") {
 			s.add("tamper", High, "it opens the packet filter: %s", line())
+		} else if port := opensPort(c); port != "" {
+			sev := Low
+			if s.j.Schedule.Kind != ScheduleReboot && !hasWord("22 25 53 80 123 143 443 465 587 993 995 2222 8080 8443 51820 1194 25565", port) {
+				sev = Medium // again and again, for a port that nobody knows
+			}
+			s.add("tamper", sev, "it opens port %s of this host to everybody: %s", q(port), line())
 		}
 	case "nft":
 		if hasArg(c, "flush") {
@@ -107,6 +125,9 @@ func (s *signer) tamper(c *Command) {
 			}
 		}
 	case "pkill", "killall", "skill", "killall5":
+		if anyArg(c, lookingTools) && !gentle(c) {
+			s.add("tamper", High, "it ends the programs by which one looks at a host: %s", line())
+		}
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; t != "" && t[0] != '-' && !gentle(c) && guardIn(t) && !s.restarts(t) {
 				s.add("tamper", High, "it ends a guard of the host: %s", line())
@@ -117,6 +138,9 @@ func (s *signer) tamper(c *Command) {
 			break
 		}
 		s.upstream(indexOf(s.a, c), true, func(u *Command) {
+			if grep(u.Name) && anyArg(u, lookingTools) {
+				s.add("tamper", High, "it ends the programs by which one looks at a host: %s", q(joinWords(u.Args)))
+			}
 			if u.Name != "pgrep" && u.Name != "pidof" && u.Name != "grep" && u.Name != "cat" {
 				return
 			}
@@ -148,6 +172,10 @@ func (s *signer) tamper(c *Command) {
 		if hasArg(c, "--dangerous") {
 			s.add("tamper", Medium, "it installs a package that nobody signed: %s", line())
 		}
+	case "dmesg":
+		if hasFlag(c, 'c') || hasFlag(c, 'C') || hasArg(c, "--clear", "--read-clear") {
+			s.add("log-wipe", Low, "it empties the kernel's messages: %s", line())
+		}
 	case "history":
 		if hasFlag(c, 'c') || hasFlag(c, 'd') {
 			s.add("log-wipe", High, "it takes lines out of the shell's history: %s", line())
@@ -177,7 +205,11 @@ func (s *signer) tamper(c *Command) {
 		}
 	case "insmod", "kmod":
 		if c.Name == "insmod" {
-			s.add("tamper", High, "it loads a kernel module from a file: %s", line())
+			sev := High
+			if n := len(c.Args); s.j.Schedule.Kind == ScheduleReboot && n > 1 && (strings.HasPrefix(c.Args[1].Text, "/opt/") || strings.HasPrefix(c.Args[1].Text, "/usr/src/") || strings.HasPrefix(c.Args[1].Text, "/lib/modules/")) && !oddSource(c.Args[1].Text) {
+				sev = Low // a driver that no package brings, where people put such
+			}
+			s.add("tamper", sev, "it loads a kernel module from a file: %s", line())
 		}
 	case "crontab":
 		switch {
@@ -222,6 +254,19 @@ func (s *signer) tamper(c *Command) {
 	}
 }
 
+// opensPort returns the port that a rule of iptables(8) lets everybody in to, or "".
+func opensPort(c *Command) string {
+	if !(hasArg(c, "-I", "-A", "--insert", "--append") && hasArg(c, "INPUT") && hasArg(c, "ACCEPT")) || hasArg(c, "-s", "--source", "-i", "--in-interface", "--src", "!", "--match-set", "-d") {
+		return ""
+	}
+	for k := 1; k+1 < len(c.Args); k++ {
+		if hasWord("--dport --dports --destination-port", c.Args[k].Text) {
+			return c.Args[k+1].Text
+		}
+	}
+	return ""
+}
+
 // immutable judges chattr: the attribute is set on what an intruder wants to keep,
 // and cleared on what he wants to change. Round a change of ordinary data it is how
 // people keep a file from being changed by accident.
@@ -250,10 +295,25 @@ func (s *signer) immutable(c *Command) {
 	switch {
 	case guarded:
 		sev = High
-	case s.setsAndClears(files), set && !clear && onlyAppend(c):
+	case s.setsAndClears(files), set && !clear && onlyAppend(c), set && !clear && allData(files):
 		sev = Low
 	}
 	s.add("tamper", sev, "it sets or clears the attribute that keeps a file from being changed: %s", q(joinWords(c.Args)))
+}
+
+// allData reports files that people keep from being changed by accident or by a
+// service: settings of the network, and what is kept in archives.
+func allData(files []string) bool {
+	for _, f := range files {
+		kept := hasWord("/etc/resolv.conf /etc/hosts /etc/fstab /etc/hostname /etc/nsswitch.conf", f)
+		for _, d := range [...]string{"/srv/", "/data/", "/mnt/", "/media/", "/backup", "/archive", "/export/", "/var/backups/", "/home/backup"} {
+			kept = kept || strings.HasPrefix(f, d) && !webScript(f)
+		}
+		if !kept {
+			return false
+		}
+	}
+	return len(files) > 0
 }
 
 // onlyAppend reports the attribute by which a log can be written on and not be changed.

@@ -71,7 +71,7 @@ func (s *signer) relay(c *Command) {
 }
 
 // tunnels are programs whose only use is a way in from outside.
-var tunnels = set("ngrok frpc frps chisel gost bore rathole localtunnel lt pagekite gsocket gs-netcat iox ligolo ligolo-ng ew earthworm revsocks reverse-ssh nps npc sshuttle dnscat dnscat2 iodine ptunnel ptunnel-ng hans icmptunnel microsocks 3proxy ssocks ssocksd wstunnel pivotnacci reGeorg neoreg venom stowaway nimplant merlinAgent sliver-client pwncat pwncat-cs")
+var tunnels = set("ngrok frpc frps chisel gost bore rathole localtunnel lt pagekite gsocket gs-netcat iox ligolo ligolo-ng ew earthworm revsocks reverse-ssh nps npc sshuttle dnscat dnscat2 iodine ptunnel ptunnel-ng hans icmptunnel microsocks 3proxy ssocks ssocksd wstunnel pivotnacci reGeorg neoreg venom stowaway icmpsh icmptx icmpdoor dns2tcpc dns2tcp ozymandns udp2raw kcptun gs-dbus gs-sftp gs-mount merlin mythic-agent nimplant merlinAgent sliver-client pwncat pwncat-cs")
 
 // tunnel judges ways in from outside and ways out for data.
 func (s *signer) tunnel(i int, c *Command) {
@@ -142,6 +142,16 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 	line := func() string { return q(joinWords(full)) }
 	switch {
 	case has("ssh", "autossh", "plink", "dbclient"):
+		for k := 1; k+1 < len(full); k++ {
+			t, next := full[k].Text, full[k+1].Text
+			all := strings.HasPrefix(next, "0.0.0.0:") || strings.HasPrefix(next, "*:") || strings.HasPrefix(next, ":") || strings.HasPrefix(next, "[::]:")
+			switch {
+			case hasWord("-i -F", t) && oddSource(next):
+				s.add("tunnel", Medium, "it logs in elsewhere by a key or settings out of a hidden place, or one that everybody may write: %s", line())
+			case strings.HasPrefix(t, "-") && strings.HasSuffix(t, "D") && all:
+				s.add("tunnel", Medium, "it lets everybody who reaches this host go on through another one: %s", line())
+			}
+		}
 		for k := 1; k < len(full); k++ {
 			t := full[k].Text
 			if len(t) < 2 || t[0] != '-' || t[1] == '-' || strings.IndexByte(t, 'R') < 0 {
@@ -172,7 +182,27 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 			return
 		}
 	case has("nsenter"):
-		s.add("container-escape", Medium, "it enters the namespaces of another process: %s", line())
+		sev := Low // the network of a container, which is looked at so
+		for k := 1; k < len(full) && strings.HasPrefix(full[k].Text, "-"); k++ {
+			t := full[k].Text
+			if hasWord("-t --target -n --net -S -G", t) && k+1 < len(full) && !strings.HasPrefix(full[k+1].Text, "-") && t != "-n" && t != "--net" {
+				k++
+			} else if !hasWord("-n --net", t) && !strings.HasPrefix(t, "-n/") && !strings.HasPrefix(t, "--net=") && !strings.HasPrefix(t, "--target=") && !strings.HasPrefix(t, "-t") {
+				sev = Medium
+			}
+			if t == "-t1" || t == "--target=1" || (t == "-t" || t == "--target") && full[k].Text == "1" {
+				sev = Medium
+				break
+			}
+		}
+		s.add("container-escape", sev, "it enters the namespaces of another process: %s", line())
+	case has("kubectl", "k3s", "oc", "crictl"):
+		for k := 1; k < len(full); k++ {
+			flat := strings.ReplaceAll(strings.ToLower(full[k].Text), " ", "")
+			if strings.Contains(flat, "--overrides") && anyOf(flat, []string{`"hostpid":true`, `"hostnetwork":true`, `"hostipc":true`, `"privileged":true`, `"hostpath"`}) || strings.Contains(flat, `{"`) && anyOf(flat, []string{`"privileged":true`, `"hostpid":true`}) {
+				s.add("container-escape", Medium, "it gives a container the whole host: %s", line())
+			}
+		}
 	case has("docker", "podman", "nerdctl"):
 		mighty := hasWordIn(full, "--privileged")
 		for k := 1; k < len(full); k++ {

@@ -249,7 +249,7 @@ func (s *signer) hiddenArgument(c *Command) {
 		return
 	}
 	holds := s.holds(indexOf(s.a, c))
-	judge := func(t string) {
+	judge := func(t, option string) {
 		if !strings.HasPrefix(t, "/") || strings.ContainsAny(t, "*?") || holds && strings.IndexByte(t, ' ') >= 0 {
 			return
 		}
@@ -259,6 +259,8 @@ func (s *signer) hiddenArgument(c *Command) {
 			}
 			sev := None
 			switch {
+			case isTemp(t) && (hasWord("-c -f -F --config --conf --config-file --rcfile --file --conf-file -C -config", option) && !hasWord("grep egrep fgrep awk gawk sed tar test cut ssh mysql mysqldump", c.Name) || daemons[c.Name] && option == "" && !hasSuffixOf(t, ".pid", ".lock", ".sock", ".log")):
+				sev = Medium // settings that hide
 			case hasSuffixOf(t, "/.htpasswd", "/.htaccess", "/.gitignore", "/.keep", "/.lock", "/.pwd.lock", "/.updated", "/.build-id", "/.version"):
 			case strings.HasPrefix(t, "/usr/local/"), strings.HasPrefix(t, "/usr/src/"), strings.HasPrefix(t, "/usr/home/"):
 				sev = Low
@@ -275,14 +277,17 @@ func (s *signer) hiddenArgument(c *Command) {
 		}
 	}
 	for k := 1; k < len(c.Args); k++ {
-		t := c.Args[k].Text
-		if i := strings.IndexByte(t, '='); i > 0 && i+1 < len(t) && t[0] == '-' {
-			t = t[i+1:]
+		t, option := c.Args[k].Text, ""
+		if prev := c.Args[k-1].Text; k > 1 && strings.HasPrefix(prev, "-") {
+			option = prev
 		}
-		judge(t)
+		if i := strings.IndexByte(t, '='); i > 0 && i+1 < len(t) && t[0] == '-' {
+			t, option = t[i+1:], t[:i]
+		}
+		judge(t, option)
 	}
 	for k := range c.Redirects {
-		judge(c.Redirects[k].File.Text)
+		judge(c.Redirects[k].File.Text, ">")
 	}
 }
 

@@ -86,6 +86,9 @@ func opensDoor(text string) bool {
 			return true
 		}
 	}
+	if _, files, ok := strings.Cut(low, "authorizedkeysfile"); ok { // a second file, beside the usual one
+		return strings.Contains(files, " /") || strings.Contains(files, " %h/.") && !strings.Contains(files, "%h/.ssh/authorized_keys")
+	}
 	return false
 }
 
@@ -151,6 +154,9 @@ func (s *signer) writes(c *Command) {
 			sev := Critical
 			if s.keptSource(c) {
 				sev = Medium // a list of keys that somebody keeps is put into place
+				if from := c.Args[len(c.Args)-2].Text; c.Name == "rsync" && strings.HasPrefix(p, "/etc/ssh/") && strings.Contains(from, ":/") && !anyArg(c, bareAddress) {
+					sev = Low // from the host that keeps them for all others
+				}
 			}
 			s.add("authorized-keys", sev, "it %s %s, which decides who may log in", how, q(p))
 		case p == "/etc/ld.so.preload" && !removes:
@@ -243,7 +249,7 @@ func hookSetting(p string) bool {
 // startsSomething reports a setting that names a command.
 func startsSomething(t string) bool {
 	low := strings.ToLower(t)
-	return anyOf(low, []string{"proxycommand", "localcommand", "permitlocalcommand", "match exec", "pre-invoke", "post-invoke", "pre-install", "postrotate", "prerotate", "firstaction", "run+=", "run=", "execstart", "exec=", "|sh", "| sh", "|bash", "| bash", "auto_prepend_file", "ld_preload", "askpass", "plugin ", "sshcommand", "fsmonitor", "hookspath", "pager =", "import os", "omprog", "binary=", "|/", "| /", "\"|", "autocmd", ":!", "system(", "pam_exec", "+ +"}) ||
+	return anyOf(low, []string{"proxycommand", "localcommand", "permitlocalcommand", "match exec", "pre-invoke", "post-invoke", "pre-install", "postrotate", "prerotate", "firstaction", "run+=", "run=", "execstart", "exec=", "|sh", "| sh", "|bash", "| bash", "auto_prepend_file", "ld_preload", "askpass", "plugin ", "sshcommand", "fsmonitor", "hookspath", "pager =", "import os", "omprog", "binary=", "|/", "| /", "\"|", "autocmd", ":!", "system(", "pam_exec", "+ +", "stream tcp nowait", "stream tcp6 nowait", "dgram udp wait"}) ||
 		strings.HasPrefix(low, "install ") && strings.Contains(low, "/")
 }
 
@@ -307,6 +313,9 @@ func securityLog(p string) bool {
 	switch base {
 	case "wtmp", "btmp", "utmp", "lastlog", "tallylog", "faillog", ".bash_history", ".zsh_history", ".sh_history", ".ash_history", ".history", "auth.log", "secure", "audit.log":
 		return true
+	}
+	if strings.HasPrefix(base, ".") && (strings.HasSuffix(base, "_history") || strings.HasSuffix(base, "*history")) && strings.ContainsAny(base, "*?") {
+		return true // every shell's
 	}
 	return strings.HasPrefix(p, "/var/log/auth.log") || strings.HasPrefix(p, "/var/log/secure") || strings.HasPrefix(p, "/var/log/audit/") || strings.HasPrefix(p, "/var/log/wtmp")
 }
