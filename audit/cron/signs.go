@@ -137,6 +137,16 @@ func (s *signer) add(id string, sev Level, format string, args ...any) {
 	s.out = append(s.out, Sign{ID: id, Severity: sev, Attack: info.Attack, Booster: info.Booster, Message: fmt.Sprintf(format, args...)})
 }
 
+// addAs is add for one of the techniques of a sign that has several.
+func (s *signer) addAs(id, attack string, sev Level, format string, args ...any) {
+	s.add(id, sev, format, args...)
+	for i := range s.out {
+		if s.out[i].ID == id && s.out[i].Message == fmt.Sprintf(format, args...) {
+			s.out[i].Attack = []string{attack}
+		}
+	}
+}
+
 // q quotes foreign text in a message.
 func q(text string) string { return Quote(clip(Mask(clip(text, 1024)), 160)) }
 

@@ -80,7 +80,7 @@ func (s *signer) commands() {
 		s.fetchThenRun(fetched, i)
 	}
 	if s.a.swarms != "" {
-		s.add("destroys", High, "%s starts itself again and again until the host can do nothing else", q(s.a.swarms))
+		s.addAs("destroys", "T1499", High, "%s starts itself again and again until the host can do nothing else", q(s.a.swarms))
 	}
 	s.ruins()
 	s.rewritesLog()
@@ -559,10 +559,10 @@ func (s *signer) inlineCode(c *Command) {
 	}
 	low := strings.ToLower(c.Code)
 	if setsModeInCode(low) {
-		s.add("privilege", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
+		s.addAs("privilege", "T1548.001", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
 	}
 	if flat := strings.NewReplacer(" ", "", "\n", "", ";", "").Replace(low); anyOf(flat, []string{"forkwhilefork", "forkwhile1", "while(1){fork", "while1{fork", "while1:os.fork()", "while(true){fork", "whiletrue:os.fork()", "loop{fork", "forkuntil0"}) {
-		s.add("destroys", High, "%s code starts itself again and again: %s", q(c.Name), q(c.Code))
+		s.addAs("destroys", "T1499", High, "%s code starts itself again and again: %s", q(c.Name), q(c.Code))
 	}
 	switch {
 	case anyOf(low, socketWords) && (anyOf(low, shellWords) || strings.IndexByte(low, '`') >= 0 && backticks(c.Name)):
