@@ -42,9 +42,8 @@ func Signs(j *Job, a *Analysis, c SignContext) []Sign {
 }
 
 // Severity is that of all signs together: the heaviest one, a step higher where a
-// booster stands beside it. Boosters alone are at most low. One that weighs info, as
-// output that is thrown away, is true of most honest jobs too: it makes a grave thing
-// graver, and no small thing grave.
+// booster stands beside it. Boosters alone are at most low. What most honest jobs of
+// a kind do weighs info, which nothing lifts.
 func Severity(signs []Sign) Level {
 	worst, boost := None, None
 	for i := range signs {
@@ -58,7 +57,7 @@ func Severity(signs []Sign) Level {
 	if worst == None {
 		return boost
 	}
-	if lifts := worst > Low && boost >= Info || worst == Low && boost == Low; lifts && worst < Critical {
+	if worst > Info && boost > None && worst < Critical {
 		worst++
 	}
 	return worst
@@ -123,18 +122,28 @@ type signer struct {
 
 // add records a sign once an ID, at its heaviest.
 func (s *signer) add(id string, sev Level, format string, args ...any) {
+	s.addAs(id, "", sev, format, args...)
+}
+
+// addAs is add for one of the techniques of a sign that has several; "" for all.
+func (s *signer) addAs(id, attack string, sev Level, format string, args ...any) {
+	at := len(s.out)
 	for i := range s.out {
 		if s.out[i].ID == id {
-			if s.out[i].Severity >= sev {
-				return
-			}
-			s.out[i].Severity = sev
-			s.out[i].Message = fmt.Sprintf(format, args...)
-			return
+			at = i
 		}
 	}
+	if at == len(s.out) {
+		s.out = append(s.out, Sign{ID: id})
+	} else if s.out[at].Severity >= sev {
+		return
+	}
 	info := signInfo(id)
-	s.out = append(s.out, Sign{ID: id, Severity: sev, Attack: info.Attack, Booster: info.Booster, Message: fmt.Sprintf(format, args...)})
+	techniques := info.Attack
+	if attack != "" {
+		techniques = []string{attack}
+	}
+	s.out[at] = Sign{ID: id, Severity: sev, Attack: techniques, Booster: info.Booster, Message: fmt.Sprintf(format, args...)}
 }
 
 // q quotes foreign text in a message.
@@ -275,10 +284,10 @@ func (s *signer) deception(p string, d Deception, how How) {
 	switch d.Class {
 	case ClassHidden, ClassHiddenHome:
 		if how == HowSourced && (s.settings(p) || strings.HasSuffix(p, "/bin/activate") && !isTemp(p) && d.Class == ClassHiddenHome) {
-			d.Severity = Low // settings, or Python's virtual environment, which people name as they like
+			d.Severity = Info // settings, or Python's virtual environment, which people name as they like
 		}
 		if d.Class == ClassHiddenHome && strings.Contains(p, d.Component+"/bin/") && strings.Trim(strings.ToLower(d.Component[1:]), "abcdefghijklmnopqrstuvwxyz-_") == "" && len(d.Component) > 3 {
-			d.Severity = Low // how tools of all languages install themselves into a home
+			d.Severity = Info // how tools of all languages install themselves into a home
 		}
 		s.add("hidden-exec", d.Severity, "it runs %s, which lies behind the hidden name %s", q(p), Quote(d.Component))
 	case ClassKernel:

@@ -213,12 +213,12 @@ func (s *signer) destroys(c *Command) {
 		}
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; wholeTree(t) || wholeDisk(t) && c.Name != "rm" {
-				s.add("destroys", Critical, "it deletes %s: %s", q(t), line())
+				s.addAs("destroys", "T1485", Critical, "it deletes %s: %s", q(t), line())
 			}
 		}
 	case "find":
 		if len(c.Args) > 2 && wholeTree(c.Args[1].Text) && hasArg(c, "-delete") && !narrowed(c) {
-			s.add("destroys", Critical, "it deletes everything below %s: %s", q(c.Args[1].Text), line())
+			s.addAs("destroys", "T1485", Critical, "it deletes everything below %s: %s", q(c.Args[1].Text), line())
 		}
 	case "dd":
 		from, to := "", ""
@@ -231,15 +231,15 @@ func (s *signer) destroys(c *Command) {
 			}
 		}
 		if wholeDisk(to) && hasWord("/dev/zero /dev/random /dev/urandom /dev/null", from) {
-			s.add("destroys", Critical, "it overwrites a disk: %s", line())
+			s.addAs("destroys", "T1561", Critical, "it overwrites a disk: %s", line())
 		}
 	case "cryptsetup", "nvme", "hdparm", "mdadm", "sfdisk", "badblocks", "parted":
 		if hasArg(c, "luksErase", "erase", "luksFormat", "format", "--security-erase", "--security-erase-enhanced", "--zero-superblock", "--delete", "mklabel", "sanitize") && anyArg(c, wholeDisk) || c.Name == "badblocks" && hasFlag(c, 'w') {
-			s.add("destroys", High, "it takes away what a disk holds: %s", line())
+			s.addAs("destroys", "T1561", High, "it takes away what a disk holds: %s", line())
 		}
 	case "wipefs", "blkdiscard", "sgdisk":
 		if anyArg(c, wholeDisk) && (c.Name == "blkdiscard" || hasFlag(c, 'a') || hasArg(c, "--all", "-Z", "--zap-all")) {
-			s.add("destroys", Critical, "it takes away what a disk holds: %s", line())
+			s.addAs("destroys", "T1561", Critical, "it takes away what a disk holds: %s", line())
 		}
 	}
 	if (c.Name == "mkfs" || c.Name == "mke2fs" || strings.HasPrefix(c.Name, "mkfs.")) && anyArg(c, wholeDisk) {
@@ -247,10 +247,10 @@ func (s *signer) destroys(c *Command) {
 		if s.runsOneOf("mount") {
 			sev = Low // a scratch disk, made anew at each boot
 		}
-		s.add("destroys", sev, "it makes a new file system over a disk: %s", line())
+		s.addAs("destroys", "T1561", sev, "it makes a new file system over a disk: %s", line())
 	}
 	if len(c.Full) > 1 && baseName(c.Full[0].Text) == "find" && wholeTree(strings.TrimRight(c.Full[1].Text, "/")+"/") && hasWord("shred srm wipe", c.Name) {
-		s.add("destroys", High, "it overwrites what it finds below %s: %s", q(c.Full[1].Text), q(joinWords(c.Full)))
+		s.addAs("destroys", "T1485", High, "it overwrites what it finds below %s: %s", q(c.Full[1].Text), q(joinWords(c.Full)))
 	}
 	if len(c.Full) > 0 && baseName(c.Full[0].Text) == "find" {
 		encrypts, removes := false, false
@@ -260,12 +260,12 @@ func (s *signer) destroys(c *Command) {
 			removes = removes || t == "rm" || t == "shred" || t == "-delete"
 		}
 		if encrypts && removes {
-			s.add("destroys", High, "it encrypts what it finds and deletes it: %s", q(joinWords(c.Full)))
+			s.addAs("destroys", "T1486", High, "it encrypts what it finds and deletes it: %s", q(joinWords(c.Full)))
 		}
 	}
 	for k := range c.Redirects {
 		if r := &c.Redirects[k]; strings.Contains(r.Op, ">") && wholeDisk(r.File.Text) {
-			s.add("destroys", Critical, "it writes over the disk %s", q(r.File.Text))
+			s.addAs("destroys", "T1561", Critical, "it writes over the disk %s", q(r.File.Text))
 		}
 	}
 }

@@ -12,17 +12,17 @@ func (s *signer) privilege(c *Command) {
 	case "chmod":
 		for k := 1; k < len(c.Args); k++ {
 			if setuidMode(c.Args[k].Text) {
-				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
+				s.addAs("privilege", "T1548.001", Critical, "it makes a file run with its owner's rights: %s", line())
 			}
 			if k > 1 && opensMode(c.Args[1].Text) && lockedFile(c.Args[k].Text) {
-				s.add("privilege", Critical, "it lets every account change a file that decides who may do what: %s", line())
+				s.addAs("privilege", "T1222.002", Critical, "it lets every account change a file that decides who may do what: %s", line())
 			}
 		}
 	case "install":
 		for k := 1; k < len(c.Args); k++ {
 			t := c.Args[k].Text
 			if k > 1 && hasWord("-m --mode", c.Args[k-1].Text) && setuidMode(t) || strings.HasPrefix(t, "-m") && setuidMode(t[2:]) || strings.HasPrefix(t, "--mode=") && setuidMode(t[7:]) {
-				s.add("privilege", Critical, "it makes a file run with its owner's rights: %s", line())
+				s.addAs("privilege", "T1548.001", Critical, "it makes a file run with its owner's rights: %s", line())
 			}
 		}
 	case "useradd", "adduser", "homectl":
@@ -31,26 +31,26 @@ func (s *signer) privilege(c *Command) {
 		if hasArg(c, "useradd", "adduser") {
 			s.makesAccount(c)
 		} else if hasArg(c, "usermod", "groupmod") && anyArg(c, mightyGroup) {
-			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+			s.addAs("privilege", "T1098", Critical, "it gives an account more rights: %s", line())
 		}
 	case "chpasswd", "newusers":
 		s.setsPassword(c)
 	case "usermod":
 		switch {
 		case hasArg(c, "-o", "0", "--non-unique") || hasFlag(c, 'o') || anyArg(c, mightyGroup) || hasArg(c, "-p", "--password"):
-			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+			s.addAs("privilege", "T1098", Critical, "it gives an account more rights: %s", line())
 		case hasArg(c, "-U", "--unlock"):
-			s.add("privilege", unlocks(c), "it unlocks an account: %s", line())
+			s.addAs("privilege", "T1098", unlocks(c), "it unlocks an account: %s", line())
 		case hasArg(c, "-s", "--shell") && daemonAccount(c.Args[len(c.Args)-1].Text) && anyArg(c, loginShell):
-			s.add("privilege", High, "it lets a service's account log in: %s", line())
+			s.addAs("privilege", "T1098", High, "it lets a service's account log in: %s", line())
 		}
 	case "chsh":
 		if daemonAccount(c.Args[len(c.Args)-1].Text) && anyArg(c, loginShell) {
-			s.add("privilege", High, "it lets a service's account log in: %s", line())
+			s.addAs("privilege", "T1098", High, "it lets a service's account log in: %s", line())
 		}
 	case "addgroup", "groupmod":
 		if anyArg(c, mightyGroup) && (c.Name == "addgroup" && len(c.Args) > 2 || hasArg(c, "-a", "-U")) {
-			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+			s.addAs("privilege", "T1098", Critical, "it gives an account more rights: %s", line())
 		}
 	case "setfacl":
 		gives := anyArg(c, func(t string) bool {
@@ -59,19 +59,19 @@ func (s *signer) privilege(c *Command) {
 			return ok && more && hasWord("u g o user group other", who) && strings.ContainsAny(rights, "rw67")
 		})
 		if gives && anyArg(c, lockedFile) && (hasFlag(c, 'm') || hasArg(c, "--modify", "--set")) {
-			s.add("privilege", Critical, "it gives an account rights to a file that decides who may do what: %s", line())
+			s.addAs("privilege", "T1098", Critical, "it gives an account rights to a file that decides who may do what: %s", line())
 		}
 	case "gpasswd", "groupmems":
 		if hasFlag(c, 'a') && anyArg(c, mightyGroup) {
-			s.add("privilege", Critical, "it gives an account more rights: %s", line())
+			s.addAs("privilege", "T1098", Critical, "it gives an account more rights: %s", line())
 		}
 	case "passwd":
 		switch {
 		case strings.IndexByte(c.Args[0].Text, ' ') >= 0: // text that was read word by word
 		case hasArg(c, "-d", "--delete"):
-			s.add("privilege", Critical, "it takes an account's password away, so that none is asked for: %s", line())
+			s.addAs("privilege", "T1098", Critical, "it takes an account's password away, so that none is asked for: %s", line())
 		case hasArg(c, "-u", "--unlock"):
-			s.add("privilege", unlocks(c), "it unlocks an account: %s", line())
+			s.addAs("privilege", "T1098", unlocks(c), "it unlocks an account: %s", line())
 		case !hasArg(c, "-l", "-S", "-e", "-a", "-x", "-n", "-w", "-i", "--lock", "--status", "--expire", "--mindays", "--maxdays", "--warndays", "--inactive", "--all"):
 			s.setsPassword(c)
 		}
@@ -80,24 +80,24 @@ func (s *signer) privilege(c *Command) {
 		if anyArg(c, narrowRight) && !hasArg(c, "all=ep", "=ep", "all+ep", "=eip") {
 			sev = Low
 		}
-		s.add("privilege", sev, "it gives a file rights of root: %s", line())
+		s.addAs("privilege", "T1548.001", sev, "it gives a file rights of root: %s", line())
 	case "kubectl", "oc":
 		if hasArg(c, "create", "apply", "patch") && anyArg(c, func(t string) bool { return strings.Contains(t, "cluster-admin") }) {
-			s.add("privilege", High, "it gives an account of the cluster all rights: %s", line())
+			s.addAs("privilege", "T1098", High, "it gives an account of the cluster all rights: %s", line())
 		}
 	case "aws", "gcloud", "az":
 		if hasArg(c, "create-access-key", "create-login-profile") && !hasArg(c, "list-access-keys", "delete-access-key") || anyArg(c, func(t string) bool {
 			return strings.Contains(t, "AdministratorAccess") || t == "roles/owner" || t == "--role=roles/owner"
 		}) || c.Name == "az" && hasArg(c, "assignment") && hasArg(c, "Owner") {
-			s.add("privilege", Medium, "it gives rights in a cloud, or a key to them: %s", line())
+			s.addAs("privilege", "T1098.001", Medium, "it gives rights in a cloud, or a key to them: %s", line())
 		}
 	case "mysql", "mariadb", "psql", "mongo", "mongosh", "sqlite3":
 		if text := strings.ToLower(joinWords(c.Args[1:])); setsDatabasePassword(text) {
-			s.add("privilege", Medium, "it sets the password of an account in a database: %s", q(joinWords(c.Args)))
+			s.addAs("privilege", "T1098", Medium, "it sets the password of an account in a database: %s", q(joinWords(c.Args)))
 		}
 	case "visudo":
 		if !hasFlag(c, 'c') && !hasArg(c, "--check", "-V", "--version") {
-			s.add("privilege", High, "it edits who may become root: %s", line())
+			s.addAs("privilege", "T1548.003", High, "it edits who may become root: %s", line())
 		}
 	}
 }
@@ -137,7 +137,7 @@ func unlocks(c *Command) Level {
 	if name := c.Args[len(c.Args)-1].Text; name == "root" || daemonAccount(name) {
 		return High
 	}
-	return Low
+	return Info
 }
 
 // loginShell reports the path of a shell that lets its user do anything.
@@ -169,21 +169,21 @@ func (s *signer) makesAccount(c *Command) {
 	barred := anyArg(c, func(t string) bool { return hasSuffixOf(t, "/nologin", "/false") }) || system && !shell
 	switch {
 	case hasArg(c, "-o", "--non-unique") || hasFlag(c, 'o') || value("-u", "--uid") == "0" || value("-g", "--gid", "--ingroup") == "0" || anyArg(c, mightyGroup):
-		s.add("privilege", Critical, "it makes an account with the rights of root, or as good as those: %s", line)
+		s.addAs("privilege", "T1136.001", Critical, "it makes an account with the rights of root, or as good as those: %s", line)
 	case hasArg(c, "-p", "--password") && c.Name != "adduser", s.passwordFor(name.Text):
-		s.add("privilege", Critical, "it makes an account and gives it a password: %s", line)
+		s.addAs("privilege", "T1136.001", Critical, "it makes an account and gives it a password: %s", line)
 	case home != "" && (oddSource(home+"/x") || home == "/" || home == "/root" || strings.HasPrefix(home, "/dev")):
-		s.add("privilege", High, "it makes an account whose home lies where none belongs: %s", line)
+		s.addAs("privilege", "T1136.001", High, "it makes an account whose home lies where none belongs: %s", line)
 	case barred:
-		s.add("privilege", Low, "it makes an account that cannot log in: %s", line)
+		s.addAs("privilege", "T1136.001", Info, "it makes an account that cannot log in: %s", line)
 	case strings.HasPrefix(name.Text, ".") || daemons[name.Text] || daemonAccount(name.Text) && shell || kernelThread(name.Text) != "":
-		s.add("privilege", High, "it makes an account that is called like a service: %s", line)
+		s.addAs("privilege", "T1136.001", High, "it makes an account that is called like a service: %s", line)
 	case system && shell:
-		s.add("privilege", Medium, "it makes an account of the system that can log in: %s", line)
+		s.addAs("privilege", "T1136.001", Medium, "it makes an account of the system that can log in: %s", line)
 	case name.Literal && s.asksForAccount(name.Text):
-		s.add("privilege", Medium, "it makes an account again whenever it is gone: %s", line)
+		s.addAs("privilege", "T1136.001", Medium, "it makes an account again whenever it is gone: %s", line)
 	default:
-		s.add("privilege", Low, "it makes an account: %s", line)
+		s.addAs("privilege", "T1136.001", Info, "it makes an account: %s", line)
 	}
 }
 
@@ -231,9 +231,9 @@ func (s *signer) setsPassword(c *Command) {
 	for k := range c.Redirects {
 		if r := &c.Redirects[k]; r.Op == "<" {
 			if oddSource(joinPath(c.Cwd, r.File.Text)) {
-				s.add("privilege", High, "it sets passwords out of a hidden place or one that everybody may write: %s", q(r.File.Text))
+				s.addAs("privilege", "T1098", High, "it sets passwords out of a hidden place or one that everybody may write: %s", q(r.File.Text))
 			} else {
-				s.add("privilege", Low, "it sets passwords out of a list: %s", q(r.File.Text))
+				s.addAs("privilege", "T1098", Info, "it sets passwords out of a list: %s", q(r.File.Text))
 			}
 			return
 		}
@@ -257,11 +257,11 @@ func (s *signer) setsPassword(c *Command) {
 	})
 	switch {
 	case stands:
-		s.add("privilege", Critical, "it gives an account a password that stands in the line: %s", line)
+		s.addAs("privilege", "T1098", Critical, "it gives an account a password that stands in the line: %s", line)
 	case other || c.Name == "newusers":
-		s.add("privilege", Low, "it sets passwords: %s", line)
+		s.addAs("privilege", "T1098", Info, "it sets passwords: %s", line)
 	default:
-		s.add("privilege", Medium, "it sets a password: %s", line)
+		s.addAs("privilege", "T1098", Medium, "it sets a password: %s", line)
 	}
 }
 

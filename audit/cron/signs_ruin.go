@@ -55,7 +55,7 @@ func (s *signer) ruins() {
 			switch {
 			case c.Name == "zpool" && hasArg(c, "destroy"), c.Name == "vgremove":
 				pool = true
-				s.add("destroys", High, "it takes a whole store away: %s", q(joinWords(c.Args)))
+				s.addAs("destroys", "T1485", High, "it takes a whole store away: %s", q(joinWords(c.Args)))
 			case c.Name == "lvremove" && hasFlag(c, 'f'), c.Name == "zfs" && hasArg(c, "destroy") && hasFlag(c, 'r') && !anyArg(c, func(t string) bool { return strings.Contains(t, "@") }), c.Name == "borg" && hasArg(c, "delete") && !anyArg(c, func(t string) bool { return strings.Contains(t, "::") }), c.Name == "vssadmin":
 				pool = true
 				seen("it takes snapshots or backups away", c)
@@ -69,7 +69,7 @@ func (s *signer) ruins() {
 	if kinds > 1 {
 		sev = High
 	}
-	s.add("destroys", sev, "%s", first)
+	s.addAs("destroys", "T1490", sev, "%s", first)
 }
 
 // wholeBackup reports a directory of backups as a whole.
@@ -129,12 +129,12 @@ func (s *signer) encryptsAway() {
 			continue
 		}
 		if removesSource(c) {
-			s.add("destroys", High, "it encrypts %s and deletes it: %s", q(what), q(joinWords(c.Args)))
+			s.addAs("destroys", "T1486", High, "it encrypts %s and deletes it: %s", q(what), q(joinWords(c.Args)))
 			return
 		}
 		for k := range s.a.Commands {
 			if u := &s.a.Commands[k]; (hasWord("rm shred srm wipe unlink", u.Name) || u.Name == "mv") && k != i {
-				s.add("destroys", High, "it encrypts %s and deletes it: %s", q(what), q(joinWords(c.Args)))
+				s.addAs("destroys", "T1486", High, "it encrypts %s and deletes it: %s", q(what), q(joinWords(c.Args)))
 				return
 			}
 		}
@@ -195,7 +195,7 @@ func (s *signer) waitsForAbsence() {
 		for k := 1; k < len(c.Args); k++ {
 			t := c.Args[k].Text
 			if strings.HasPrefix(t, "/") && !strings.Contains(t, name) && !isTemp(t) && !strings.HasPrefix(t, "/var/cache") && strings.Count(strings.TrimRight(t, "/*"), "/") <= 3 {
-				s.add("destroys", Medium, "whether the account %s is there decides that %s is deleted: %s", q(name), q(t), q(joinWords(c.Args)))
+				s.addAs("destroys", "T1485", Medium, "whether the account %s is there decides that %s is deleted: %s", q(name), q(t), q(joinWords(c.Args)))
 			}
 		}
 	}

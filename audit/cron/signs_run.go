@@ -80,7 +80,7 @@ func (s *signer) commands() {
 		s.fetchThenRun(fetched, i)
 	}
 	if s.a.swarms != "" {
-		s.add("destroys", High, "%s starts itself again and again until the host can do nothing else", q(s.a.swarms))
+		s.addAs("destroys", "T1499", High, "%s starts itself again and again until the host can do nothing else", q(s.a.swarms))
 	}
 	s.ruins()
 	s.ransom()
@@ -560,10 +560,10 @@ func (s *signer) inlineCode(i int, c *Command) {
 	}
 	low := strings.ToLower(c.Code)
 	if setsModeInCode(low) {
-		s.add("privilege", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
+		s.addAs("privilege", "T1548.001", Critical, "%s code makes a file run with its owner's rights: %s", q(c.Name), q(c.Code))
 	}
 	if flat := strings.NewReplacer(" ", "", "\n", "", ";", "").Replace(low); anyOf(flat, []string{"forkwhilefork", "forkwhile1", "while(1){fork", "while1{fork", "while1:os.fork()", "while(true){fork", "whiletrue:os.fork()", "loop{fork", "forkuntil0"}) {
-		s.add("destroys", High, "%s code starts itself again and again: %s", q(c.Name), q(c.Code))
+		s.addAs("destroys", "T1499", High, "%s code starts itself again and again: %s", q(c.Name), q(c.Code))
 	}
 	s.codeOfOthers(i, c, low)
 	switch {
@@ -947,7 +947,7 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 				if joinPath(c.Cwd, c.Args[k].Text) == f && givesExec(c.Args[1].Text) {
 					sev := High
 					if update && !oddSource(f) && len(Deceptive(f)) == 0 {
-						sev = Low // as people keep a single program up to date
+						sev = Info // as people keep a single program up to date
 					}
 					s.add("fetch-then-run", sev, "it fetches %s and makes it executable", q(f))
 				}
@@ -956,7 +956,7 @@ func (s *signer) fetchThenRun(fetched []string, upto int) {
 		if execPlace(f) {
 			sev := High
 			if update && strings.HasPrefix(f, "/usr/local/") && len(Deceptive(f)) == 0 {
-				sev = Low
+				sev = Info
 			}
 			s.add("fetch-into-place", sev, "it fetches %s, a place from which programs and jobs are started", q(f))
 		}

@@ -39,11 +39,11 @@ func (s *signer) sends(i int, c *Command) {
 		if given || feeds(func(u *Command) bool { return anyArg(u, secret) && !describes[u.Name] }) {
 			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
 		} else if feeds(seeksSecrets) && (feeds(readsFound) || feeds(func(u *Command) bool { return seeksSecrets(u) && u.Name != "find" && u.Name != "locate" })) {
-			s.add("exfiltrate", High, "it looks for secrets and sends what it finds through %s: %s", q(c.Name), line())
+			s.addAs("exfiltrate", "T1552.001", High, "it looks for secrets and sends what it finds through %s: %s", q(c.Name), line())
 		} else if feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
-			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
+			s.addAs("exfiltrate", "T1552.005", High, "it sends the machine's cloud credentials away: %s", line())
 		} else if feeds(func(u *Command) bool { return watchers[u.Name] && u.Name != "tcpdump" && u.Remote == "" }) && !localHost(c) {
-			s.add("exfiltrate", Medium, "it records what is on the screen or typed and sends that away: %s", line())
+			s.addAs("exfiltrate", "T1113", Medium, "it records what is on the screen or typed and sends that away: %s", line())
 		} else if feeds(takesPasswords) {
 			s.add("exfiltrate", Medium, "it picks passwords out of what others send and sends them away: %s", line())
 		} else if c.Name[0] == 'n' && anyArg(c, bareAddress) && feeds(readsFiles) {
@@ -66,17 +66,17 @@ func (s *signer) sends(i int, c *Command) {
 		s.oddKey(c)
 	default:
 		if fetchers[c.Name] && (sendsInput(c) && feeds(seeksSecrets) && (feeds(readsFound) || !s.runsOneOf("find", "locate")) || sendsFile(c) && s.looksForSecrets() && feeds(seeksSecrets)) {
-			s.add("exfiltrate", High, "it looks for secrets and sends what it finds away: %s", line())
+			s.addAs("exfiltrate", "T1552.001", High, "it looks for secrets and sends what it finds away: %s", line())
 		} else if to := dropSite(c); to != "" && (sendsInput(c) || sendsFile(c)) {
-			s.add("exfiltrate", High, "it sends a file to %s, where whoever knows its name may take it: %s", q(to), line())
+			s.addAs("exfiltrate", "T1567", High, "it sends a file to %s, where whoever knows its name may take it: %s", q(to), line())
 		} else if what := s.watched(c); what != "" {
-			s.add("exfiltrate", Medium, "it records what is on the screen, typed or sent by others with %s and sends that away: %s", q(what), line())
+			s.addAs("exfiltrate", "T1113", Medium, "it records what is on the screen, typed or sent by others with %s and sends that away: %s", q(what), line())
 		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return !describes[u.Name] && anyArg(u, hiddenRecord) }) {
 			s.add("exfiltrate", Medium, "it sends what lies in a hidden file away: %s", line())
 		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(takesPasswords) {
 			s.add("exfiltrate", Medium, "it picks passwords out of what others send and sends them away: %s", line())
 		} else if fetchers[c.Name] && (sendsInput(c) || hasAny(c.Wrappers, "xargs", "parallel")) && !anyArg(c, metadataHost) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
-			s.add("exfiltrate", High, "it sends the machine's cloud credentials away: %s", line())
+			s.addAs("exfiltrate", "T1552.005", High, "it sends the machine's cloud credentials away: %s", line())
 		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
 			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
 		} else if fetchers[c.Name] && anyArg(c, func(t string) bool { return strings.Contains(t, "@$") }) && s.looksForSecrets() {

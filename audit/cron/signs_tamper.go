@@ -87,21 +87,21 @@ func (s *signer) tamper(c *Command) {
 		s.immutable(c)
 	case "iptables", "ip6tables":
 		if hasArg(c, "-F", "--flush", "-X") || hasArg(c, "-P") && hasArg(c, "ACCEPT") {
-			s.add("tamper", High, "it opens the packet filter: %s", line())
+			s.addAs("tamper", "T1562.004", High, "it opens the packet filter: %s", line())
 		} else if port := opensPort(c); port != "" {
 			sev := Low
 			if s.j.Schedule.Kind != ScheduleReboot && !hasWord("22 25 53 80 123 143 443 465 587 993 995 2222 8080 8443 51820 1194 25565", port) {
 				sev = Medium // again and again, for a port that nobody knows
 			}
-			s.add("tamper", sev, "it opens port %s of this host to everybody: %s", q(port), line())
+			s.addAs("tamper", "T1562.004", sev, "it opens port %s of this host to everybody: %s", q(port), line())
 		}
 	case "nft":
 		if hasArg(c, "flush") {
-			s.add("tamper", High, "it opens the packet filter: %s", line())
+			s.addAs("tamper", "T1562.004", High, "it opens the packet filter: %s", line())
 		}
 	case "ufw":
 		if hasArg(c, "disable", "reset") {
-			s.add("tamper", High, "it opens the packet filter: %s", line())
+			s.addAs("tamper", "T1562.004", High, "it opens the packet filter: %s", line())
 		}
 	case "auditctl":
 		reads := false // rules are cleared before they are read again
@@ -110,27 +110,27 @@ func (s *signer) tamper(c *Command) {
 			reads = reads || u.Name == "auditctl" && hasArg(u, "-R") || u.Name == "augenrules"
 		}
 		if hasArg(c, "-D") && !reads || hasArg(c, "-e") && hasArg(c, "0") || hasArg(c, "-e0") {
-			s.add("tamper", High, "it stops the audit of the system: %s", line())
+			s.addAs("tamper", "T1562.012", High, "it stops the audit of the system: %s", line())
 		}
 	case "setenforce":
 		if hasArg(c, "0", "Permissive", "permissive") {
-			s.add("tamper", High, "it switches SELinux off: %s", line())
+			s.addAs("tamper", "T1562.001", High, "it switches SELinux off: %s", line())
 		}
 	case "systemctl", "service", "chkconfig", "update-rc.d", "rc-service", "initctl":
 		if hasArg(c, "stop", "disable", "mask", "off", "remove") {
 			for k := 1; k < len(c.Args); k++ {
 				if name := strings.TrimSuffix(c.Args[k].Text, ".service"); guards[guardName(name)] && !s.restarts(name) {
-					s.add("tamper", High, "it stops a guard of the host: %s", line())
+					s.addAs("tamper", "T1562.001", High, "it stops a guard of the host: %s", line())
 				}
 			}
 		}
 	case "pkill", "killall", "skill", "killall5":
 		if anyArg(c, lookingTools) && !gentle(c) {
-			s.add("tamper", High, "it ends the programs by which one looks at a host: %s", line())
+			s.addAs("tamper", "T1562.001", High, "it ends the programs by which one looks at a host: %s", line())
 		}
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; t != "" && t[0] != '-' && !gentle(c) && guardIn(t) && !s.restarts(t) {
-				s.add("tamper", High, "it ends a guard of the host: %s", line())
+				s.addAs("tamper", "T1562.001", High, "it ends a guard of the host: %s", line())
 			}
 		}
 	case "kill":
@@ -139,14 +139,14 @@ func (s *signer) tamper(c *Command) {
 		}
 		s.upstream(indexOf(s.a, c), true, func(u *Command) {
 			if grep(u.Name) && anyArg(u, lookingTools) {
-				s.add("tamper", High, "it ends the programs by which one looks at a host: %s", q(joinWords(u.Args)))
+				s.addAs("tamper", "T1562.001", High, "it ends the programs by which one looks at a host: %s", q(joinWords(u.Args)))
 			}
 			if u.Name != "pgrep" && u.Name != "pidof" && u.Name != "grep" && u.Name != "cat" {
 				return
 			}
 			for k := 1; k < len(u.Args); k++ {
 				if guardIn(strings.TrimSuffix(baseName(u.Args[k].Text), ".pid")) {
-					s.add("tamper", High, "it ends a guard of the host: %s", line())
+					s.addAs("tamper", "T1562.001", High, "it ends a guard of the host: %s", line())
 				}
 			}
 		})
@@ -161,16 +161,16 @@ func (s *signer) tamper(c *Command) {
 				t = baseName(t)
 			}
 			if guards[t] || guards[strings.TrimSuffix(t, "-agent")] {
-				s.add("tamper", High, "it takes a guard of the host away: %s", line())
+				s.addAs("tamper", "T1562.001", High, "it takes a guard of the host away: %s", line())
 			}
 		}
 	case "postconf":
 		if anyArg(c, func(t string) bool { return strings.HasPrefix(t, "always_bcc=") || strings.Contains(t, "_bcc_maps=") }) && !anyArg(c, func(t string) bool { return strings.HasSuffix(t, "=") }) {
-			s.add("exfiltrate", Medium, "it has a copy of each mail sent to somebody: %s", line())
+			s.addAs("exfiltrate", "T1114.003", Medium, "it has a copy of each mail sent to somebody: %s", line())
 		}
 	case "snap":
 		if hasArg(c, "--dangerous") {
-			s.add("tamper", Medium, "it installs a package that nobody signed: %s", line())
+			s.addAs("tamper", "T1553", Medium, "it installs a package that nobody signed: %s", line())
 		}
 	case "dmesg":
 		if hasFlag(c, 'c') || hasFlag(c, 'C') || hasArg(c, "--clear", "--read-clear") {
@@ -178,7 +178,7 @@ func (s *signer) tamper(c *Command) {
 		}
 	case "history":
 		if hasFlag(c, 'c') || hasFlag(c, 'd') {
-			s.add("log-wipe", High, "it takes lines out of the shell's history: %s", line())
+			s.addAs("log-wipe", "T1070.003", High, "it takes lines out of the shell's history: %s", line())
 		}
 	case "find":
 		if len(c.Args) > 2 && (c.Args[1].Text == "/var/log" || c.Args[1].Text == "/var/log/") && hasArg(c, "-delete") &&
@@ -187,7 +187,7 @@ func (s *signer) tamper(c *Command) {
 		}
 	case "unset":
 		if hasArg(c, "HISTFILE") {
-			s.add("log-wipe", High, "it keeps the shell from writing a history: %s", line())
+			s.addAs("log-wipe", "T1070.003", High, "it keeps the shell from writing a history: %s", line())
 		}
 	case "journalctl":
 		for k := 1; k < len(c.Args); k++ {
@@ -199,7 +199,7 @@ func (s *signer) tamper(c *Command) {
 		if hasFlag(c, 'r') || hasArg(c, "--reference") {
 			for k := 1; k+1 < len(c.Args); k++ {
 				if t := c.Args[k].Text; (t == "-r" || t == "-acmr" || t == "-amr" || t == "--reference") && systemDir(c.Args[k+1].Text) {
-					s.add("tamper", High, "it gives a file the times of a system program: %s", line())
+					s.addAs("tamper", "T1070.006", High, "it gives a file the times of a system program: %s", line())
 				}
 			}
 		}
@@ -209,7 +209,7 @@ func (s *signer) tamper(c *Command) {
 			if n := len(c.Args); s.j.Schedule.Kind == ScheduleReboot && n > 1 && (strings.HasPrefix(c.Args[1].Text, "/opt/") || strings.HasPrefix(c.Args[1].Text, "/usr/src/") || strings.HasPrefix(c.Args[1].Text, "/lib/modules/")) && !oddSource(c.Args[1].Text) {
 				sev = Low // a driver that no package brings, where people put such
 			}
-			s.add("tamper", sev, "it loads a kernel module from a file: %s", line())
+			s.addAs("tamper", "T1547.006", sev, "it loads a kernel module from a file: %s", line())
 		}
 	case "crontab":
 		switch {
@@ -220,16 +220,16 @@ func (s *signer) tamper(c *Command) {
 		case anyArg(c, oddSource):
 			s.add("crontab-edit", High, "it installs a crontab from a place that hides it or that everybody may write: %s", line())
 		case !hasFlag(c, 'l') && len(c.Args) > 1 && !hasFlag(c, 'V'):
-			s.add("crontab-edit", Low, "it installs a crontab: %s", line())
+			s.add("crontab-edit", Info, "it installs a crontab: %s", line())
 		}
 	}
 	if low := guardName(c.Name); guards[low] && hasArg(c, "stop", "uninstall", "disable", "remove", "unload", "--uninstall", "--stop", "off") && !s.restarts(low) && !hasWord("ufw iptables firewalld", low) {
-		s.add("tamper", High, "it stops a guard of the host: %s", line())
+		s.addAs("tamper", "T1562.001", High, "it stops a guard of the host: %s", line())
 	}
 	if low := strings.ToLower(baseName(c.Name)); len(c.Args) > 0 && (strings.HasPrefix(low, "uninst") || strings.HasPrefix(low, "remove")) {
 		for _, part := range strings.Split(c.Args[0].Text, "/") {
 			if part = guardName(part); guards[part] || guards[strings.TrimSuffix(part, "-agent")] {
-				s.add("tamper", High, "it takes a guard of the host away: %s", line())
+				s.addAs("tamper", "T1562.001", High, "it takes a guard of the host away: %s", line())
 			}
 		}
 	}
@@ -243,13 +243,13 @@ func (s *signer) tamper(c *Command) {
 	if takes := c.Name == "rm" || c.Name == "chmod" && len(c.Args) > 2 && hasWord("000 0 0000 -x a-x 644 0644 400", c.Args[1].Text); takes {
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; systemDir(t) && !strings.HasPrefix(t, "/usr/local/") && (fetchers[baseName(t)] || hasWord("chattr lsattr ps top htop lsof netstat ss kill killall crontab passwd iptables strace who w last lastb find systemctl ausearch tcpdump bash ssh chmod rm docker", baseName(t))) {
-				s.add("tamper", High, "it takes a program of the system away: %s", line())
+				s.addAs("tamper", "T1562.001", High, "it takes a program of the system away: %s", line())
 			}
 		}
 	}
 	for k := range c.Assigns {
 		if a := &c.Assigns[k]; a.Name == "HISTFILE" && (a.Value.Text == "/dev/null" || a.Value.Text == "") {
-			s.add("log-wipe", High, "it keeps the shell from writing a history")
+			s.addAs("log-wipe", "T1070.003", High, "it keeps the shell from writing a history")
 		}
 	}
 }
@@ -296,9 +296,9 @@ func (s *signer) immutable(c *Command) {
 	case guarded:
 		sev = High
 	case s.setsAndClears(files), set && !clear && onlyAppend(c), set && !clear && allData(files):
-		sev = Low
+		sev = Info
 	}
-	s.add("tamper", sev, "it sets or clears the attribute that keeps a file from being changed: %s", q(joinWords(c.Args)))
+	s.addAs("tamper", "T1222.002", sev, "it sets or clears the attribute that keeps a file from being changed: %s", q(joinWords(c.Args)))
 }
 
 // allData reports files that people keep from being changed by accident or by a

@@ -66,7 +66,7 @@ func (s *signer) relay(c *Command) {
 		if bareAddress(strings.ToLower(to)) {
 			sev = Medium
 		}
-		s.add("tunnel", sev, "it hands connections on to another machine: %s", q(joinWords(c.Args)))
+		s.addAs("tunnel", "T1090", sev, "it hands connections on to another machine: %s", q(joinWords(c.Args)))
 	}
 }
 
@@ -98,7 +98,7 @@ func (s *signer) tunnel(i int, c *Command) {
 	case name == "dig" || name == "nslookup" || name == "host" || name == "drill" || name == "ping":
 		for k := 1; k < len(c.Args); k++ {
 			if s.asksEncoded(c, &c.Args[k]) {
-				s.add("exfiltrate", High, "it asks for names that are made of encoded data: %s", line())
+				s.addAs("exfiltrate", "T1048.003", High, "it asks for names that are made of encoded data: %s", line())
 			}
 		}
 	case fetchers[name]:
@@ -182,7 +182,7 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 			return
 		}
 	case has("nsenter"):
-		sev := Low // the network of a container, which is looked at so
+		sev := Info // the network of a container, which is looked at so
 		for k := 1; k < len(full) && strings.HasPrefix(full[k].Text, "-"); k++ {
 			t := full[k].Text
 			if hasWord("-t --target -n --net -S -G", t) && k+1 < len(full) && !strings.HasPrefix(full[k+1].Text, "-") && t != "-n" && t != "--net" {

@@ -13,13 +13,13 @@ func (s *signer) weaken(c *Command) {
 	case "sysctl":
 		for k := 1; k < len(c.Args); k++ {
 			if name, value, ok := strings.Cut(c.Args[k].Text, "="); ok && protection(name, value) {
-				s.add("tamper", High, "it switches a protection of the kernel off: %s", line())
+				s.addAs("tamper", "T1562.001", High, "it switches a protection of the kernel off: %s", line())
 			}
 		}
 	case "modprobe":
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; strings.HasSuffix(t, ".ko") || strings.IndexByte(t, '/') >= 0 && !strings.HasPrefix(c.Args[k-1].Text, "-") || t == "-f" || t == "--force" {
-				s.add("tamper", High, "it loads a kernel module that no index holds: %s", line())
+				s.addAs("tamper", "T1547.006", High, "it loads a kernel module that no index holds: %s", line())
 			}
 		}
 	case "mount":
@@ -31,20 +31,20 @@ func (s *signer) weaken(c *Command) {
 			s.add("log-wipe", sev, "it mounts something over the logs: %s", line())
 		}
 		if n := len(c.Args); n > 2 && overProc(c.Args[n-1].Text) {
-			s.add("tamper", High, "it mounts something over a process's folder, which hides the process: %s", line())
+			s.addAs("tamper", "T1564", High, "it mounts something over a process's folder, which hides the process: %s", line())
 		}
 	case "gdb":
 		if hasArg(c, "-p", "--pid", "-pid") && hasArg(c, "-ex", "--eval-command", "-x", "--command", "-eval-command") {
-			s.add("tamper", High, "it runs code inside of another process: %s", line())
+			s.addAs("tamper", "T1055.008", High, "it runs code inside of another process: %s", line())
 		}
 	case "touch":
 		s.setTimes(c, line)
 	case "iptables", "ip6tables":
 		if k := max(indexOfArg(c, "-A"), indexOfArg(c, "-I")); k > 0 && k+1 < len(c.Args) && c.Args[k+1].Text == "OUTPUT" && hasArg(c, "DROP", "REJECT") && hasArg(c, "514", "6514", "601", "1514", "1515", "5044", "9997", "24224", "12201") {
-			s.add("tamper", High, "it keeps records from leaving the host: %s", line())
+			s.addAs("tamper", "T1562.006", High, "it keeps records from leaving the host: %s", line())
 		}
 		if k := indexOfArg(c, "--to-destination"); k > 0 && k+1 < len(c.Args) && bareAddress(c.Args[k+1].Text) {
-			s.add("tunnel", Medium, "it hands connections on to another machine: %s", line())
+			s.addAs("tunnel", "T1090", Medium, "it hands connections on to another machine: %s", line())
 		}
 	case "git":
 		for k := 1; k+1 < len(c.Args); k++ {
@@ -54,7 +54,7 @@ func (s *signer) weaken(c *Command) {
 				if oddSource(v) || strings.ContainsAny(v, "|;") {
 					sev = Medium
 				}
-				s.add("startup-edit", sev, "it has git start something whenever it is used: %s", line())
+				s.addAs("startup-edit", "T1546", sev, "it has git start something whenever it is used: %s", line())
 			}
 		}
 	case "utmpdump":
@@ -101,12 +101,12 @@ func (s *signer) kernelFile(c *Command, p string) {
 		text = joinWords(c.Args[1:])
 	}
 	if i, ok := strings.CutPrefix(p, "/proc/sys/"); ok && c.Name != "tee" && protection(i, text) {
-		s.add("tamper", High, "it switches a protection of the kernel off: %s", q(p))
+		s.addAs("tamper", "T1562.001", High, "it switches a protection of the kernel off: %s", q(p))
 		return
 	}
 	switch {
 	case p == "/proc/sysrq-trigger" && strings.TrimSpace(text) == "c":
-		s.add("destroys", Medium, "it makes the kernel crash: %s", q(p))
+		s.addAs("destroys", "T1499", Medium, "it makes the kernel crash: %s", q(p))
 	case p == "/proc/sys/kernel/core_pattern" && (c.Name == "tee" || strings.IndexByte(text, '|') >= 0),
 		p == "/proc/sys/kernel/modprobe", p == "/sys/kernel/uevent_helper", p == "/proc/sys/kernel/hotplug",
 		strings.HasPrefix(p, "/proc/sys/fs/binfmt_misc/register"), strings.HasSuffix(p, "/release_agent"):
@@ -135,7 +135,7 @@ func (s *signer) setTimes(c *Command, line func() string) {
 		p := c.Args[k].Text
 		if systemDir(p) || strings.HasPrefix(p, "/etc/cron") || strings.HasPrefix(p, "/var/spool/cron/") || strings.HasPrefix(p, "/etc/ssh/") || strings.HasPrefix(p, "/etc/ld.so") ||
 			strings.HasPrefix(p, "/lib/") || strings.HasPrefix(p, "/usr/lib/") || strings.Contains(p, "/.ssh/") || p == "/etc/passwd" || p == "/etc/shadow" || securityLog(p) {
-			s.add("tamper", High, "it gives %s a time of its choice: %s", q(p), line())
+			s.addAs("tamper", "T1070.006", High, "it gives %s a time of its choice: %s", q(p), line())
 			return
 		}
 	}
@@ -314,7 +314,7 @@ func (s *signer) rootkit(c *Command) {
 		}
 		t := strings.TrimSuffix(baseName(c.Args[k].Text), ".ko")
 		if rootkits[t] && (loads || strings.IndexByte(c.Args[0].Text, '/') >= 0) {
-			s.add("tamper", High, "%s is the name of a rootkit: %s", q(t), q(joinWords(c.Args)))
+			s.addAs("tamper", "T1014", High, "%s is the name of a rootkit: %s", q(t), q(joinWords(c.Args)))
 		}
 	}
 }
@@ -339,7 +339,7 @@ func (s *signer) blackhole(c *Command) {
 			continue
 		}
 		if anyOf(low, []string{"update", "security", "virus", "clamav", "crowdstrike", "sentinel", "sophos", "mcafee", "trendmicro", "eset.", "kaspersky", "symantec", "defender", "aliyun", "aegis", "tencent", "wazuh", "ossec", "qualys", "rapid7", "elastic", "splunk", "datadog", "archive.ubuntu", "deb.debian", "mirrors.", "redhat.com", "microsoft.com", "pool.", "minexmr", "nanopool", "supportxmr", "syslog", "siem"}) {
-			s.add("tamper", High, "it keeps the host from reaching those who keep it safe: %s", q(c.Args[k].Text))
+			s.addAs("tamper", "T1562.001", High, "it keeps the host from reaching those who keep it safe: %s", q(c.Args[k].Text))
 		}
 	}
 }

@@ -137,10 +137,10 @@ func (s *signer) writes(c *Command) {
 	if edits := c.Name == "sed" && (hasFlag(c, 'i') || hasArg(c, "--in-place")); edits || (c.Name == "echo" || c.Name == "printf") && (c.Piped || stores(c)) {
 		for k := 1; k < len(c.Args); k++ {
 			if opensDoor(c.Args[k].Text) {
-				s.add("startup-edit", Medium, "it writes a setting that lets more people in: %s", q(c.Args[k].Text))
+				s.addAs("startup-edit", "T1098", Medium, "it writes a setting that lets more people in: %s", q(c.Args[k].Text))
 			}
 			if t := c.Args[k].Text; rootAccount(t) {
-				s.add("privilege", High, "it writes an account with the rights of root: %s", q(t))
+				s.addAs("privilege", "T1136.001", High, "it writes an account with the rights of root: %s", q(t))
 			} else if tableLine(t) && (stores(c) || s.runsOneOf("tee", "dd", "sponge", "install")) {
 				s.add("crontab-edit", Medium, "it writes a line of a crontab: %s", q(t))
 			}
@@ -178,16 +178,16 @@ func (s *signer) writes(c *Command) {
 			}
 			s.add("startup-edit", sev, "it %s %s", how, q(p))
 		case how == "edits" && guardSetting(p) && anyArg(c, deletesLines), (how == "deletes" || how == "empties") && guardSetting(p):
-			s.add("tamper", Medium, "it takes away what a guard of the host is told in %s", q(p))
+			s.addAs("tamper", "T1562.001", Medium, "it takes away what a guard of the host is told in %s", q(p))
 		case (how == "writes" || how == "edits") && hookSetting(p) && anyArg(c, startsSomething):
-			s.add("startup-edit", Medium, "it writes a setting by which something is started into %s", q(p))
+			s.addAs("startup-edit", "T1546", Medium, "it writes a setting by which something is started into %s", q(p))
 		case how == "writes" && strings.HasPrefix(p, "/etc/sysctl") && anyArg(c, func(t string) bool {
 			name, value, ok := strings.Cut(t, "=")
 			return ok && protection(name, value)
 		}):
-			s.add("tamper", High, "it switches a protection of the kernel off in %s", q(p))
+			s.addAs("tamper", "T1562.001", High, "it switches a protection of the kernel off in %s", q(p))
 		case !removes && (p == "/etc/selinux/config" || p == "/etc/sysconfig/selinux") && weakens(c):
-			s.add("tamper", High, "it switches SELinux off in %s", q(p))
+			s.addAs("tamper", "T1562.001", High, "it switches SELinux off in %s", q(p))
 		case (c.Name == "mv" || c.Name == "cp") && how == "writes" && securityLog(p) && strings.HasPrefix(p, "/var/log/"):
 			s.add("log-wipe", High, "it puts other records in the place of %s", q(p))
 		case how == "edits" && visitorLog(p):
