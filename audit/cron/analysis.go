@@ -94,6 +94,7 @@ type Analysis struct {
 	Decoded  string   // literal text that the line decodes (base64, hex), cut after 4 KiB; never run
 	Capped   bool     // there is more than was looked at
 	Opaque   []string // what is run and is not followed, in words
+	swarms   string   // a function that starts itself more than once; "" none
 
 	// Behind is the whole text read as one command, where the daemon splits it at a
 	// %: not what is run, but what its writer may have meant. nil: no % in it.

@@ -21,6 +21,7 @@ const (
 	ClassNear       Class = "near-miss"        // one letter off a known program
 	ClassBlankEdge  Class = "blank-edge"       // begins or ends with a blank, or doubles one
 	ClassEncoding   Class = "invalid-utf8"     // bytes that are no text
+	ClassOption     Class = "leading-dash"     // reads as an option where a wildcard stands for it
 	ClassKernel     Class = "kernel-thread"    // a file called like a kernel thread
 	ClassDaemon     Class = "daemon-elsewhere" // a daemon's name where no package puts it
 	ClassHidden     Class = "hidden"           // hidden below a directory of the system or of all
@@ -73,6 +74,13 @@ func Deceptive(path string) []Deception {
 				hidden = true
 				add(class, sev, "hidden: the name begins with a dot")
 			}
+		}
+		if c[0] == '-' && len(c) > 1 && before != "" {
+			sev := Medium
+			if strings.IndexByte(c, '=') > 0 || c[1] == '-' {
+				sev = High
+			}
+			add(ClassOption, sev, "a name that begins with a dash, which a wildcard hands to a program as an option")
 		}
 		if known := reads(c); known != "" {
 			add(ClassHomoglyph, High, "reads like "+Quote(known)+": "+Spell(c))

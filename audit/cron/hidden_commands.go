@@ -20,6 +20,23 @@ func (r *resolver) hiddenCommands(c Command) {
 			}
 		}
 	}
+	for k := 1; k < len(c.Args); k++ {
+		t := c.Args[k].Text
+		switch programName(c.Args[0]) {
+		case "sqlite3":
+			if _, text, ok := strings.Cut(t, ".shell "); ok {
+				r.startedBy(text)
+			} else if _, text, ok := strings.Cut(t, ".system "); ok {
+				r.startedBy(text)
+			}
+		case "psql":
+			// COPY t FROM PROGRAM 'command'
+			if i := strings.Index(strings.ToLower(t), "program '"); i >= 0 {
+				text, _, _ := strings.Cut(t[i+len("program '"):], "'")
+				r.startedBy(text)
+			}
+		}
+	}
 	opt := startOptions[strings.TrimRight(programName(c.Args[0]), "0123456789.")]
 	for k := 1; k < len(c.Args) && (opt != ""); k++ {
 		t, prev := c.Args[k].Text, c.Args[k-1].Text
@@ -51,7 +68,7 @@ var startOptions = map[string]string{
 	"rsync": "-e --rsh --rsh=", "ssh": "ProxyCommand= LocalCommand=", "scp": "-S ProxyCommand=", "sftp": "-S ProxyCommand=", "autossh": "ProxyCommand=",
 	"git": "core.pager= core.sshcommand= core.fsmonitor= core.editor= core.hookspath= diff.external=", "tar": "--checkpoint-action=exec= --to-command --to-command= -I --use-compress-program= --rsh-command=",
 	"zip": "-TT --unzip-command", "tcpdump": "-z", "man": "-P", "apt-get": "Invoke::= Invoke=", "apt": "Invoke::= Invoke=", "wget": "--use-askpass=", "cpio": "--rsh-command=", "logrotate": "--mail=",
-	"ansible": "-a", "watchexec": "-s", "entr": "-s", "split": "--filter --filter=", "sort": "--compress-program --compress-program=",
+	"ansible": "-a", "salt": "cmd.run", "salt-call": "cmd.run", "salt-ssh": "cmd.run", "sbatch": "--wrap --wrap=", "qsub": "--wrap=", "watchexec": "-s", "entr": "-s", "split": "--filter --filter=", "sort": "--compress-program --compress-program=",
 }
 
 // startedBy reads what an option's value has started. What is plainly ssh or a

@@ -12,7 +12,7 @@ var shells = map[string]bool{"sh": true, "bash": true, "dash": true, "ash": true
 // that take a value, a colon, and those whose value is program text.
 var interpreters = map[string]string{
 	"python": "WXm:c", "pypy": "WXm:c", "perl": "IMmF:eE", "ruby": "IrCEKTxF:e", "php": "dcz:rBRE", "php-cli": "dcz:rBRE", "node": "r:ep", "nodejs": "r:ep",
-	"lua": "l:e", "luajit": "l:e", "tclsh": ":", "wish": ":", "expect": "f:c", "rscript": ":e", "awk": "Fv:", "gawk": "Fv:", "mawk": "Fv:", "osascript": "l:e", "deno": ":", "bun": ":", "groovy": ":e", "guile": "L:c", "scala": ":e", "julia": "LC:eE", "ts-node": "P:e", "pwsh": ":c",
+	"lua": "l:e", "luajit": "l:e", "tclsh": ":", "wish": ":", "expect": "f:c", "rscript": ":e", "awk": "Fv:", "gawk": "Fv:", "mawk": "Fv:", "osascript": "l:e", "elixir": "rS:e", "jjs": ":e", "jrunscript": "lf:e", "jshell": ":", "raku": "IM:e", "gjs": "I:c", "qjs": "I:e", "irb": "rI:e", "ipython": ":c", "racket": "l:e", "clojure": ":e", "cpan": "MI:e", "dart": ":", "crystal": ":", "deno": ":", "bun": ":", "groovy": ":e", "guile": "L:c", "scala": ":e", "julia": "LC:eE", "ts-node": "P:e", "pwsh": ":c",
 }
 
 // interpreter returns the language of a program: "sh" for shells, its own name
@@ -52,6 +52,17 @@ func (r *resolver) invoke(c Command) []int {
 	for range 16 {
 		if len(c.Args) == 0 {
 			break
+		}
+		if w, ok := r.vars["alias "+c.Args[0].Text]; ok && w.Literal && len(c.Wrappers) == 0 {
+			if _, plain := plainCommand(w.Text); plain {
+				var words []Word
+				for _, f := range strings.Fields(w.Text) {
+					words = append(words, Word{Text: f, Literal: true})
+				}
+				if words[0].Text != c.Args[0].Text {
+					c.Args = append(words, c.Args[1:]...)
+				}
+			}
 		}
 		c.Name = programName(c.Args[0])
 		if c.Name == "busybox" && len(c.Args) > 1 {
@@ -96,7 +107,7 @@ func (r *resolver) invoke(c Command) []int {
 			at := r.add(c)
 			return append(at, r.nested(w.code, at, c.Input)...)
 		}
-		if c.Name == "ssh" || c.Name == "watch" || c.Name == "parallel" && len(rest) == 1 {
+		if hasWord("ssh pdsh clush dsh pssh parallel-ssh", c.Name) || c.Name == "watch" || c.Name == "parallel" && len(rest) == 1 {
 			at := r.add(c)
 			return append(at, r.nested(joinWords(rest), at, c.Input)...)
 		}
@@ -108,6 +119,13 @@ func (r *resolver) invoke(c Command) []int {
 	switch c.Name {
 	case "cd", "pushd":
 		return r.chdir(c)
+	case "alias":
+		for _, w := range c.Args[1:] {
+			if name, value, ok := strings.Cut(w.Text, "="); ok && plainText(name) {
+				r.assign("alias "+name, Word{Text: value, Literal: w.Literal})
+			}
+		}
+		return r.add(c)
 	case "eval":
 		at := r.add(c)
 		if code := joinWords(c.Args[1:]); code != "" && len(at) > 0 {
@@ -223,6 +241,14 @@ func (r *resolver) given(c Command) []int {
 		return nil
 	}
 	r.commandTarget(c, at[0])
+	if strings.HasSuffix(c.Name, "make") {
+		for k := 1; k+1 < len(c.Args); k++ {
+			if w := c.Args[k+1]; (c.Args[k].Text == "-C" || c.Args[k].Text == "--directory") && isTemp(r.abs(w.Text)+"/") {
+				w.Text += "/Makefile"
+				r.operand(w, HowScript, at[0])
+			}
+		}
+	}
 	flag := map[string]string{"java": "-jar", "at": "-f", "batch": "-f", "make": "-f", "gmake": "-f"}[c.Name]
 	for i := 1; i < len(c.Args); i++ {
 		t := c.Args[i].Text
@@ -495,7 +521,7 @@ scan:
 		c.Code = clip(text.Text, maxShell)
 	}
 	operand := text == nil && !module && !stdin && i < len(c.Args)
-	c.ReadsCode = text == nil && !module && !operand && lang != "deno" && lang != "bun"
+	c.ReadsCode = text == nil && !module && !operand && lang != "deno" && lang != "bun" && lang != "dart" && lang != "crystal"
 	at := r.add(c)
 	if len(at) == 0 {
 		return nil
@@ -517,9 +543,15 @@ scan:
 		return append(at, outs...)
 	case operand:
 		w := c.Args[i]
-		if lang == "deno" || lang == "bun" {
-			if w.Text == "run" && i+1 < len(c.Args) {
-				w = c.Args[i+1]
+		if lang == "deno" || lang == "bun" || lang == "dart" || lang == "crystal" {
+			if k := i + 1; w.Text == "run" && k < len(c.Args) {
+				for k+1 < len(c.Args) && strings.HasPrefix(c.Args[k].Text, "-") {
+					if hasWord("-c --config --import-map --lock --cert --seed -L --log-level --env-file --cwd --filter", c.Args[k].Text) {
+						k++
+					}
+					k++
+				}
+				w = c.Args[min(k, len(c.Args)-1)]
 			} else if strings.IndexByte(w.Text, '/') < 0 && strings.IndexByte(w.Text, '.') < 0 {
 				return at
 			}
@@ -613,10 +645,16 @@ func (r *resolver) joined(at int, operandsOnly bool) {
 		if k := strings.IndexByte(front, '/'); k >= 0 {
 			front, more = front[:k], true
 		}
+		text := a.Text + " " + b.Text
+		if strings.HasSuffix(a.Text, "/") && strings.HasPrefix(b.Text, "/") && len(b.Text) > 1 && (i == 0 || i == 1 && operandsOnly && c.Name != "cd" && c.Name != "pushd") {
+			// A directory as the program, and a path: with the blank between them they
+			// are one name.
+			r.a.Joined = append(r.a.Joined, Joined{Command: at, Word: i, Text: text, Path: r.abs(text), Broken: true})
+			continue
+		}
 		if !onlyDots(end) || !onlyDots(front) {
 			continue
 		}
-		text := a.Text + " " + b.Text
 		j := Joined{Command: at, Word: i, Text: text, Path: r.abs(text)}
 		// An interpreter or cd that is given a directory and a file, where the two
 		// together would be a file's name.

@@ -37,6 +37,9 @@ systemd-timesyncd systemd-journal systemd-login udevd udisksd dbus-daemon dbus-b
 init login acpid irqbalance chronyd ntpd cupsd avahi-daemon networkmanager wpa_supplicant dhclient dhcpcd lvmetad lvmpolld mdadm multipathd
 rpcbind inetd xinetd accounts-daemon gdm lightdm smartd thermald tuned firewalld bash-daemon bioset hald messagebus portmap statd nscd nslcd sssd`)
 
+// honestNear are programs of their own whose names are one letter off another's.
+var honestNear = set("chronyc mongodump mongos dockers podman mysqldumper mysqlimport postgrey nginxctl httpd2 dovecot2 munin2 zabbix2 rsyncd certbot2 systemd-cat monitord monitors backupd backupy backups cleanups updates updaters watchdogd curl-config pythonw ansibles iptable ip6tables vmstats iostats")
+
 // readable are names that a homoglyph or a near miss may copy.
 var readable = set(`sshd crond cron atd anacron systemd systemctl systemd-journald systemd-logind systemd-udevd systemd-resolved systemd-networkd systemd-timesyncd
 udevd dbus-daemon polkitd rsyslogd syslogd auditd agetty init login acpid irqbalance chronyd ntpd cupsd avahi-daemon freshclam clamd clamscan
@@ -166,11 +169,14 @@ func reads(c string) string {
 // nearMiss returns the known program that is one substituted or swapped letter
 // away, or "". Added and missing letters make too many honest names.
 func nearMiss(c string) string {
-	if len(c) < 7 || len(c) > 32 || readable[c] || daemons[c] {
+	if len(c) < 7 || len(c) > 32 || readable[c] || daemons[c] || honestNear[c] {
 		return ""
 	}
 	for known := range readable {
 		if len(known) != len(c) {
+			if oneLetter(known, c) {
+				return known
+			}
 			continue
 		}
 		diff, first := 0, -1
@@ -192,6 +198,23 @@ func nearMiss(c string) string {
 		}
 	}
 	return ""
+}
+
+// oneLetter reports a long name with a hyphen, of a daemon, that lacks a letter or has
+// one too many. Of short names, and of plurals and numbers, honest ones are made so.
+func oneLetter(known, c string) bool {
+	long, short := known, c
+	if len(c) > len(known) {
+		long, short = c, known
+	}
+	if len(known) < 9 || len(long) != len(short)+1 || strings.IndexByte(known, '-') < 0 || !daemons[known] && !hasWord("ssh-agent ssh-keygen redis-server gnome-keyring", known) {
+		return false
+	}
+	i := 0
+	for i < len(short) && short[i] == long[i] {
+		i++
+	}
+	return isLower(long[i]) && long[i+1:] == short[i:] && !(i == len(short) && long[i] == 's')
 }
 
 func isLower(c byte) bool { return c >= 'a' && c <= 'z' }

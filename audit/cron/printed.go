@@ -35,6 +35,9 @@ func (r *resolver) printed(i, depth int) string {
 		if c.HasHere && len(c.Args) == 1 {
 			return c.Here
 		}
+		if len(c.Args) == 2 && c.Args[1].Proc && len(c.Args[1].From) == 1 {
+			return r.printed(c.Args[1].From[0], depth+1)
+		}
 	}
 	in := ""
 	switch {

@@ -348,6 +348,9 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 				r.funcs = map[string]bool{}
 			}
 			r.funcs[c.Name.Value] = true
+			if swarms(c) {
+				r.a.swarms = c.Name.Value
+			}
 		}
 		outs = r.stmt(c.Body, in)
 	case *syntax.DeclClause:
@@ -381,6 +384,25 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 		}
 	}
 	return outs
+}
+
+// swarms reports a function that starts itself twice, or once behind its own back.
+func swarms(f *syntax.FuncDecl) bool {
+	calls, together := 0, false
+	syntax.Walk(f.Body, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Stmt:
+			together = together || n.Background
+		case *syntax.BinaryCmd:
+			together = together || n.Op == syntax.Pipe || n.Op == syntax.PipeAll
+		case *syntax.CallExpr:
+			if len(n.Args) > 0 && n.Args[0].Lit() == f.Name.Value {
+				calls++
+			}
+		}
+		return true
+	})
+	return together && calls > 1
 }
 
 // inSubshell restores what a subshell cannot change for its parent.

@@ -268,10 +268,17 @@ func ansiC(b *strings.Builder, v string, out *Word) {
 			b.WriteByte('\r')
 		case 'e', 'E':
 			b.WriteByte(0x1b)
-		case 'x', '0', '1', '2', '3', '4', '5', '6', '7':
+		case 'x', 'u', 'U', '0', '1', '2', '3', '4', '5', '6', '7':
 			base, most := 8, 3
-			if c == 'x' {
+			switch c {
+			case 'x':
 				base, most = 16, 2
+				i++
+			case 'u':
+				base, most = 16, 4
+				i++
+			case 'U':
+				base, most = 16, 8
 				i++
 			}
 			n, k := 0, 0
@@ -284,10 +291,14 @@ func ansiC(b *strings.Builder, v string, out *Word) {
 				k++
 			}
 			i += k - 1
-			if isAlnum(byte(n)) || n == '/' {
+			if n < 0x80 && (isAlnum(byte(n)) || n == '/') {
 				out.Odd = true // a letter that could be written as itself
 			}
-			if n != 0 {
+			switch {
+			case n == 0:
+			case c == 'u' || c == 'U':
+				b.WriteRune(rune(n))
+			default:
 				b.WriteByte(byte(n))
 			}
 		default:

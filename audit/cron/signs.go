@@ -42,13 +42,13 @@ func Signs(j *Job, a *Analysis, c SignContext) []Sign {
 }
 
 // Severity is that of all signs together: the heaviest one, a step higher where a
-// booster stands beside it. Boosters alone are at most low.
+// booster stands beside it. Boosters alone are at most low. What most honest jobs of
+// a kind do weighs info, which nothing lifts.
 func Severity(signs []Sign) Level {
-	worst, boost, boosted := None, None, false
+	worst, boost := None, None
 	for i := range signs {
 		switch {
 		case signs[i].Booster:
-			boosted = true
 			boost = max(boost, min(signs[i].Severity, Low))
 		default:
 			worst = max(worst, signs[i].Severity)
@@ -57,7 +57,7 @@ func Severity(signs []Sign) Level {
 	if worst == None {
 		return boost
 	}
-	if boosted && worst > Info && worst < Critical {
+	if worst > Info && boost > None && worst < Critical {
 		worst++
 	}
 	return worst
@@ -122,18 +122,28 @@ type signer struct {
 
 // add records a sign once an ID, at its heaviest.
 func (s *signer) add(id string, sev Level, format string, args ...any) {
+	s.addAs(id, "", sev, format, args...)
+}
+
+// addAs is add for one of the techniques of a sign that has several; "" for all.
+func (s *signer) addAs(id, attack string, sev Level, format string, args ...any) {
+	at := len(s.out)
 	for i := range s.out {
 		if s.out[i].ID == id {
-			if s.out[i].Severity >= sev {
-				return
-			}
-			s.out[i].Severity = sev
-			s.out[i].Message = fmt.Sprintf(format, args...)
-			return
+			at = i
 		}
 	}
+	if at == len(s.out) {
+		s.out = append(s.out, Sign{ID: id})
+	} else if s.out[at].Severity >= sev {
+		return
+	}
 	info := signInfo(id)
-	s.out = append(s.out, Sign{ID: id, Severity: sev, Attack: info.Attack, Booster: info.Booster, Message: fmt.Sprintf(format, args...)})
+	techniques := info.Attack
+	if attack != "" {
+		techniques = []string{attack}
+	}
+	s.out[at] = Sign{ID: id, Severity: sev, Attack: techniques, Booster: info.Booster, Message: fmt.Sprintf(format, args...)}
 }
 
 // q quotes foreign text in a message.
@@ -274,7 +284,10 @@ func (s *signer) deception(p string, d Deception, how How) {
 	switch d.Class {
 	case ClassHidden, ClassHiddenHome:
 		if how == HowSourced && (s.settings(p) || strings.HasSuffix(p, "/bin/activate") && !isTemp(p) && d.Class == ClassHiddenHome) {
-			d.Severity = Low // settings, or Python's virtual environment, which people name as they like
+			d.Severity = Info // settings, or Python's virtual environment, which people name as they like
+		}
+		if d.Class == ClassHiddenHome && strings.Contains(p, d.Component+"/bin/") && strings.Trim(strings.ToLower(d.Component[1:]), "abcdefghijklmnopqrstuvwxyz-_") == "" && len(d.Component) > 3 {
+			d.Severity = Info // how tools of all languages install themselves into a home
 		}
 		s.add("hidden-exec", d.Severity, "it runs %s, which lies behind the hidden name %s", q(p), Quote(d.Component))
 	case ClassKernel:
@@ -321,10 +334,16 @@ func (s *signer) places() {
 		switch {
 		case isTemp(p):
 			s.add("temp-exec", High, "it runs %s, where every account may put files", q(p))
+		case webRoot(p) && hiddenInWeb(p):
+			s.add("hidden-exec", Medium, "it runs %s, which lies in a hidden directory below what a web server shows", q(p))
 		case t.How == HowCommand && inCache(p):
 			s.add("cache-exec", Medium, "it runs %s, which lies among cached data", q(p))
 		case t.How == HowCommand && strings.HasPrefix(p, "/etc/") && !etcScript(p):
-			s.add("etc-exec", Low, "it runs %s: programs do not belong in /etc", q(p))
+			sev := Low
+			if strings.Count(p, "/") == 2 && s.runsOneOf("pgrep", "pidof", "ps", "pkill", "killall") {
+				sev = Medium // and it is started again whenever it is gone
+			}
+			s.add("etc-exec", sev, "it runs %s: programs do not belong in /etc", q(p))
 		default:
 			if why, sev := oddPlace(p, t.How); why != "" {
 				s.add("odd-place", sev, "it runs %s, which lies %s", q(p), why)
@@ -343,6 +362,20 @@ func (s *signer) places() {
 			}
 		}
 	}
+}
+
+// hiddenInWeb reports a hidden directory, whatever it is called.
+func hiddenInWeb(p string) bool {
+	for _, root := range [...]string{"/public_html/", "/htdocs/", "/httpdocs/", "/wp-content/", "/html/", "/var/www/", "/srv/www/"} {
+		if _, rest, ok := strings.Cut(p, root); ok {
+			for _, c := range strings.Split(rest, "/") {
+				if len(c) > 1 && c[0] == '.' && c != ".." && !usualHiddenSystem[c] && !hasScriptSuffix(c) && c != ".config" && c != ".local" {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // inCache reports a program among the data of a cache or of a browser's profile.
@@ -406,7 +439,16 @@ func (s *signer) environment() {
 }
 
 func (s *signer) setting(name, value string) {
+	if strings.HasPrefix(value, "() {") {
+		s.add("environment", High, "%s is written as a function that an old shell runs when it starts: %s", name, q(value))
+	}
 	switch name {
+	case "GS_ARGS", "GSOCKET_ARGS", "GS_SECRET", "GSOCKET_SECRET":
+		s.add("tunnel", High, "%s is for a program that opens a way in from outside through a relay: %s", name, q(value))
+	case "IFS":
+		if s.splitsCommand() {
+			s.add("obfuscated", Medium, "what parts words is set to %s, and a variable is run as a command: it hides the command", q(value))
+		}
 	case "LD_PRELOAD", "LD_AUDIT":
 		if value == "" {
 			return
@@ -424,6 +466,34 @@ func (s *signer) setting(name, value string) {
 				s.add("preload", Critical, "%s loads %s into every program of the job", name, q(lib))
 			}
 		}
+	case "NODE_OPTIONS", "RUBYOPT", "PERL5OPT", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PHPRC", "PHP_INI_SCAN_DIR", "LUA_INIT", "R_PROFILE", "R_PROFILE_USER", "R_ENVIRON_USER", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "PYTHONHOME", "PYTHONUSERBASE", "GEM_HOME", "GEM_PATH", "BUNDLE_GEMFILE", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "QT_PLUGIN_PATH", "GTK_MODULES", "GIO_MODULE_DIR", "TCLLIBPATH", "EMACSLOADPATH", "VIMINIT", "KRB5_CONFIG", "RIPGREP_CONFIG_PATH":
+		// What a language or library loads or reads before the program it is given.
+		if startsInText(value) {
+			s.add("environment", High, "%s holds program text that is run before the program: %s", name, q(value))
+		}
+		if strings.Contains(name, "JAVA") || name == "JDK_JAVA_OPTIONS" {
+			low := strings.ToLower(value)
+			i := -1
+			for _, opt := range [...]string{"agent", "bootclasspath", "library.path", "ext.dirs", "class.path"} {
+				if k := strings.Index(low, opt); k >= 0 && (i < 0 || k < i) {
+					i = k
+				}
+			}
+			if i < 0 {
+				return
+			}
+			value = value[i:]
+		}
+		for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" =:,;@\"'()", r) }) {
+			part = strings.TrimPrefix(strings.TrimPrefix(part, "-r"), "-I")
+			if oddSource(part) {
+				s.settingDir(name, part)
+			}
+		}
+	case "PERL5DB", "PS4", "PROMPT_COMMAND":
+		if programText(value) {
+			s.add("environment", High, "%s holds program text that is run before the program: %s", name, q(value))
+		}
 	case "PATH", "SHELL", "BASH_ENV", "ENV", "LD_LIBRARY_PATH", "PERL5LIB", "PYTHONPATH", "PYTHONSTARTUP", "GCONV_PATH", "ZDOTDIR", "HOME", "RUBYLIB", "NODE_PATH":
 		for value != "" {
 			var dir string
@@ -431,6 +501,27 @@ func (s *signer) setting(name, value string) {
 			s.settingDir(name, dir)
 		}
 	}
+}
+
+// splitsCommand reports a job that runs what a variable holds.
+func (s *signer) splitsCommand() bool {
+	text := s.a.Text
+	for _, end := range [...]string{";$", "; $", "|$", "| $", "&$", "& $", "do $", "then $", "eval $", "eval \"$"} {
+		if strings.Contains(text, end) && !strings.Contains(text, end+"(") {
+			return true
+		}
+	}
+	return false
+}
+
+// programText reports a value that starts something: a call, or a substitution.
+func programText(value string) bool {
+	return strings.Contains(value, "$(") || strings.IndexByte(value, '`') >= 0 || startsInText(value)
+}
+
+// startsInText reports a call that starts something.
+func startsInText(value string) bool {
+	return anyOf(strings.ToLower(value), []string{"system(", "exec(", "os.execute", "qx{", "begin{", "begin {", "spawn(", "popen(", "child_process"})
 }
 
 // preloads are the beginnings of the names of libraries that are made to be loaded
@@ -495,7 +586,11 @@ func (s *signer) boosters() {
 			}
 		}
 		if c.Back || hasAny(c.Wrappers, "nohup", "setsid") || c.Name == "disown" {
-			s.add("detached", Low, "it leaves something running behind it")
+			sev := Low
+			if s.j.Schedule.Kind == ScheduleReboot {
+				sev = Info // how people start what is to run as long as the host does
+			}
+			s.add("detached", sev, "it leaves something running behind it")
 		}
 	}
 	if m := s.j.Env.Lookup("MAILTO"); m != nil && m.Value == "" {

@@ -49,7 +49,7 @@ func oddPlace(p string, how How) (why string, sev Level) {
 			return "where a web server keeps what visitors send, or none of its programs", Medium
 		}
 	}
-	if in("/var/www/", "/srv/www/", "/usr/share/nginx/") {
+	if webRoot(p) {
 		for _, d := range [...]string{"/images/", "/img/", "/css/", "/fonts/"} {
 			if strings.Contains(p, d) {
 				return "among the pictures of a web site", Medium

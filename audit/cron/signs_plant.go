@@ -18,7 +18,16 @@ func (s *signer) plants(i int, c *Command) {
 		if webScript(p) {
 			s.webShell(i, c, p)
 		}
+		s.shown(i, c, p, how)
 	})
+	if (c.Name == "sed" || c.Name == "perl") && (hasFlag(c, 'i') || hasArg(c, "--in-place")) {
+		for k := 1; k < len(c.Args); k++ {
+			low := strings.ToLower(strings.ReplaceAll(c.Args[k].Text, "\\", ""))
+			if strings.Contains(low, "<?php") && anyOf(low, []string{"include", "require", "eval", "assert", "$_", "base64"}) || strings.Contains(low, "<script") && strings.Contains(low, "src=") {
+				s.add("web-shell", High, "it puts program text into the pages of a web server: %s", q(c.Args[k].Text))
+			}
+		}
+	}
 	switch c.Name {
 	case "cp", "mv", "install", "ln", "dd", "rsync":
 		s.replaces(c)
@@ -34,10 +43,38 @@ func (s *signer) plantingCode(c *Command) {
 	}
 }
 
+// shown judges what is put where a web server shows it to whoever asks: a file of
+// secrets, a dump under a hidden name, or program text off the net behind a page's own.
+func (s *signer) shown(i int, c *Command, p, how string) {
+	if !webRoot(p) || how != "writes" {
+		return
+	}
+	if hasWord("cp mv install ln", c.Name) && len(c.Args) > 2 && secret(joinPath(c.Cwd, c.Args[len(c.Args)-2].Text)) {
+		s.add("exfiltrate", High, "it puts %s where a web server shows it to whoever asks: %s", q(c.Args[len(c.Args)-2].Text), q(p))
+		return
+	}
+	appends := false
+	for k := range c.Redirects {
+		appends = appends || c.Redirects[k].Op == ">>" && c.Redirects[k].File.Text == p
+	}
+	if _, ok := brings(c); ok && appends && hasSuffixOf(p, ".js", ".html", ".htm", ".mjs") {
+		s.add("web-shell", Medium, "it appends what it fetches to %s, which a web server gives to its visitors", q(p))
+	}
+	dumps := func(u *Command) bool {
+		return hasWord("mysqldump mariadb-dump pg_dump pg_dumpall mongodump tar slapcat", u.Name) || anyArg(u, secret)
+	}
+	found := dumps(c)
+	s.upstream(i, true, func(u *Command) { found = found || dumps(u) })
+	dot := strings.LastIndexByte(p, '.')
+	if found && (hiddenPath(p) || anyArg(c, secret) || hasWord("jpg jpeg png gif ico css svg woff webp bmp", p[dot+1:])) {
+		s.add("exfiltrate", Medium, "it puts a dump under a name that hides it where a web server shows it: %s", q(p))
+	}
+}
+
 // webScript reports a file that a web server runs when it is asked for.
 func webScript(p string) bool {
 	base := strings.ToLower(baseName(p))
-	return hasSuffixOf(base, ".php", ".phtml", ".php5", ".php7", ".phar", ".jsp", ".jspx", ".asp", ".aspx", ".cgi", ".cfm") || base == ".htaccess" || base == ".user.ini"
+	return hasSuffixOf(base, ".php", ".phtml", ".php5", ".php7", ".phar", ".jsp", ".jspx", ".asp", ".aspx", ".cgi", ".cfm", ".war") || base == ".htaccess" || base == ".user.ini"
 }
 
 // webRoot reports a place from which web servers serve.
@@ -85,12 +122,18 @@ func (s *signer) webShell(i int, c *Command, p string) {
 	if w, ok := brings(c); ok && fetchers[strings.ToLower(c.Name)] {
 		fetched = w
 	}
+	prepends := func(t string) bool {
+		return anyOf(strings.ToLower(t), []string{"auto_prepend_file", "auto_append_file", "x-httpd-php", "php-script", "proxy:unix", "cgi-script"})
+	}
+	if base := baseName(p); (base == ".user.ini" || base == ".htaccess" || base == "php.ini") && anyArg(c, prepends) {
+		s.add("web-shell", High, "it has a web server run a file of its choice before each page, in %s", q(p))
+	}
 	switch {
 	case shown:
 		s.add("web-shell", High, "it writes %s, which runs what a visitor sends", q(p))
 	case decoded:
 		s.add("web-shell", High, "it decodes text into %s, which a web server runs", q(p))
-	case (c.Name == "cp" || c.Name == "mv" || c.Name == "install" || c.Name == "ln") && webRoot(p) && len(c.Args) > 2 && oddSource(c.Args[len(c.Args)-2].Text):
+	case (c.Name == "cp" || c.Name == "mv" || c.Name == "install" || c.Name == "ln") && webRoot(p) && len(c.Args) > 2 && (oddSource(c.Args[len(c.Args)-2].Text) || hiddenPath(joinPath(c.Cwd, c.Args[len(c.Args)-2].Text)) && baseName(c.Args[len(c.Args)-2].Text) != baseName(p)):
 		s.add("web-shell", High, "it puts %s, out of a hidden place or one that everybody may write, where a web server runs it: %s", q(c.Args[len(c.Args)-2].Text), q(p))
 	case fetched != "" && webRoot(p):
 		s.add("web-shell", Medium, "it fetches %s into %s, which a web server runs", q(fetched), q(p))
@@ -170,12 +213,12 @@ func (s *signer) destroys(c *Command) {
 		}
 		for k := 1; k < len(c.Args); k++ {
 			if t := c.Args[k].Text; wholeTree(t) || wholeDisk(t) && c.Name != "rm" {
-				s.add("destroys", Critical, "it deletes %s: %s", q(t), line())
+				s.addAs("destroys", "T1485", Critical, "it deletes %s: %s", q(t), line())
 			}
 		}
 	case "find":
 		if len(c.Args) > 2 && wholeTree(c.Args[1].Text) && hasArg(c, "-delete") && !narrowed(c) {
-			s.add("destroys", Critical, "it deletes everything below %s: %s", q(c.Args[1].Text), line())
+			s.addAs("destroys", "T1485", Critical, "it deletes everything below %s: %s", q(c.Args[1].Text), line())
 		}
 	case "dd":
 		from, to := "", ""
@@ -188,11 +231,15 @@ func (s *signer) destroys(c *Command) {
 			}
 		}
 		if wholeDisk(to) && hasWord("/dev/zero /dev/random /dev/urandom /dev/null", from) {
-			s.add("destroys", Critical, "it overwrites a disk: %s", line())
+			s.addAs("destroys", "T1561", Critical, "it overwrites a disk: %s", line())
+		}
+	case "cryptsetup", "nvme", "hdparm", "mdadm", "sfdisk", "badblocks", "parted":
+		if hasArg(c, "luksErase", "erase", "luksFormat", "format", "--security-erase", "--security-erase-enhanced", "--zero-superblock", "--delete", "mklabel", "sanitize") && anyArg(c, wholeDisk) || c.Name == "badblocks" && hasFlag(c, 'w') {
+			s.addAs("destroys", "T1561", High, "it takes away what a disk holds: %s", line())
 		}
 	case "wipefs", "blkdiscard", "sgdisk":
 		if anyArg(c, wholeDisk) && (c.Name == "blkdiscard" || hasFlag(c, 'a') || hasArg(c, "--all", "-Z", "--zap-all")) {
-			s.add("destroys", Critical, "it takes away what a disk holds: %s", line())
+			s.addAs("destroys", "T1561", Critical, "it takes away what a disk holds: %s", line())
 		}
 	}
 	if (c.Name == "mkfs" || c.Name == "mke2fs" || strings.HasPrefix(c.Name, "mkfs.")) && anyArg(c, wholeDisk) {
@@ -200,7 +247,10 @@ func (s *signer) destroys(c *Command) {
 		if s.runsOneOf("mount") {
 			sev = Low // a scratch disk, made anew at each boot
 		}
-		s.add("destroys", sev, "it makes a new file system over a disk: %s", line())
+		s.addAs("destroys", "T1561", sev, "it makes a new file system over a disk: %s", line())
+	}
+	if len(c.Full) > 1 && baseName(c.Full[0].Text) == "find" && wholeTree(strings.TrimRight(c.Full[1].Text, "/")+"/") && hasWord("shred srm wipe", c.Name) {
+		s.addAs("destroys", "T1485", High, "it overwrites what it finds below %s: %s", q(c.Full[1].Text), q(joinWords(c.Full)))
 	}
 	if len(c.Full) > 0 && baseName(c.Full[0].Text) == "find" {
 		encrypts, removes := false, false
@@ -210,12 +260,12 @@ func (s *signer) destroys(c *Command) {
 			removes = removes || t == "rm" || t == "shred" || t == "-delete"
 		}
 		if encrypts && removes {
-			s.add("destroys", High, "it encrypts what it finds and deletes it: %s", q(joinWords(c.Full)))
+			s.addAs("destroys", "T1486", High, "it encrypts what it finds and deletes it: %s", q(joinWords(c.Full)))
 		}
 	}
 	for k := range c.Redirects {
 		if r := &c.Redirects[k]; strings.Contains(r.Op, ">") && wholeDisk(r.File.Text) {
-			s.add("destroys", Critical, "it writes over the disk %s", q(r.File.Text))
+			s.addAs("destroys", "T1561", Critical, "it writes over the disk %s", q(r.File.Text))
 		}
 	}
 }
@@ -259,12 +309,16 @@ func (s *signer) serves(c *Command) {
 		return
 	}
 	line := func() string { return q(joinWords(c.Args)) }
-	switch c.Name {
+	name := c.Name
+	if strings.HasPrefix(name, "dropbear") && !strings.HasPrefix(name, "dropbearkey") && !strings.HasPrefix(name, "dropbearconvert") {
+		name = "dropbear"
+	}
+	switch name {
 	case "sshd", "dropbear", "tinysshd":
 		opens, odd := false, false
 		for k := 1; k < len(c.Args); k++ {
 			t := c.Args[k].Text
-			opens = opens || opensDoor(strings.ReplaceAll(t, "=", " ")) || t == "-B" && c.Name == "dropbear"
+			opens = opens || opensDoor(strings.ReplaceAll(t, "=", " ")) || t == "-B" && name == "dropbear"
 			odd = odd || oddSource(t)
 			for _, o := range [...]string{"-f", "-h", "-r", "-o"} {
 				odd = odd || strings.HasPrefix(t, o+"/") && oddSource(t[2:])

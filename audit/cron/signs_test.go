@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,13 @@ func TestCatalogueExamples(t *testing.T) {
 				if !hasSign(signs, info.ID) {
 					t.Errorf("no sign %s: %+v", info.ID, signs)
 				}
+				for _, s := range signs {
+					for _, a := range s.Attack {
+						if !slices.Contains(signInfo(s.ID).Attack, a) {
+							t.Errorf("%s: technique %s is not in the catalogue", s.ID, a)
+						}
+					}
+				}
 			})
 		}
 		for _, line := range info.False {
@@ -63,6 +71,8 @@ func TestSeverity(t *testing.T) {
 		{"one sign", []Sign{{Severity: Medium}}, Medium},
 		{"booster lifts one step", []Sign{{Severity: Medium}, boost, heavy}, High},
 		{"nothing lifts critical", []Sign{{Severity: Critical}, boost}, Critical},
+		{"a low sign is lifted by a low booster", []Sign{{Severity: Low}, heavy}, Medium},
+		{"a low sign is lifted too", []Sign{{Severity: Low}, boost}, Medium},
 		{"information is not lifted", []Sign{{Severity: Info}, boost}, Info},
 		{"the heaviest counts", []Sign{{Severity: Low}, {Severity: High}}, High},
 	} {
@@ -79,5 +89,26 @@ func TestSignsAreBounded(t *testing.T) {
 	_, signs := judge(t, deep, User)
 	if !hasSign(signs, "unreadable") {
 		t.Errorf("a nest of 5000 brackets is not called unreadable: %+v", signs)
+	}
+}
+
+// A sign of several techniques names the one that it is about.
+func TestNarrowTechnique(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{"@yearly f() { f | f & }; f", "T1499"},
+		{"@yearly for f in /home/*/*; do gpg -c $f && rm -f $f; done", "T1486"},
+		{"@yearly dd if=/dev/zero of=/dev/sda", "T1561"},
+		{"@yearly rm -rf /", "T1485"},
+		{"@yearly mysql -e 'drop database shop'; rm -rf /backup/*", "T1490"},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			_, signs := judge(t, c.line, User)
+			for _, s := range signs {
+				if s.ID == "destroys" && len(s.Attack) == 1 && s.Attack[0] == c.want {
+					return
+				}
+			}
+			t.Errorf("no destroys of %s: %+v", c.want, signs)
+		})
 	}
 }

@@ -43,7 +43,8 @@ var wrappers = map[string]wrapper{
 	"softlimit": {short: "amdsflcroptmn"}, "envdir": {operands: 1}, "chpst": {short: "uUebmdopfcrtC/", user: true, chdir: 'C'}, "s6-setuidgid": {operands: 1}, "setuidgid": {operands: 1}, "gosu": {operands: 1}, "su-exec": {operands: 1},
 	"script": {short: "IOBTEom", long: "--log-in --log-out --log-io --log-timing --echo --output-limit --logging-format", code: "c", optional: true},
 	"tini":   {short: "e"}, "dumb-init": {short: "r"}, "faketime": {short: "f", operands: 1}, "caffeinate": {short: "tw"}, "cgexec": {short: "g"}, "firejail": {}, "bwrap": {remote: true, optional: true}, "strace": {short: "oepPsE"}, "ts": {optional: true},
-	"ssh": {short: "bcDEeFIiJLlmOopQRSWw", operands: 1, remote: true, optional: true, code: ""},
+	"ssh":  {short: "bcDEeFIiJLlmOopQRSWw", operands: 1, remote: true, optional: true, code: ""},
+	"pdsh": {short: "wxlgtufRX", remote: true, optional: true}, "clush": {short: "wxgXlftu", remote: true, optional: true}, "dsh": {short: "mgfon", remote: true, optional: true}, "pssh": {short: "hHlpotxO", remote: true, optional: true}, "parallel-ssh": {short: "hHlpotxO", remote: true, optional: true}, "pscp": {short: "hHlpot", remote: true, optional: true}, "srun": {short: "nNpctJAowqC", remote: true, optional: true}, "mpirun": {short: "nH", remote: true, optional: true},
 	"rsh": {short: "l", operands: 1, remote: true, optional: true}, "mosh": {operands: 1, remote: true, optional: true}, "sshpass": {short: "pfdP"},
 }
 

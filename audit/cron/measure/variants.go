@@ -111,7 +111,7 @@ func hosts(r *rand.Rand, s string) string {
 			return u
 		}
 		if a, err := netip.ParseAddr(host); err == nil {
-			if a.IsPrivate() || a.IsLoopback() || !a.Is4() {
+			if a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || !a.Is4() {
 				return u
 			}
 			return fmt.Sprintf("%s%d.%d.%d.%d", scheme, 45+r.IntN(30), r.IntN(256), r.IntN(256), 1+r.IntN(254))
