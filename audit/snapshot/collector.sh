@@ -474,7 +474,7 @@ READ='
 /etc/ssh/ssh_host_*_key.pub /etc/ssh/sshrc
 /etc/crypto-policies/back-ends/opensshserver.config /etc/crypto-policies/config
 /etc/default/ssh /etc/default/cron /etc/default/dropbear /etc/sysconfig/sshd /etc/sysconfig/crond /etc/conf.d/sshd /etc/conf.d/dropbear
-/etc/nologin /run/nologin /var/run/nologin /etc/hosts.allow /etc/hosts.deny
+/etc/nologin /run/nologin /var/run/nologin /etc/hosts.allow /etc/hosts.deny /var/lib/postern-fix/records/.given-back
 /etc/security/access.conf /etc/security/access.d/*.conf /etc/security/sepermit.conf /etc/security/time.conf /etc/shells
 /etc/pam.conf /etc/pam.d/sshd /etc/pam.d/other /etc/pam.d/common-* /etc/pam.d/system-* /etc/pam.d/password-* /etc/pam.d/postlogin* /etc/pam.d/remote /etc/pam.d/login /etc/pam.d/base-* /etc/pam.d/cron /etc/pam.d/crond /etc/pam.d/atd
 /usr/lib/pam.d/sshd /usr/lib/pam.d/other /usr/lib/pam.d/common-* /usr/lib/pam.d/system-* /usr/lib/pam.d/password-* /usr/lib/pam.d/postlogin* /usr/lib/pam.d/remote /usr/lib/pam.d/cron /usr/lib/pam.d/crond

@@ -30,3 +30,7 @@ const (
 	OutPrivateKeys = "private-keys" // a line a private key in ~/.ssh: KIND ENCRYPTED BEGINNING PATH; see privateKey
 	OutDaemons     = "daemons"      // a line a daemon: PID\tKIND (sshd, cron, crond, dropbear, atd ...)
 )
+
+// GivenBack is the file in which postern's fix says on a host what it has touched and
+// given back as it was: see fix/apply/host.sh.
+const GivenBack = "/var/lib/postern-fix/records/.given-back"

@@ -31,7 +31,7 @@ say() { printf '%s %s %s\n' "${N-}" "$1" "$2"; }
 # die CODE TEXT ends the step. A folder that this step made goes with it.
 die() {
 	say fail "$1 $2"
-	[ -z "${OURS-}" ] || rm -rf -- "$D"
+	[ -z "${OURS-}" ] || { settle; rm -rf -- "$D"; }
 	exit 10
 }
 
@@ -328,6 +328,77 @@ rest() {
 	[ -z "$BH" ] || { [ -f "$R" ] && [ "$(hash "$R")" = "$BH" ]; }
 }
 
+# ---- what was touched, and is as it was
+
+# A file that is given back has its old bytes and a new time of change, and so has the
+# folder in which something was written beside it. Whoever asks next whether sshd has
+# read its files (stale, audit/facts) would take that for somebody's edit. So it is
+# written down: how each stood before and how it stands now, where these hold the same.
+# An edit by somebody else moves the times on, and no line fits them any more.
+GIVEN_BACK=$ROOT/records/.given-back
+
+# stamps: how stat tells times here.
+stamps() {
+	STAMP='%i %.9Y %.9Z' STAMP1=%.9Y
+	case $(stat -c %.9Y / 2>/dev/null) in *[!0-9.]* | '') STAMP='%i %Y %Z' STAMP1=%Y ;; esac
+}
+
+# standing PATH prints inode, times, and a hash of its bytes or of the names in it.
+standing() {
+	case $1 in *"$NL"*) return 1 ;; esac
+	[ ! -L "$1" ] && _st=$(stat -c "$STAMP" -- "$1" 2>/dev/null) || return 1
+	if [ -d "$1" ]; then
+		_sh=$(find "$1" -maxdepth 1 ! -name '.postern-*' 2>/dev/null | sort | sha256sum | cut -c1-64)
+	else
+		_sh=$(hash "$1")
+	fi
+	printf '%s %s\n' "$_st" "$_sh"
+}
+
+# note writes down how the files that may change stand, and their folders.
+note() {
+	stamps
+	_done=$NL
+	_i=0
+	while [ "$_i" -lt "$COUNT" ]; do
+		_i=$((_i + 1))
+		load "$_i"
+		case $HOW in file | mode | key) ;; *) continue ;; esac
+		parent "$R"
+		for _p in "$R" "$DIR" "$T"; do
+			case $_done in *"$NL$_p$NL"*) continue ;; esac
+			_done=$_done$_p$NL
+			_was=$(standing "$_p") && printf '%s %s\n' "$_was" "$_p"
+		done
+	done >"$D/stood" 2>/dev/null
+}
+
+# settle compares with that at a run's end, and needs no room that is not there.
+settle() {
+	[ -s "$D/stood" ] || return 0
+	stamps
+	_since=$(stat -c "$STAMP1" -- "$D/id" 2>/dev/null) || return 0
+	while IFS=' ' read -r _a _b _c _h _p; do
+		_is=$(standing "$_p") || continue
+		[ "${_is##* }" = "$_h" ] && [ "$_is" != "$_a $_b $_c $_h" ] || continue
+		printf 'back %s %s %s %s %s %s\n' "$_since" "$_a" "$_b" "$_c" "${_is% *}" "$_p"
+	done <"$D/stood" | given_back
+}
+
+# kept FOLDER WAS: only our own names came or went in it since, in one moment.
+kept() {
+	_is=$(standing "$1") || return 0
+	[ "${_is##* }" = "${2##* }" ] && [ "$_is" != "$2" ] || return 0
+	printf 'kept - %s %s %s\n' "${2% *}" "${_is% *}" "$1" | given_back
+}
+
+given_back() {
+	{
+		tail -n 200 -- "$GIVEN_BACK"
+		cat
+	} >"$GIVEN_BACK.new" 2>/dev/null && mv -f -- "$GIVEN_BACK.new" "$GIVEN_BACK" 2>/dev/null || rm -f -- "$GIVEN_BACK.new"
+}
+
 # ---- the daemon
 
 # sockets prints "inode port" of everything that listens; ports in hex.
@@ -506,7 +577,7 @@ lies_in_memory() {
 
 cmd_prepare() {
 	[ "$(id -u)" = 0 ] || die refused "0 rights: not root"
-	for _t in awk sha256sum sed cut tr cat cp mv rm mkdir chmod chown stat readlink sync sleep grep ls head ln touch id find; do
+	for _t in awk sha256sum sed cut tr cat cp mv rm mkdir chmod chown stat readlink sync sleep grep ls head tail sort ln touch id find; do
 		command -v "$_t" >/dev/null || die refused "0 tools: the host has no $_t"
 	done
 	[ ! -L "$ROOT" ] || die refused "0 state: $ROOT is a link"
@@ -551,6 +622,7 @@ cmd_prepare() {
 		say pid "${PID:-0}"
 	fi
 	rests
+	note
 	_i=0
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))
@@ -1152,11 +1224,16 @@ cmd_confirm() {
 
 # drop_temps takes away what lies beside the files.
 drop_temps() {
+	stamps
 	_i=0
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))
 		load "$_i"
-		case $HOW in file | key) rm -f -- "$NEW" "$NEW.pub" "$OLD" ;; esac
+		case $HOW in file | key) ;; *) continue ;; esac
+		[ -e "$NEW" ] || [ -e "$NEW.pub" ] || [ -e "$OLD" ] || continue
+		_was=$(standing "$T")
+		rm -f -- "$NEW" "$NEW.pub" "$OLD"
+		[ -z "$_was" ] || kept "$T" "$_was"
 	done
 	rm -rf -- "$D/stage" "$D/table"
 }
@@ -1167,6 +1244,7 @@ cmd_clean() {
 	if [ ! -e "$D/state/confirmed" ] && [ ! -e "$D/state/rolledback" ]; then
 		[ ! -e "$D/state/armed" ] && [ ! -e "$D/state/rolling" ] || die state "0 the run is not over"
 		# nothing was changed yet
+		settle
 		unhook
 		_t=$ROOT/.gone-$$
 		mv -- "$D" "$_t" && fsync "$ROOT" && rm -rf -- "$_t"
@@ -1182,6 +1260,7 @@ cmd_clean() {
 	fi
 	drop_temps
 	mkdir -p -- "$ROOT/records"
+	settle
 	mv -- "$D" "$ROOT/records/$ID" || die failed "0 the record could not be put away"
 	fsync "$ROOT/records" "$ROOT"
 	say done clean
