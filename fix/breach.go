@@ -450,16 +450,16 @@ func (p *planner) sessions(name string) string {
 	if o == nil {
 		return "the log was not read, so which are live is not known"
 	}
-	last := ""
-	for line := range strings.Lines(string(o.Data)) {
-		if i := strings.Index(line, ": Accepted "); i > 0 && strings.Contains(line[i:], " for "+name+" from ") {
-			last = strings.TrimSpace(line)
+	var last facts.LoggedLogin
+	for _, line := range facts.LogLines(p.in.Snapshot, o.Data) {
+		if in, ok := facts.Accepted(line); ok && in.User == name && !in.At.Before(last.At) {
+			last = in
 		}
 	}
-	if last == "" {
+	if last.User == "" {
 		return "the log that was read tells of no login of it"
 	}
-	return "which are live is not known, the last login in the log is: " + cutWords(last, 200)
+	return fmt.Sprintf("which are live is not known, the last login in the log is by %s from %s on %s", cutWords(last.Method, 40), cutWords(last.From, 60), last.At.Format("2006-01-02 15:04 UTC"))
 }
 
 func cutWords(s string, most int) string {

@@ -244,11 +244,17 @@ func TestLockAccount(t *testing.T) {
 	}
 	text := strings.Join(strings.Fields(tell(h)), " ")
 	for _, want := range []string{"account bob: password locked, over since 1970-01-02", "usermod -L -e 1 bob",
-		"/var/spool/cron/crontabs/bob:1 (/home/bob/report)", "Accepted password for bob from 192.0.2.7", "loginctl terminate-user bob",
+		"/var/spool/cron/crontabs/bob:1 (/home/bob/report)", "the last login in the log is by password from 192.0.2.7", "loginctl terminate-user bob",
 		"- bob by publickey", "- bob by password", "root: expiring it would end cron"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the plan lacks %q\n%s", want, tell(h))
 		}
+	}
+	// Names that a stranger tries are no logins.
+	fake := breached().breach(fix.Breach{Lock: []string{"bob"}}, nil)
+	fake.outs[snapshot.OutSshdLog] += "2026-11-30T08:00:00+0000 h sshd[1]: Failed password for invalid user x: Accepted password for bob from 203.0.113.9 port 1 ssh2\n"
+	if text := tell(fake.plan(t)); strings.Contains(text, "203.0.113.9") {
+		t.Error(text)
 	}
 	if slices.ContainsFunc(h.Rests, func(s fix.State) bool { return s.Path == "/etc/shadow" }) {
 		t.Error("it stands on the whole of /etc/shadow: anybody's new password would make it void")
