@@ -446,13 +446,24 @@ find_daemon() {
 	if [ $# = 1 ]; then
 		PID=$1
 	elif [ $# -gt 1 ]; then
-		# several: the plan's own, else the one that we came in by
+		# several: the plan's own, else the one that was there when the run began, else
+		# the only one on the port that we came by
+		_o= _b=
+		[ ! -s "$D/daemon" ] || read -r _o _b <"$D/daemon"
 		for _p in "$@"; do
 			[ "$_p" != "$RELOAD_PID" ] || PID=$_p
 		done
-		if [ -z "$PID" ]; then
+		for _p in "$@"; do
+			[ -z "$PID" ] && [ "$_p" = "$_o" ] && born "$_p" && [ "$BORN" = "$_b" ] && PID=$_p
+		done
+		if [ -z "$PID" ] && [ -n "$PORT" ]; then
 			for _p in "$@"; do
-				case "$(owned "$_p" | cut -d' ' -f2) " in *"$PORT"*) PID=$_p ;; esac
+				case " $(owned "$_p" | cut -d' ' -f2 | tr '\n' ' ')" in
+				*" $PORT "*)
+					[ -z "$PID" ] || { PID=; break; } # at different addresses
+					PID=$_p
+					;;
+				esac
 			done
 		fi
 	fi
@@ -494,6 +505,15 @@ active_units() {
 	done
 }
 
+# write_daemon SSHD keeps what guard and rollback have to know of the daemon.
+write_daemon() {
+	printf '%s' "$1" >"$D/sshd" && printf '%s\n' "$SOCKET" >"$D/socket" && daemon_state >"$D/daemon" && active_units >"$D/units" || return 1
+	{
+		[ -z "$PORT" ] || echo "$PORT"
+		[ -z "$PID" ] || owned "$PID" | cut -d' ' -f2
+	} | sort -u >"$D/ports" && [ -s "$D/ports" ]
+}
+
 privsep() { [ -d /run/sshd ] || mkdir -m 755 /run/sshd 2>/dev/null || :; }
 
 # start_daemon brings a dead sshd back as it was started before.
@@ -508,7 +528,8 @@ start_daemon() {
 	[ -s "$D/sshd" ] || return 1
 	privsep
 	_x=$(cat "$D/sshd")
-	(with_start_args "$_x" </dev/null >/dev/null 2>&1)
+	# it hands its umask on to every login
+	(umask 022 && with_start_args "$_x" </dev/null >/dev/null 2>&1)
 }
 
 # renew makes the daemon read its files again. $1: the pid; "" none.
@@ -602,7 +623,7 @@ cmd_prepare() {
 	at locked
 	came_by
 	if [ "$RELOAD" = 1 ]; then
-		find_daemon || die refused "0 daemon: no sshd of root's was found that listens"
+		find_daemon || die refused "0 daemon: no sshd of root's was found that listens, or several, and which of them answers is not clear"
 		if [ -n "$PID" ]; then
 			_x=$(readlink -- "/proc/$PID/exe")
 			_x=${_x%' (deleted)'}
@@ -610,14 +631,7 @@ cmd_prepare() {
 			_x=/usr/sbin/sshd
 		fi
 		[ -x "$_x" ] && no_link_race "$_x" || die refused "0 daemon: sshd's program is not root's alone"
-		printf '%s' "$_x" >"$D/sshd"
-		printf '%s\n' "$SOCKET" >"$D/socket"
-		daemon_state >"$D/daemon"
-		active_units >"$D/units"
-		{
-			[ -z "$PORT" ] || echo "$PORT"
-			[ -z "$PID" ] || owned "$PID" | cut -d' ' -f2
-		} | sort -u >"$D/ports"
+		write_daemon "$_x" 2>/dev/null || die refused "0 state: $ROOT could not be written (a full disk?)"
 		say socket "$SOCKET"
 		say pid "${PID:-0}"
 	fi
@@ -803,7 +817,7 @@ hook() {
 		fsync "$UNITS/.$UNIT"
 		mv -f -- "$UNITS/.$UNIT" "$UNITS/$UNIT" || return 1
 		for _w in $WANTS; do
-			[ -d "$UNITS/$_w" ] || mkdir -m 755 "$UNITS/$_w" || return 1
+			[ -d "$UNITS/$_w" ] || { mkdir -m 755 "$UNITS/$_w" && echo "$_w" >>"$D/wants"; } || return 1
 			ln -sfn "../$UNIT" "$UNITS/$_w/$UNIT" || return 1
 			fsync "$UNITS/$_w"
 		done
@@ -845,16 +859,26 @@ cron_runs() {
 		read -r _c 2>/dev/null <"$_d/comm" || continue
 		case $_c in cron | crond) ;; *) continue ;; esac
 		_x=$(readlink -- "$_d/exe" 2>/dev/null) || continue
-		case ${_x%' (deleted)'} in */cron | */crond) [ "$(stat -c %u -- "$_d" 2>/dev/null)" != 0 ] || return 0 ;; esac
+		_x=${_x%' (deleted)'}
+		case $_x in */cron | */crond) ;; *) continue ;; esac
+		[ "$(stat -c %u -- "$_d" 2>/dev/null)" = 0 ] && no_link_race "$_x" && knows_reboot "$_c" "$_x" && return 0
 	done
 	return 1
+}
+
+# knows_reboot NAME PROGRAM: Debian's cron and cronie take @reboot and a user's name in
+# /etc/cron.d; dcron, which is called crond as cronie is, takes that name for a program.
+knows_reboot() {
+	[ "$1" = crond ] || return 0
+	"$2" -V </dev/null 2>&1 | grep -qi cronie
 }
 
 unhook() {
 	if [ -e "$UNITS/$UNIT" ] || [ -e "$UNITS/.$UNIT" ]; then
 		for _w in $WANTS; do
 			rm -f -- "$UNITS/$_w/$UNIT"
-			[ ! -d "$UNITS/$_w" ] || rmdir -- "$UNITS/$_w" 2>/dev/null
+			# only a folder that was made for it
+			! grep -qsx "$_w" "$D/wants" || rmdir -- "$UNITS/$_w" 2>/dev/null
 		done
 		rm -f -- "$UNITS/$UNIT" "$UNITS/.$UNIT"
 		fsync "$UNITS"
@@ -892,13 +916,13 @@ cmd_arm() {
 	. "$D/manifest"
 	[ -e "$D/state/prepared" ] || die state "0 the run is not prepared"
 	if [ "$GUARDED" = 1 ]; then
-		for _q in $NEWPORTS; do printf '%04X\n' "$_q" >>"$D/ports"; done
 		boot_id
 		uptime_s
-		printf '%s %s\n' "$BOOT" "$((UP + DEADLINE))" >"$D/deadline"
+		_new=$(for _q in $NEWPORTS; do printf '%04X\n' "$_q"; done)
+		{ { [ -z "$_new" ] || printf '%s\n' "$_new" >>"$D/ports"; } && printf '%s %s\n' "$BOOT" "$((UP + DEADLINE))" >"$D/deadline"; } 2>/dev/null || die refused "0 state: $ROOT could not be written (a full disk?)"
 		fsync "$D/deadline" "$D"
 		at deadline
-		hook || { unhook; die refused "0 hook: nothing on this host would take the change back after a reboot (no systemd, no init scripts, no cron that reads /etc/cron.d)"; }
+		hook || { unhook; die refused "0 hook: nothing on this host would take the change back after a reboot (no systemd, no init scripts, no cron that reads /etc/cron.d), or it cannot be written"; }
 		at hooked
 		start_guard || { unhook; die refused "0 guard: the guard does not run"; }
 		at guarded
@@ -947,8 +971,9 @@ cmd_boot() {
 	. "$D/manifest"
 	read -r _o _t <"$D/deadline"
 	boot_id
-	# systemd may start us beside ssh.service: in the boot that armed, the guard decides
-	[ "$_o" != "$BOOT" ] || exit 0
+	# systemd may start us beside ssh.service: in the boot that armed, the guard decides.
+	# systemctl soft-reboot ends it, and the boot's number stays.
+	! { [ "$_o" = "$BOOT" ] && lives "$D/guard"; } || exit 0
 	AFTER_BOOT=1
 	roll
 }
@@ -957,7 +982,8 @@ cmd_boot() {
 
 cmd_install() {
 	. "$D/manifest"
-	myself >"$D/step"
+	# the guard must be able to end it
+	myself 2>/dev/null >"$D/step" || die failed "0 $ROOT could not be written (a full disk?)"
 	[ -e "$D/state/armed" ] || die state "0 the run is not armed"
 	[ "$GUARDED" = 0 ] || lives "$D/guard" || die refused "0 guard: the guard has died"
 	rests
@@ -1158,7 +1184,7 @@ cmd_reload() {
 	_before=
 	[ -z "$PID" ] || _before=$(owned "$PID" | cut -d' ' -f1)
 	# before the signal: whoever takes the files back must know that they may be in force
-	printf '%s\n' "$_before" >"$D/loaded"
+	printf '%s\n' "$_before" 2>/dev/null >"$D/loaded" || die failed "0 $ROOT could not be written (a full disk?)"
 	uptime_s
 	fsync "$D/loaded" "$D"
 	at loaded
@@ -1357,6 +1383,8 @@ again() {
 	fi
 	if ! find_daemon || ! listening; then
 		start_daemon
+		# several listen, and which of them read our files is not clear
+		! { [ -z "$PID" ] && [ "$SOCKET" != 1 ] && [ -e "$D/loaded" ] && ! find_daemon; } || : >"$D/left/sshd"
 		return
 	fi
 	# The daemon that never saw our files is left alone: others' edits are not ours to
@@ -1550,6 +1578,8 @@ cmd_record() {
 }
 
 main() {
+	OURS= RESTORED= AFTER_BOOT=
+	case $1 in guard | boot | staged) FAIL= ;; esac # they have the host's environment
 	case $1 in
 	status | prepare | stage | staged | arm | guard | boot | install | reload | verify | confirm | clean | rollback | record) "cmd_$1" ;;
 	*) exit 2 ;;

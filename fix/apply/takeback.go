@@ -67,7 +67,7 @@ func (r *run) leftOver(out *output) {
 		if i, err := strconv.Atoi(n); err == nil && i > 0 && i <= len(r.host.Changes) {
 			r.res.Left = append(r.res.Left, realPath(&r.host.Changes[i-1]))
 		} else {
-			r.res.Notes = append(r.res.Notes, "sshd was not told to read its files again: it would refuse them")
+			r.res.Notes = append(r.res.Notes, "sshd was not told to read its files again: it would refuse them, or several daemons listen and which of them read the new ones is not clear")
 		}
 	}
 }
