@@ -23,7 +23,9 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 		}
 		return
 	}
+	back := b.givenBack()
 	loaded, logged := b.lastLoad(d)
+	loaded = back.lastLoad(d, loaded)
 	if loaded.from.IsZero() {
 		b.unknown("sshd.stale", "when the daemon read its files is not known")
 		return
@@ -32,7 +34,6 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 	for _, g := range cfg.Gaps {
 		b.unknown("sshd.stale", g.Path+": "+g.Reason)
 	}
-	back := b.givenBack()
 	var newer []Evidence
 	newest, same := time.Time{}, ""
 	look := func(name string, f *snapshot.File) (after bool) {
@@ -126,8 +127,18 @@ func (b *builder) lastLoad(d *sshDaemon) (at moment, logged bool) {
 
 // givenBack is postern's own word on the host for what a run of fix has touched and
 // given back as it was: the bytes are those from before, and only the times tell of
-// it. Whoever could write it is root, who can set any time as well.
-type givenBack []gaveBack
+// it. And for when a daemon has read its files for a run, to the part of a second.
+// Whoever could write it is root, who can set any time as well.
+type givenBack struct {
+	files []gaveBack
+	reads []hasRead
+}
+
+// hasRead is one daemon's reading, at some time between the two.
+type hasRead struct {
+	pid int64
+	moment
+}
 
 // standing is how a file or folder stood: it changes with every change.
 type standing struct {
@@ -147,13 +158,23 @@ type gaveBack struct {
 
 const maxGivenBack = 1000
 
-// givenBack reads the lines "back SINCE INODE MTIME CTIME INODE MTIME CTIME PATH" and
-// "kept - ..." (fix/apply/host.sh). A line of another form is left out.
+// givenBack reads the lines "back SINCE INODE MTIME CTIME INODE MTIME CTIME PATH",
+// "kept - ..." and "read PID FROM TO" (fix/apply/host.sh). A line of another form is
+// left out.
 func (b *builder) givenBack() (out givenBack) {
 	data, _ := b.fs.read(snapshot.GivenBack)
 	lines(data, func(line string) {
 		w := strings.SplitN(line, " ", 9)
-		if len(w) != 9 || !strings.HasPrefix(w[8], "/") || len(out) >= maxGivenBack {
+		if len(w) == 4 && w[0] == "read" && len(out.reads) < maxGivenBack {
+			pid, err := strconv.ParseInt(w[1], 10, 64)
+			from, ok1 := epoch(w[2])
+			to, ok2 := epoch(w[3])
+			if err == nil && ok1 && ok2 && !to.Before(from) {
+				out.reads = append(out.reads, hasRead{pid, moment{from, to}})
+			}
+			return
+		}
+		if len(w) != 9 || !strings.HasPrefix(w[8], "/") || len(out.files) >= maxGivenBack {
 			return
 		}
 		g := gaveBack{path: w[8]}
@@ -165,10 +186,28 @@ func (b *builder) givenBack() (out givenBack) {
 			ok = false
 		}
 		if ok {
-			out = append(out, g)
+			out.files = append(out.files, g)
 		}
 	})
 	return out
+}
+
+// lastLoad is when a daemon last read its files, by what is known without it and by
+// what runs of fix have seen.
+func (l givenBack) lastLoad(d *sshDaemon, known moment) moment {
+	for _, r := range l.reads {
+		switch {
+		case r.pid != d.PID || r.to.Before(d.start): // another that had its number
+		case !r.from.Before(known.to): // no log tells of it
+			known = r.moment
+		case r.to.After(known.from):
+			known = moment{later(known.from, r.from), known.to}
+			if r.to.Before(known.to) {
+				known.to = r.to
+			}
+		}
+	}
+	return known
 }
 
 func (s *standing) read(w []string) (ok bool) {
@@ -204,10 +243,10 @@ func epoch(s string) (time.Time, bool) {
 func (l givenBack) changed(f *snapshot.File, loaded moment) time.Time {
 	at := later(f.MTime, f.CTime)
 	now := standing{f.Inode, f.MTime.UTC(), f.CTime.UTC()}
-	for range len(l) { // each step leads to an earlier standing
+	for range len(l.files) { // each step leads to an earlier standing
 		found := false
-		for i := len(l) - 1; i >= 0 && !found; i-- {
-			g := &l[i]
+		for i := len(l.files) - 1; i >= 0 && !found; i-- {
+			g := &l.files[i]
 			if g.path != f.Path || !g.after.is(now) || !g.since.IsZero() && loaded.to.After(g.since) {
 				continue
 			}

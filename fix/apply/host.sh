@@ -334,7 +334,8 @@ rest() {
 # folder in which something was written beside it. Whoever asks next whether sshd has
 # read its files (stale, audit/facts) would take that for somebody's edit. So it is
 # written down: how each stood before and how it stands now, where these hold the same.
-# An edit by somebody else moves the times on, and no line fits them any more.
+# An edit by somebody else moves the times on, and no line fits them any more. With
+# them stands when sshd has read its files for a run.
 GIVEN_BACK=$ROOT/records/.given-back
 
 # stamps: how stat tells times here.
@@ -390,6 +391,14 @@ kept() {
 	_is=$(standing "$1") || return 0
 	[ "${_is##* }" = "${2##* }" ] && [ "$_is" != "$2" ] || return 0
 	printf 'kept - %s %s %s\n' "${2% *}" "${_is% *}" "$1" | given_back
+}
+
+# has_read PID MARK: that daemon has read its files since the mark was written, and
+# before now. A log tells that to a second, and the files were written in the same one.
+has_read() {
+	stamps
+	_since=$(stat -c "$STAMP1" -- "$2" 2>/dev/null) && : >"$D/now" && _now=$(stat -c "$STAMP1" -- "$D/now" 2>/dev/null) || return 0
+	printf 'read %s %s %s\n' "$1" "$_since" "$_now" | given_back
 }
 
 given_back() {
@@ -1227,6 +1236,7 @@ cmd_verify() {
 			read -r _p _b <"$D/stopped"
 			! { born "$_p" && [ "$BORN" = "$_b" ]; } || die proof "0 the old sshd still runs"
 		fi
+		[ -z "$PID" ] || has_read "$PID" "$D/loaded" 2>/dev/null
 		ask
 	fi
 	_i=0
@@ -1391,8 +1401,15 @@ again() {
 	# load. It may have died meanwhile, and whoever started it gave it ours.
 	[ -e "$D/loaded" ] || [ "$(daemon_state)" != "$(cat "$D/daemon" 2>/dev/null)" ] || return 0
 	sshd_says -t || { : >"$D/left/sshd"; return; }
+	_before=$(owned "$PID" | cut -d' ' -f1)
+	: >"$D/again"
+	_pid=$PID
 	renew "$PID"
 	back_up
+	# proof as in the first reload
+	[ "$(cat "$D/socket")" != 1 ] && [ -n "$_before" ] || return 0
+	_now=$(owned "$_pid" | cut -d' ' -f1)
+	[ -z "$_now" ] || [ "$_now" = "$_before" ] || has_read "$_pid" "$D/again" 2>/dev/null
 }
 
 # back_up waits until the daemon listens, and starts it where it does not.
