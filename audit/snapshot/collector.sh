@@ -1628,10 +1628,11 @@ pwjournal() {
 # bounds reach, and then the oldest of these first.
 pwfiles() {
   set -- "$PWF"
-  I=0
-  while [ $I -lt 60 ]; do
-    I=$((I + 1))
+  I=0 PN=0
+  while [ $I -lt 60 ]; do # some begin with 0; behind a number that is missing is a hole
     for S in '' .gz .xz .bz2 .zst; do [ -f "$PWF.$I$S" ] && set -- "$@" "$PWF.$I$S" && break; done
+    [ $I -eq 0 ] || [ $# -gt $PN ] || break
+    PN=$# I=$((I + 1))
   done
   L=
   set +f
