@@ -57,16 +57,17 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 			look(name, f)
 		}
 	}
-	edited := len(newer) > 0
+	edited, told := len(newer) > 0, map[string]bool{}
 	// A file that was taken away shows in its folder alone, and so does one that came
 	// and went: which of them it was is not to be seen.
 	for _, g := range cfg.Globs() {
 		dir := path.Dir(g)
 		f := b.fs.resolve(dir)
-		if f == nil || f.MTime.IsZero() || edited {
+		if f == nil || f.MTime.IsZero() || told[dir] || edited && b.within(newer, dir, back.changed(f, loaded)) {
 			continue
 		}
-		if look(dir, f) {
+		told[dir] = true
+		if look(dir, f) && !edited {
 			b.unknown("sshd.stale", "names in "+dir+" have changed since the daemon read its files: one that it has read may be gone")
 		}
 	}
@@ -92,6 +93,17 @@ func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
 		b.unknown("sshd.stale", newer[0].Path+" is newer than the daemon's start, and no log tells of later reloads")
 		b.f.Origin["sshd.stale"] = newer
 	}
+}
+
+// within reports whether one of the newer files explains that its folder changed: it
+// was written there not before that.
+func (b *builder) within(newer []Evidence, dir string, at time.Time) bool {
+	for _, e := range newer {
+		if f := b.fs.resolve(e.Path); path.Dir(e.Path) == dir && f != nil && !later(f.MTime, f.CTime).Before(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // moment is a time that is known to lie between two others.
