@@ -2,6 +2,7 @@ package fix
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -31,6 +32,12 @@ func (c *Change) Diff() []string {
 		out = append(out, "removed: "+name)
 	case !b.Exists:
 		out = append(out, fmt.Sprintf("new file %s, mode %04o, owner %d:%d", name, a.Mode, a.UID, a.GID))
+	case c.Made:
+		return append(out, "written anew by update-crypto-policies, for people to read: "+name)
+	case b.Link != a.Link && a.Link == "":
+		out = append(out, fmt.Sprintf("a file in the place of the link to %s: %s, mode %04o, owner %d:%d", report.Path(b.Link), name, a.Mode, a.UID, a.GID))
+	case b.Link != a.Link:
+		out = append(out, "the link to "+report.Path(a.Link)+" again: "+name)
 	default:
 		if b.Mode != a.Mode {
 			out = append(out, fmt.Sprintf("mode %04o becomes %04o: %s", b.Mode, a.Mode, name))
@@ -69,6 +76,11 @@ func (c *Change) Diff() []string {
 	return out
 }
 
+// makes reports whether the host's own tool writes a part of what the plan brings.
+func (h *Host) makes() bool {
+	return slices.ContainsFunc(h.Changes, func(c Change) bool { return c.Made })
+}
+
 // Commands are what applying would run on the host, beside writing the files.
 func (h *Host) Commands() []string {
 	if h.Empty() {
@@ -86,6 +98,10 @@ func (h *Host) Commands() []string {
 		}
 		out = append(out, "sshd -t and sshd -T -C on "+what+", in a mount namespace of their own (as "+args+")")
 	}
+	if h.makes() {
+		trial := "update-crypto-policies --no-reload on a copy of " + policyDir + ", in a mount namespace of its own: it has to make these files, and leave all other back-ends as they are"
+		out = slices.Insert(out, 0, trial)
+	}
 	for i := range h.Changes {
 		c := &h.Changes[i]
 		switch {
@@ -101,6 +117,8 @@ func (h *Host) Commands() []string {
 	}
 	switch {
 	case !h.Reload.Needed:
+	case h.Reload.Restart:
+		out = append(out, "systemctl restart "+report.Inline(h.Reload.Unit)+" (sshd is started with its new command line; sessions stay)")
 	case h.Reload.Socket:
 		out = append(out, "systemctl stop "+either(report.Inline(h.Reload.Unit), "ssh.service")+" (sessions stay; the next connection starts it anew)")
 	case h.Reload.PID != 0:

@@ -7,3 +7,6 @@ func ByHand() (out []string) {
 	}
 	return out
 }
+
+// ReadPolicy reads the configuration of a crypto policy.
+var ReadPolicy = readPolicy

@@ -11,7 +11,7 @@ import (
 
 // listFixer takes algorithms of one standing out of a list.
 func listFixer(rule, keyword string, kind wire.Kind, bad wire.Status) fixer {
-	return fixer{rule, "takes the " + string(bad) + " names out of " + keyword + ": out of the line that names them, else by \"" + keyword + " -NAME,...\"; hosts under a crypto policy are refused, with the sub-policy that does it", false,
+	return fixer{rule, "takes the " + string(bad) + " names out of " + keyword + ": out of the line that names them, else by \"" + keyword + " -NAME,...\"; where a system-wide crypto policy sets the list, by a sub-policy for sshd alone (" + moduleName + ".pmod)", false,
 		func(p *planner) {
 			p.without(keyword, func(name string) bool { s, _ := wire.Judge(kind, name); return s == bad })
 		}}
@@ -60,8 +60,8 @@ func (p *planner) withoutOnce(keyword string, bad func(string) bool) (done bool,
 		return false, err
 	} else if names != nil {
 		v := g.Get(keyword)
-		if why := policyOwned(v); why != "" {
-			return false, errNotHere{why + ": " + subPolicy(keyword, names)}
+		if policyOwned(v) != "" || p.policyHanded(v) {
+			return false, p.narrowPolicy(v, keyword, names, bad)
 		}
 		value, err := thinner(v, names, p.cfg.Version())
 		if err != nil {
@@ -169,43 +169,4 @@ func thinner(v sshd.Value, names []string, release sshd.Version) (string, error)
 		return "-" + strings.Join(names, ","), nil
 	}
 	return sign + strings.Join(kept, ","), nil
-}
-
-// policyOwned says that a system-wide crypto policy sets a value.
-func policyOwned(v sshd.Value) string {
-	if v.Origin.Kind == sshd.FromFile && strings.Contains(v.Origin.File, "/crypto-policies/") {
-		return fmt.Sprintf("the system-wide crypto policy sets it (%s), and a line in sshd_config would have no effect or be undone", v.Origin)
-	}
-	return ""
-}
-
-// subPolicy is how a crypto policy is told to leave names out
-// (crypto-policies(7), update-crypto-policies(8)).
-func subPolicy(keyword string, names []string) string {
-	scope := map[string]string{"Ciphers": "cipher@SSH", "MACs": "mac@SSH"}[keyword]
-	if scope == "" {
-		return "choose a stricter policy (update-crypto-policies --set)"
-	}
-	var words []string
-	for _, n := range names {
-		w := policyWord(keyword, n)
-		if w == "" {
-			return fmt.Sprintf("no word of crypto policies stands for %s alone: choose a stricter policy (update-crypto-policies --set)", n)
-		}
-		if !slices.Contains(words, "-"+w) {
-			words = append(words, "-"+w)
-		}
-	}
-	return fmt.Sprintf("write \"%s = %s\" to /etc/crypto-policies/policies/modules/POSTERN.pmod, run update-crypto-policies --set $(update-crypto-policies --show):POSTERN, and reload sshd", scope, strings.Join(words, " "))
-}
-
-// policyWord is a name of OpenSSH's in the vocabulary of crypto policies
-// (policygenerators/openssh.py).
-func policyWord(keyword, name string) string {
-	name = strings.TrimSuffix(strings.TrimSuffix(name, "@openssh.com"), "-etm")
-	return map[string]map[string]string{
-		"Ciphers": {"aes256-cbc": "AES-256-CBC", "aes192-cbc": "AES-192-CBC", "aes128-cbc": "AES-128-CBC", "3des-cbc": "3DES-CBC",
-			"chacha20-poly1305": "CHACHA20-POLY1305", "aes256-ctr": "AES-256-CTR", "aes128-ctr": "AES-128-CTR"},
-		"MACs": {"hmac-sha1": "HMAC-SHA1", "hmac-md5": "HMAC-MD5", "umac-64": "UMAC-64", "umac-128": "UMAC-128"},
-	}[keyword][name]
 }

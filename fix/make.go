@@ -53,6 +53,7 @@ type planner struct {
 	server *facts.ServerConfig
 	cfg    *sshd.Config // with the edits so far; nil: not known
 	first  *sshd.Config // as it was read
+	ground *sshd.Config // without edits, as the daemon would be started
 
 	pending map[string]*pending // by real path
 	order   []string
@@ -62,6 +63,8 @@ type planner struct {
 
 	locked []Change        // accounts that end
 	away   map[string]bool // files that go into the record as evidence
+
+	policy *subPolicy // of the system-wide crypto policy; nil: left alone
 
 	load bool // a reload is wanted, also without an edit
 
@@ -81,6 +84,7 @@ type pending struct {
 	rules  []string
 	whys   []string
 	source string
+	made   bool // the host's tool writes it
 }
 
 // Make makes the plan for one host. It never fails: what cannot be planned is in
@@ -109,7 +113,7 @@ func newPlanner(in Input) *planner {
 		p.before = facts.From(in.Snapshot, p.opt)
 	}
 	p.server = facts.ConfigOf(in.Snapshot, p.opt, func(*sshd.Options) {})
-	p.cfg, p.first = p.server.Config, p.server.Config
+	p.cfg, p.first, p.ground = p.server.Config, p.server.Config, p.server.Config
 	return p
 }
 
@@ -250,7 +254,7 @@ func (p *planner) open(file string, kind Kind) (*pending, error) {
 		return nil, fmt.Errorf("owner and mode of %s are not known", file)
 	case kind != KindMode && before.Links > 1:
 		return nil, fmt.Errorf("%s has %d names (hard links): writing it anew would part them", before.Real, before.Links)
-	case kind == KindSshd || kind == KindTable || kind == KindKeys:
+	case kind == KindSshd || kind == KindTable || kind == KindKeys || kind == KindPolicy:
 		data, why := content(p.in.Snapshot, file)
 		if why != "" {
 			return nil, fmt.Errorf("%s", why)
@@ -307,7 +311,11 @@ func (p *planner) changes() []Change {
 		f := p.pending[real]
 		c := Change{Kind: f.kind, Before: f.before, After: f.after, User: f.user, Rules: slices.Clone(f.rules), Why: strings.Join(f.whys, "; "), Source: f.source}
 		switch f.kind {
-		case KindSshd, KindTable, KindKeys:
+		case KindSshd, KindTable, KindKeys, KindPolicy:
+			if f.made {
+				c.Old, c.Made, c.After.SHA256 = f.old, true, ""
+				break
+			}
 			if bytes.Equal(f.old, f.new) && f.before.Exists {
 				if f.before.Mode == f.after.Mode && f.before.UID == f.after.UID && f.before.GID == f.after.GID {
 					continue

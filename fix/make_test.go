@@ -118,14 +118,3 @@ func TestManaged(t *testing.T) {
 		})
 	}
 }
-
-func TestCryptoPolicy(t *testing.T) {
-	w := newWorld().config("Include /etc/crypto-policies/back-ends/opensshserver.config\nUsePAM yes\n")
-	w.put("/etc/crypto-policies", 'd', 0o755, 0, 0, "").put("/etc/crypto-policies/back-ends", 'd', 0o755, 0, 0, "")
-	w.text("/etc/crypto-policies/back-ends/opensshserver.config", "Ciphers aes256-gcm@openssh.com,aes256-cbc\n")
-	w.outs["wire"] = ""
-	h := w.plan(t, "weak-ciphers")
-	if len(h.Changes) != 0 || len(h.Unfixed) != 1 || !strings.Contains(h.Unfixed[0].Why, "cipher@SSH = -AES-256-CBC") {
-		t.Error(tell(h))
-	}
-}

@@ -32,7 +32,13 @@ func (p *planner) respect(f *pending) {
 	if f.kind == KindMode || f.kind == KindMove || f.kind == KindKey {
 		return
 	}
+	if p.ofPolicy(f) {
+		return // by a sub-policy it is changed where it belongs
+	}
 	name, source, line, text := manager(f.before.Real, f.old)
+	if f.kind == KindPolicy {
+		name, source, line, text = marked(f.old)
+	}
 	if f.kind == KindTable && name == "another program" {
 		return // crontab(1)'s own header, and it stays
 	}
@@ -51,6 +57,11 @@ func manager(file string, data []byte) (name, source string, line int, text stri
 			return m.name, m.source, 0, ""
 		}
 	}
+	return marked(data)
+}
+
+// marked finds who else writes a file by its comments.
+func marked(data []byte) (name, source string, line int, text string) {
 	n := 0
 	for l := range strings.Lines(string(data)) {
 		n++

@@ -65,6 +65,9 @@ type State struct {
 	Mode   uint32 `json:"mode"` // 07777
 	Inode  uint64 `json:"inode,omitempty"`
 	Links  int64  `json:"links,omitempty"`
+	// Link is its text where Path itself is a link that a change replaces, or puts back;
+	// SHA256 is then of what it leads to, and stays as it is.
+	Link string `json:"link,omitempty"`
 
 	// Changed is when its content was last changed (mtime, UTC); zero: not known.
 	Changed time.Time `json:"changed,omitzero"`
@@ -80,12 +83,13 @@ type Kind string
 
 // The kinds of change.
 const (
-	KindSshd  Kind = "sshd"  // a file that sshd reads: staged, tested, guarded, reloaded
-	KindMode  Kind = "mode"  // owner and mode only
-	KindTable Kind = "table" // a cron table; crontab(1) for a user's, rename for the system's
-	KindKeys  Kind = "keys"  // an authorized_keys file: written with its user's rights
-	KindMove  Kind = "move"  // out of the way, into the record (quarantine)
-	KindKey   Kind = "key"   // a host key is made (ssh-keygen)
+	KindSshd   Kind = "sshd"   // a file that sshd reads: staged, tested, guarded, reloaded
+	KindPolicy Kind = "policy" // a file of the system-wide crypto policy, as update-crypto-policies(8) leaves it
+	KindMode   Kind = "mode"   // owner and mode only
+	KindTable  Kind = "table"  // a cron table; crontab(1) for a user's, rename for the system's
+	KindKeys   Kind = "keys"   // an authorized_keys file: written with its user's rights
+	KindMove   Kind = "move"   // out of the way, into the record (quarantine)
+	KindKey    Kind = "key"    // a host key is made (ssh-keygen)
 	// KindAccount ends an account: password locked, expiry in the past (usermod). Its
 	// Before and After name /etc/shadow and, as owner, the account's own numbers.
 	KindAccount Kind = "account"
@@ -102,7 +106,10 @@ type Change struct {
 	Rules  []string `json:"rules"`            // that it mends
 	Why    string   `json:"why"`              // in a sentence
 	Source string   `json:"source,omitempty"` // who else manages this file, and where to change it there
-	Record string   `json:"record,omitempty"` // of a change that brings back what an earlier run took: where it lies below the records, RUN/moved/N (a file), RUN/old/N (an account's line)
+	// Made: its new content is what the host's own tool makes of the others, in a copy,
+	// when the plan is applied (update-crypto-policies(8)); New is empty until then.
+	Made   bool   `json:"made,omitempty"`
+	Record string `json:"record,omitempty"` // of a change that brings back what an earlier run took: where it lies below the records, RUN/moved/N (a file), RUN/old/N (an account's line)
 }
 
 // Reload says how sshd gets to read its files anew.
@@ -111,7 +118,11 @@ type Reload struct {
 	PID    int64    `json:"pid,omitempty"`    // of the daemon that owns the listener
 	Args   []string `json:"args,omitempty"`   // its command line
 	Socket bool     `json:"socket,omitempty"` // process 1 holds the listening socket: it never gets HUP
-	Unit   string   `json:"unit,omitempty"`   // of systemd: ssh.service, sshd.service
+	// Restart: what it has to read anew comes by its command line, which its unit makes;
+	// Args are those that it will have then, and ArgsBefore those that it has.
+	Restart    bool     `json:"restart,omitempty"`
+	ArgsBefore []string `json:"args_before,omitempty"`
+	Unit       string   `json:"unit,omitempty"` // of systemd: ssh.service, sshd.service
 }
 
 // Refusal is a reason not to apply, which can be accepted by the name of its risk.

@@ -111,11 +111,14 @@ func (c *Change) check() error {
 		return errors.New("it begins at one file and ends at another")
 	}
 	switch c.Kind {
-	case KindSshd, KindTable, KindKeys:
+	case KindSshd, KindTable, KindKeys, KindPolicy:
+		if c.Made && (c.Kind != KindPolicy || len(c.New) > 0 || c.After.SHA256 != "") {
+			return errors.New("its content is the host's to make, and is there already")
+		}
 		if c.Before.Exists && c.Before.SHA256 != sumOf(c.Old) {
 			return errors.New("its old content is not what was seen")
 		}
-		if c.After.Exists && c.After.SHA256 != sumOf(c.New) {
+		if c.After.Exists && !c.Made && c.After.SHA256 != sumOf(c.New) {
 			return errors.New("its new content is not what was planned")
 		}
 	case KindMode, KindMove, KindKey, KindAccount:

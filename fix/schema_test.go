@@ -33,7 +33,7 @@ func TestPlansFitTheSchema(t *testing.T) {
 	key, _ := newWorld().install(t, "bob", key("new"))
 	for name, h := range map[string]fix.Host{
 		"everything": newWorld().planAll(t), "refused": locked.plan(t, "x11-forwarding"), "jobs": jobs.planAll(t), "a key": key,
-		"a reload": locked.plan(t, "sshd-stale-config"), "nothing": newWorld().plan(t, "permit-empty-passwords"),
+		"a sub-policy": policyHost("LEGACY\n").plan(t, "weak-ciphers"), "a reload": locked.plan(t, "sshd-stale-config"), "nothing": newWorld().plan(t, "permit-empty-passwords"),
 	} {
 		var b bytes.Buffer
 		if err := (&fix.Plan{Tool: "1", Made: now, Hosts: []fix.Host{h}}).Write(&b); err != nil {

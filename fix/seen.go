@@ -136,6 +136,10 @@ func changed(snap *snapshot.Snapshot, changes []Change, rested []string) *snapsh
 			after.Files = slices.Insert(after.Files, at, snapshot.File{Path: c.After.Real, Type: 'f', Links: 1})
 		}
 		f := &after.Files[at]
+		if c.Before.Link != "" && c.After.Link == "" { // a file in the link's place
+			f.Type, f.Target, f.Real = 'f', "", ""
+		}
+		handed(&after, c)
 		f.Mode, f.UID, f.GID = c.After.Mode, c.After.UID, c.After.GID
 		if c.Kind != KindMode && c.Kind != KindKey {
 			f.Content, f.Size, f.Truncated = c.New, int64(len(c.New)), false

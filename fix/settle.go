@@ -72,7 +72,7 @@ func (p *planner) hiddenNames() {
 // ordered puts what opens or only protects before what closes, so that each
 // mixture of old and new files still lets the owner in.
 func ordered(list []Change) []Change {
-	rank := map[Kind]int{KindMode: 0, KindKey: 1, KindSshd: 2, KindTable: 3, KindMove: 4, KindKeys: 5, KindAccount: 6}
+	rank := map[Kind]int{KindMode: 0, KindKey: 1, KindPolicy: 1, KindSshd: 2, KindTable: 3, KindMove: 4, KindKeys: 5, KindAccount: 6}
 	slices.SortStableFunc(list, func(a, b Change) int {
 		if rank[a.Kind] != rank[b.Kind] {
 			return rank[a.Kind] - rank[b.Kind]
@@ -116,6 +116,10 @@ func (p *planner) reloadOf(needed bool) Reload {
 				r.Unit = id
 			}
 		}
+	}
+	if p.policy != nil && p.policy.handed && p.pending[policyBackEnd] == p.policy.backEnd {
+		r.Restart, r.ArgsBefore = true, r.Args
+		r.Args = handedArgs(r.Args, p.policy.backEnd.old, p.policy.backEnd.new)
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -57,7 +58,13 @@ func (p *planner) set(s setting) error {
 	}
 	if !s.ok(v.Args) {
 		if why := policyOwned(v); why != "" {
-			return errNotHere{why}
+			if s.keyword != "RequiredRSASize" {
+				return errNotHere{why}
+			}
+			if err := p.raisePolicy(v, s); err != nil {
+				return err
+			}
+			return p.setBlocks(s)
 		}
 		edits, err := p.cfg.SetGlobal(p.server.Files, s.keyword, s.args...)
 		if err != nil {
@@ -233,12 +240,15 @@ func (p *planner) reload() {
 	var edits []sshd.FileEdit
 	for _, f := range p.first.Files {
 		_, real := seen(p.in.Snapshot, f.Name)
+		if p.policy != nil && path.Clean(f.Name) == policyBackEnd {
+			real = policyBackEnd // the link itself changes, not what it leads to
+		}
 		if c := p.pending[real]; c != nil && (c.kind == KindSshd) {
 			edits = append(edits, sshd.FileEdit{Path: f.Name, Old: c.old, New: c.new})
 		}
 	}
 	p.edits++
-	p.cfg = p.first.With(p.server.Files, edits...)
+	p.cfg = p.ground.With(p.server.Files, edits...)
 }
 
 // plain is an error of an edit, for people.

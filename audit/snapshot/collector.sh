@@ -472,7 +472,7 @@ READ='
 /etc/nsswitch.conf /etc/os-release /usr/lib/os-release /etc/hostname
 /etc/ssh/sshd_config /usr/etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf /usr/etc/ssh/sshd_config.d/*.conf
 /etc/ssh/ssh_host_*_key.pub /etc/ssh/sshrc
-/etc/crypto-policies/back-ends/opensshserver.config /etc/crypto-policies/config
+/etc/crypto-policies/back-ends/opensshserver.config /etc/crypto-policies/config /etc/crypto-policies/state/current /etc/crypto-policies/state/CURRENT.pol /etc/crypto-policies/policies/modules/POSTERN.pmod
 /etc/default/ssh /etc/default/cron /etc/default/dropbear /etc/sysconfig/sshd /etc/sysconfig/crond /etc/conf.d/sshd /etc/conf.d/dropbear
 /etc/nologin /run/nologin /var/run/nologin /etc/hosts.allow /etc/hosts.deny /var/lib/postern-fix/records/.given-back
 /etc/security/access.conf /etc/security/access.d/*.conf /etc/security/sepermit.conf /etc/security/time.conf /etc/shells
@@ -493,6 +493,7 @@ META='
 /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /etc/cron.yearly /etc/periodic /etc/crontabs /var /var/spool /var/spool/cron /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron/atjobs /var/spool/at /var/spool/anacron
 /var/spool/cron/atspool/* /var/spool/incron/* /var/spool/fcron/* /var/lib/systemd/linger /var/lib/systemd/linger/* /etc/systemd/system /etc/systemd/system/*.wants/*.timer /run/sshd /run/crond.reboot /run/cron.reboot /var/run/crond.reboot
 /usr/sbin/sshd /usr/sbin/cron /usr/sbin/crond /usr/sbin/atd /usr/sbin/anacron /usr/sbin/dropbear /usr/bin/crontab /bin/busybox /etc/localtime
+/etc/crypto-policies /etc/crypto-policies/back-ends /etc/crypto-policies/state /etc/crypto-policies/policies/modules /usr/bin/update-crypto-policies /run/ostree-booted
 '
 UNITS='ssh.service sshd.service ssh@.service sshd@.service ssh.socket sshd.socket sshd-unix-local.socket dropbear.service cron.service crond.service cronie.service anacron.service'
 PKGS='openssh openssh-* dropbear dropbear-* cron cronie cronie-* crontabs systemd-cron anacron at dcron bcron fcron incron libpam-* libpam0g pam pam-* linux-pam sudo sudo-* busybox busybox-* liblzma5 xz-libs xz'

@@ -17,6 +17,7 @@ UNIT=postern-fix-rollback.service
 UNITS=/etc/systemd/system
 CRONHOOK=/etc/cron.d/postern-rollback
 INITHOOK=/etc/init.d/postern-fix-rollback
+POLICY=/etc/crypto-policies
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -73,19 +74,22 @@ hash() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
 # real PATH resolves links; names may end in newlines.
 real() { REAL=$(readlink -f -- "$1" && echo x) || return 1; REAL=${REAL%x}; REAL=${REAL%"$NL"}; }
 
+# is_link PATH TEXT: a link of that text stands there, whatever it leads to.
+is_link() { [ -L "$1" ] && [ "$(readlink -- "$1")" = "$2" ]; }
+
 parent() { DIR=${1%/*}; [ -n "$DIR" ] || DIR=/; }
 
 # load I puts a change into K P R T US and its states before (B) and after (A).
 load() {
 	eval "K=\$K$1 P=\$P$1 R=\$R$1 T=\$T$1 US=\$US$1 RC=\$RC$1"
 	eval "BX=\$BX$1 BH=\$BH$1 BU=\$BU$1 BG=\$BG$1 BM=\$BM$1 BI=\$BI$1"
-	eval "AX=\$AX$1 AH=\$AH$1 AU=\$AU$1 AG=\$AG$1 AM=\$AM$1"
+	eval "AX=\$AX$1 AH=\$AH$1 AU=\$AU$1 AG=\$AG$1 AM=\$AM$1 BL=\$BL$1 AL=\$AL$1"
 	NEW=$T/.postern-$ID-$1.new
 	OLD=$T/.postern-$ID-$1.old
 	# how a change is made: whole, or by its user, or by crontab(1)
 	HOW=$K
 	case $K,$US in
-	sshd,* | table, | keys,) HOW=file ;;
+	sshd,* | policy, | table, | keys,) HOW=file ;;
 	table,*) HOW=crontab ;;
 	mode,?*) HOW=modeas ;;
 	esac
@@ -153,7 +157,7 @@ same_before() {
 		[ ! -e "$R" ] && [ ! -L "$R" ]
 		return
 	fi
-	[ ! -L "$R" ] || return 1
+	if [ -n "$BL" ]; then is_link "$R" "$BL" || return 1; else [ ! -L "$R" ] || return 1; fi
 	_s=$(stat -c '%u %g %a %i' -- "$R" 2>/dev/null) || return 1
 	set -- $_s
 	[ "$1 $2 $3" = "$BU $BG $BM" ] || return 1
@@ -180,6 +184,10 @@ same_after() {
 	fi
 	if [ "$AX" = 0 ]; then
 		[ ! -e "$R" ] && [ ! -L "$R" ]
+		return
+	fi
+	if [ -n "$AL" ]; then
+		is_link "$R" "$AL"
 		return
 	fi
 	[ ! -L "$R" ] && [ -e "$R" ] || return 1
@@ -214,7 +222,7 @@ check() {
 	parent "$R"
 	real "$DIR" || die changed "$1 its folder is not there"
 	[ "$REAL" = "$DIR" ] || die changed "$1 the folder is reached by a link now"
-	if [ "$BX" = 1 ]; then
+	if [ "$BX" = 1 ] && [ -z "$BL" ]; then
 		real "$P" || die changed "$1 it is not there any more"
 		[ "$REAL" = "$R" ] || die changed "$1 it leads elsewhere now"
 	fi
@@ -235,7 +243,7 @@ check() {
 			;;
 		esac
 		! has_flag "$R" || die refused "$1 attribute: chattr made it immutable or append-only"
-		if [ "$HOW" != move ] && [ ! -d "$R" ] && ! can_write "$R"; then
+		if [ "$HOW" != move ] && [ ! -d "$R" ] && [ -z "$BL" ] && ! can_write "$R"; then
 			die refused "$1 read-only: root cannot open it for writing (read-only file system, or an attribute)"
 		fi
 	fi
@@ -541,8 +549,30 @@ start_daemon() {
 	(umask 022 && with_start_args "$_x" </dev/null >/dev/null 2>&1)
 }
 
+# restarts says why the unit cannot give sshd a new command line.
+restarts() {
+	[ -d /run/systemd/system ] && [ "$SOCKET" = 0 ] && [ -n "$PID" ] || die refused "0 daemon: no unit of systemd's runs it"
+	[ "$(systemctl show -p MainPID "$SUNIT" 2>/dev/null)" = "MainPID=$PID" ] || die changed "0 $SUNIT does not run the sshd that listens"
+	[ "$(systemctl show -p KillMode "$SUNIT" 2>/dev/null)" = KillMode=process ] || die refused "0 daemon: $SUNIT would end all sessions when it is restarted (KillMode)"
+	case $(systemctl show -p EnvironmentFiles "$SUNIT" 2>/dev/null) in *"=$POLICY/back-ends/opensshserver.config "*) ;; *) die refused "0 daemon: $SUNIT does not read $POLICY/back-ends/opensshserver.config" ;; esac
+	[ "$(systemctl show -p NeedDaemonReload "$SUNIT" 2>/dev/null)" = NeedDaemonReload=no ] || die refused "0 daemon: $SUNIT was edited, and systemd has not read that (systemctl daemon-reload)"
+}
+
+# started_with: the daemon's command line has the plan's new words.
+started_with() {
+	_l=" $(tr '\0' ' ' <"/proc/$PID/cmdline" 2>/dev/null) "
+	for _w in $(fresh_args); do
+		case $_l in *" $_w "*) ;; *) return 1 ;; esac
+	done
+}
+
 # renew makes the daemon read its files again. $1: the pid; "" none.
 renew() {
+	if [ "$RESTART" = 1 ]; then
+		systemctl reset-failed "$SUNIT" 2>/dev/null
+		systemctl restart "$SUNIT"
+		return
+	fi
 	if [ "$(cat "$D/socket" 2>/dev/null)" = 1 ]; then
 		# Never HUP: it would answer "Address already in use" and exit. Sessions stay,
 		# the next connection starts it anew.
@@ -641,6 +671,7 @@ cmd_prepare() {
 		fi
 		[ -x "$_x" ] && no_link_race "$_x" || die refused "0 daemon: sshd's program is not root's alone"
 		write_daemon "$_x" 2>/dev/null || die refused "0 state: $ROOT could not be written (a full disk?)"
+		[ "$RESTART" = 0 ] || restarts
 		say socket "$SOCKET"
 		say pid "${PID:-0}"
 	fi
@@ -688,15 +719,88 @@ keep() {
 		[ "$HOW" = move ] && [ -d "$R" ] && return 0
 		cp -a -- "$R" "$D/old/$1" 2>/dev/null || die refused "$1 state: it could not be copied to $ROOT (a full disk?)"
 	fi
+	if [ -n "$BL" ]; then
+		is_link "$D/old/$1" "$BL" || die changed "$1 its copy is not the link that the plan saw"
+		return
+	fi
 	[ -z "$BH" ] || was_there "$D/old/$1" || die changed "$1 its copy is not what the plan saw (changed just now, or a full disk)"
 }
+
+# cmd_policy has the host's own tool make the back-ends with the new sub-policy, on a
+# copy that stands over /etc/crypto-policies in a mount namespace of this step's own.
+# Nothing of it touches the disk.
+cmd_policy() {
+	[ "$(id -u)" = 0 ] || die refused "0 rights: not root"
+	for _t in sha256sum cut cat cp mkdir mount readlink stat find rm grep; do
+		command -v "$_t" >/dev/null || die refused "0 tools: the host has no $_t"
+	done
+	[ ! -e /run/ostree-booted ] || die refused "0 the host runs an image: the sub-policy belongs into it"
+	_f=0
+	[ ! -r /proc/sys/crypto/fips_enabled ] || read -r _f </proc/sys/crypto/fips_enabled
+	[ "$_f" = 0 ] || die refused "0 the kernel runs in FIPS mode, and what that demands is not to be changed piecemeal"
+	[ -d "$POLICY" ] && [ ! -L "$POLICY" ] && no_link_race "$POLICY/x" || die refused "0 $POLICY is not root's alone, or a link"
+	_x=$(command -v update-crypto-policies) || die refused "0 the host has no update-crypto-policies"
+	case $_x in /*) ;; *) die refused "0 update-crypto-policies is no program" ;; esac
+	real "$_x" && no_link_race "$_x" && no_link_race "$REAL" && [ "$(stat -c %u -- "$REAL")" = 0 ] || die refused "0 update-crypto-policies is not root's alone"
+	unshare -m true 2>/dev/null || die refused "0 this host makes no mount namespace, so the sub-policy cannot be tried before it is in force"
+	_before=$(fingerprint)
+	_m=$(the_module && echo x) || die refused "0 the sub-policy did not arrive"
+	_c=
+	[ -z "${CONFIG-}" ] || _c=$(the_config && echo x) || die refused "0 the configuration did not arrive"
+	N=$N TOOL=$_x POLICY=$POLICY MODULE=$MODULE unshare -m /bin/sh -c "$policy_trial" sh "$_m" "$_c" </dev/null
+	_rc=$?
+	[ "$_before" = "$(fingerprint)" ] || die leaked "0 /etc is not what it was before the trial"
+	case $_rc in
+	0) say done policy ;;
+	9) exit 10 ;;
+	*) die refused "0 the sub-policy could not be tried ($_rc)" ;;
+	esac
+}
+
+# What it runs there. $1 and $2 are the module and the configuration, with an x behind.
+policy_trial='
+say() { printf "%s %s %s\n" "$N" "$1" "$2"; }
+die() { say fail "refused 0 $1"; exit 9; }
+hash() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
+mount --make-rprivate / || die "the mounts cannot be made private"
+mount -t tmpfs -o mode=755,size=64m tmpfs /tmp || die "no file system of its own can be mounted"
+W=/tmp/postern
+mkdir -m 755 "$W" "$W/before" "$W/empty" || exit 21
+cp -a -- "$POLICY" "$W/policy" || die "$POLICY could not be copied"
+for f in "$POLICY"/back-ends/*; do
+	[ -f "$f" ] || die "a back-end leads nowhere: ${f##*/}"
+	cat -- "$f" >"$W/before/${f##*/}" || exit 22
+done
+umask 022
+# never written through a link
+M=$W/policy/policies/modules/$MODULE
+rm -f -- "$M" && printf %s "${1%x}" >"$M" || exit 23
+if [ -n "$2" ]; then rm -f -- "$W/policy/config" && printf %s "${2%x}" >"$W/policy/config" || exit 24; fi
+mount --bind "$W/policy" "$POLICY" || die "the copy cannot be mounted"
+cd "$W/empty" || exit 25
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C PYTHONDONTWRITEBYTECODE=1 "$TOOL" --no-reload >"$W/said" 2>&1 </dev/null ||
+	die "update-crypto-policies failed: $(tail -c 600 "$W/said" | tr "\n" " ")"
+for f in "$POLICY"/back-ends/* "$W"/before/*; do
+	b=${f##*/}
+	[ "$b" != opensshserver.config ] || continue
+	case $f in "$W"/*) [ ! -e "$POLICY/back-ends/$b" ] || continue ;; esac
+	[ "$(hash "$POLICY/back-ends/$b")" = "$(hash "$W/before/$b")" ] || say other "$(printf %s "$b" | tr -c "A-Za-z0-9._-" "?" | cut -c1-60)"
+done
+for f in back-ends/opensshserver.config state/current state/CURRENT.pol; do
+	[ -f "$POLICY/$f" ] || die "update-crypto-policies wrote no $f"
+	say "${f##*/}" "$(hash "$POLICY/$f")"
+	say begin "${f##*/}"
+	head -c 262144 "$POLICY/$f"
+	say end "${f##*/}"
+done
+'
 
 # fingerprint of the live configuration and of the mounts on it, from outside.
 fingerprint() {
 	{
-		find /etc/ssh -exec stat -c '%i %s %Y %Z %f %u %g' -- '{}' +
-		find /etc/ssh | LC_ALL=C sort | sha256sum
-		grep ' /etc/ssh' /proc/self/mountinfo
+		find /etc/ssh /etc/crypto-policies -exec stat -c '%i %s %Y %Z %f %u %g' -- '{}' +
+		find /etc/ssh /etc/crypto-policies | LC_ALL=C sort | sha256sum
+		grep -e ' /etc/ssh' -e ' /etc/crypto-policies' /proc/self/mountinfo
 	} 2>/dev/null | sort | sha256sum
 }
 
@@ -1022,12 +1126,20 @@ cmd_install() {
 write_beside() {
 	rm -f -- "$NEW" "$OLD"
 	if [ "$BX" = 1 ]; then
-		cp -a -- "$R" "$OLD" && [ "$(hash "$OLD")" = "$BH" ] || return 1
-		fsync "$OLD"
+		cp -a -- "$R" "$OLD" || return 1
+		if [ -n "$BL" ]; then is_link "$OLD" "$BL" || return 1; else
+			[ "$(hash "$OLD")" = "$BH" ] || return 1
+			fsync "$OLD"
+		fi
 	fi
 	[ "$AX" = 1 ] || { fsync "$T"; return 0; }
-	# The copy brings labels, ACLs and other attributes along.
-	if [ "$BX" = 1 ]; then cp -a -- "$R" "$NEW" || return 1; else (set -C; : >"$NEW") || return 1; fi
+	if [ -n "$AL" ]; then
+		ln -s -- "$AL" "$NEW" && chown -h "$AU:$AG" -- "$NEW" && fsync "$T"
+		return
+	fi
+	# The copy brings labels, ACLs and other attributes along. A link is never copied:
+	# what it leads to would be written.
+	if [ "$BX" = 1 ] && [ -z "$BL" ]; then cp -a -- "$R" "$NEW" || return 1; else (set -C; : >"$NEW") || return 1; fi
 	cat "$D/new/$1" >"$NEW" 2>/dev/null && chown "$AU:$AG" -- "$NEW" && chmod "$AM" -- "$NEW" || return 1
 	[ "$(hash "$NEW")" = "$AH" ] || return 1
 	fsync "$NEW" "$T"
@@ -1039,7 +1151,7 @@ do_file() {
 	parent "$R"
 	if [ "$AX" = 1 ]; then
 		mv -f -- "$NEW" "$R" || return 1
-		[ "$BX" = 1 ] || label "$R"
+		[ "$BX" = 1 ] && [ "$BL" = "$AL" ] || label "$R"
 	else
 		rm -f -- "$R" || return 1
 	fi
@@ -1203,16 +1315,24 @@ cmd_reload() {
 		say done reload
 		return
 	fi
-	kill -HUP "$PID" || die dead "0 sshd is gone"
+	_old=$PID
+	if [ "$RESTART" = 1 ]; then
+		renew "$PID" || die dead "0 $SUNIT could not be started anew"
+		find_daemon && [ "$PID" != "$_old" ] || PID=
+	else
+		kill -HUP "$PID" || die dead "0 sshd is gone"
+	fi
 	at hup
 	_k=0
 	while :; do
-		_now=$(owned "$PID" | cut -d' ' -f1)
+		[ "$RESTART" = 0 ] || [ -n "$PID" ] || { find_daemon && [ "$PID" != "$_old" ]; } || PID=
+		_now=
+		[ -z "$PID" ] || _now=$(owned "$PID" | cut -d' ' -f1)
 		if [ -n "$_now" ] && [ "$_now" != "$_before" ]; then
 			say done reload
 			return
 		fi
-		[ -d "/proc/$PID" ] || die dead "0 sshd ended when it was to read its files again"
+		[ "$RESTART" = 1 ] || [ -d "/proc/$PID" ] || die dead "0 sshd ended when it was to read its files again"
 		_k=$((_k + 1))
 		[ "$_k" -lt 100 ] || die dead "0 sshd did not open its listener anew within 10 seconds"
 		sleep 0.1 2>/dev/null || sleep 1
@@ -1236,6 +1356,7 @@ cmd_verify() {
 			read -r _p _b <"$D/stopped"
 			! { born "$_p" && [ "$BORN" = "$_b" ]; } || die proof "0 the old sshd still runs"
 		fi
+		[ "$RESTART" = 0 ] || started_with || die proof "0 sshd was not started with its new command line"
 		[ -z "$PID" ] || has_read "$PID" "$D/loaded" 2>/dev/null
 		ask
 	fi
@@ -1392,9 +1513,12 @@ again() {
 		return
 	fi
 	if ! find_daemon || ! listening; then
+		set -- $(daemons)
+		if [ -z "$PID" ] && [ $# -gt 1 ] && [ -e "$D/loaded" ]; then
+			: >"$D/left/sshd" # which of them read our files is not clear
+			return
+		fi
 		start_daemon
-		# several listen, and which of them read our files is not clear
-		! { [ -z "$PID" ] && [ "$SOCKET" != 1 ] && [ -e "$D/loaded" ] && ! find_daemon; } || : >"$D/left/sshd"
 		return
 	fi
 	# The daemon that never saw our files is left alone: others' edits are not ours to
@@ -1430,21 +1554,35 @@ back_up() {
 # changed it meanwhile, and it is left and named.
 undo_file() {
 	[ ! -e "$R" ] || [ -L "$R" ] || [ -f "$R" ] || return 1
+	if [ -n "$BL" ]; then
+		! is_link "$R" "$BL" || return 0
+	elif [ -n "$AL" ]; then
+		if is_link "$R" "$AL"; then restore_file "$1"; else [ "$(hash "$R")" = "$BH" ]; fi
+		return
+	fi
 	if [ "$AX" = 1 ]; then
 		if [ ! -e "$R" ]; then
 			[ "$BX" = 0 ]
 			return
 		fi
 		_h=$(hash "$R")
-		[ "$_h" != "$BH" ] || [ "$BX" = 0 ] || return 0
+		[ "$_h" != "$BH" ] || [ "$BX" = 0 ] || [ -n "$BL" ] || return 0
 		[ "$_h" = "$AH" ] && [ ! -L "$R" ] || return 1
 	else
 		[ ! -e "$R" ] && [ ! -L "$R" ] || { [ "$(hash "$R")" = "$BH" ]; return; }
 	fi
+	restore_file "$1"
+}
+
+restore_file() {
 	RESTORED=1
 	parent "$R"
 	if [ "$BX" = 0 ]; then
 		rm -f -- "$R" || return 1
+	elif [ -n "$BL" ]; then
+		is_link "$OLD" "$BL" || { rm -f -- "$OLD" && cp -a -- "$D/old/$1" "$OLD" && is_link "$OLD" "$BL"; } || return 1
+		[ "$BI" = 0 ] || printf '%s %s\n' "$(stat -c %i -- "$OLD")" "$BI" >>"$D/restored"
+		mv -f -- "$OLD" "$R" || return 1
 	else
 		# the copy beside needs no room on a full disk
 		if [ ! -f "$OLD" ] || [ "$(hash "$OLD")" != "$BH" ]; then
@@ -1598,7 +1736,7 @@ main() {
 	OURS= RESTORED= AFTER_BOOT=
 	case $1 in guard | boot | staged) FAIL= ;; esac # they have the host's environment
 	case $1 in
-	status | prepare | stage | staged | arm | guard | boot | install | reload | verify | confirm | clean | rollback | record) "cmd_$1" ;;
+	status | policy | prepare | stage | staged | arm | guard | boot | install | reload | verify | confirm | clean | rollback | record) "cmd_$1" ;;
 	*) exit 2 ;;
 	esac
 }

@@ -86,7 +86,7 @@ func (r *run) alreadyThere(ctx context.Context) bool {
 		if c.Kind == fix.KindMove || c.Kind == fix.KindKey || c.Kind == fix.KindAccount {
 			return false
 		}
-		c.Before.Exists, c.Before.Inode = c.After.Exists, 0
+		c.Before.Exists, c.Before.Inode, c.Before.Link = c.After.Exists, 0, c.After.Link
 		if c.Before.SHA256 = afterSum(&c); c.Kind == fix.KindTable && c.User != "" && c.After.Exists {
 			c.Before.SHA256 = sum(bare(c.New))
 		}

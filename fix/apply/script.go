@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/postern-ssh/postern/fix"
@@ -79,6 +80,8 @@ func manifest(run string, h *fix.Host, checks []check, unguarded bool) (string, 
 	set("COUNT", fmt.Sprint(len(h.Changes)))
 	flag("RELOAD", h.Reload.Needed)
 	set("RELOAD_PID", fmt.Sprint(h.Reload.PID))
+	flag("RESTART", h.Reload.Restart)
+	set("SUNIT", h.Reload.Unit)
 	flag("GUARDED", !unguarded)
 	for i, c := range h.Changes {
 		n := fmt.Sprint(i + 1)
@@ -95,6 +98,7 @@ func manifest(run string, h *fix.Host, checks []check, unguarded bool) (string, 
 			set(p+"U"+n, fmt.Sprint(s.UID))
 			set(p+"G"+n, fmt.Sprint(s.GID))
 			set(p+"M"+n, fmt.Sprintf("%o", s.Mode))
+			set(p+"L"+n, s.Link)
 		}
 		state("B", c.Before, c.Before.SHA256)
 		set("BI"+n, fmt.Sprint(c.Before.Inode))
@@ -119,7 +123,20 @@ func manifest(run string, h *fix.Host, checks []check, unguarded bool) (string, 
 	}
 	words("with_test_args", `"$@"`, test)
 	words("with_start_args", `"$1"`, start)
+	if h.Reload.Restart {
+		words("fresh_args", "printf '%s\\n'", changedArgs(h.Reload.ArgsBefore, h.Reload.Args))
+	}
 	return b.String(), nil
+}
+
+// changedArgs are those of a daemon's arguments that it has not had before.
+func changedArgs(before, after []string) (out []string) {
+	for _, a := range after {
+		if !slices.Contains(before, a) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // realPath is where a change's bytes are.

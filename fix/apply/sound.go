@@ -26,6 +26,9 @@ func sound(h *fix.Host) error {
 	if h.Empty() {
 		return bad("", "nothing to change")
 	}
+	if r := &h.Reload; r.Restart && (!r.Needed || r.Socket || r.Unit != "ssh.service" && r.Unit != "sshd.service" || len(changedArgs(r.ArgsBefore, r.Args)) == 0) {
+		return bad("", "a restart of sshd that nothing asks for")
+	}
 	seen := map[string]bool{}
 	for i := range h.Changes {
 		c := &h.Changes[i]
@@ -51,6 +54,16 @@ func sound(h *fix.Host) error {
 		if strings.ContainsAny(c.User, "/:\n") || strings.HasPrefix(c.User, "-") {
 			return bad(real, "not the name of an account: "+clip(c.User))
 		}
+		if c.Before.Link != "" || c.After.Link != "" {
+			if c.Kind != fix.KindSshd || c.Before.Path != real || !c.Before.Exists || !c.After.Exists {
+				return bad(real, "a link that nothing replaces")
+			}
+			for _, l := range []string{c.Before.Link, c.After.Link} {
+				if strings.ContainsAny(l, "\x00\n") || strings.HasPrefix(l, "-") {
+					return bad(real, "not the text of a link")
+				}
+			}
+		}
 		if c.Record != "" && !cleanPath("/"+c.Record) {
 			return bad(real, "not a record: "+clip(c.Record))
 		}
@@ -58,7 +71,7 @@ func sound(h *fix.Host) error {
 			return bad(real, "not a hash")
 		}
 		switch c.Kind {
-		case fix.KindSshd, fix.KindTable, fix.KindKeys:
+		case fix.KindSshd, fix.KindTable, fix.KindKeys, fix.KindPolicy:
 			if c.Before.Exists && c.Before.SHA256 == "" {
 				return bad(real, "the plan does not say what was there")
 			}

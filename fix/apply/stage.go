@@ -14,7 +14,10 @@ import (
 
 // stage copies and tries. Nothing that the host reads is changed by it.
 func (r *run) stage(ctx context.Context, st *status) error {
-	var err error
+	err := r.makePolicy(ctx)
+	if err != nil {
+		return err
+	}
 	if r.host.Reload.Needed {
 		if r.checks, err = newChecks(r.host.Checks, parseConnection(st.connection)); err != nil {
 			return &StepError{Step: "prepare", Code: "refused", Why: err.Error(), Err: ErrRefused}

@@ -36,6 +36,9 @@ func Reverse(h fix.Host, run string) fix.Host {
 	back := h
 	back.Changes, back.Shut, back.Refused = nil, nil, nil
 	back.Rests, back.Warnings = nil, nil
+	if h.Reload.Restart {
+		back.Reload.Args, back.Reload.ArgsBefore = h.Reload.ArgsBefore, h.Reload.Args
+	}
 	back.Checks = nil
 	for _, l := range h.Checks {
 		l.Expect = nil
@@ -69,6 +72,17 @@ func Reverse(h fix.Host, run string) fix.Host {
 			back.Changes = append(back.Changes, public)
 		}
 		back.Changes = append(back.Changes, r)
+	}
+	// The files of a crypto policy in the order in which its own tool writes them: it
+	// takes a state that is older than the configuration for one not applied.
+	var policy []int
+	for i := range back.Changes {
+		if back.Changes[i].Kind == fix.KindPolicy {
+			policy = append(policy, i)
+		}
+	}
+	for a, b := 0, len(policy)-1; a < b; a, b = a+1, b-1 {
+		back.Changes[policy[a]], back.Changes[policy[b]] = back.Changes[policy[b]], back.Changes[policy[a]]
 	}
 	return back
 }
