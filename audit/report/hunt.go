@@ -115,7 +115,7 @@ func firstSeen(hosts []triage.HuntedFor) string {
 			first = x
 		}
 	}
-	if n < 2 || first.FirstSeen == last {
+	if n < 2 || toMinute(first.FirstSeen) == toMinute(last) {
 		return ""
 	}
 	return "first seen " + toMinute(first.FirstSeen) + " UTC, on " + Name(first.Host) + "; last " + toMinute(last)
