@@ -58,6 +58,9 @@ func (p *page) triageHost(h *triage.Host) {
 	}
 	if h.Looked != "" {
 		text := "the host's clock said " + h.Looked
+		if h.Tree {
+			text = "this machine's clock said " + h.Looked
+		}
 		if h.Booted != "" {
 			text += ", booted " + h.Booted
 		}

@@ -36,6 +36,7 @@ type Host struct {
 	Gaps     []facts.Gap `json:"gaps"`     // what was not seen
 
 	Admits []Admission `json:"-"` // the keys that open its accounts; see Report.Opened
+	Tree   bool        `json:"-"` // it is a folder of files, and no host that runs
 	Next   Next        `json:"-"` // what its steps name
 }
 
