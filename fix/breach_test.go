@@ -231,6 +231,13 @@ func TestRevokeKey(t *testing.T) {
 	if len(h.Refused) == 0 || h.Refused[0].Risk != "lock-out" {
 		t.Errorf("the key that we came by: %+v", h.Refused)
 	}
+	// It is said where it is known which key that is.
+	w := breached().breach(fix.Breach{Revoke: []string{fingerprint("alice")}}, nil)
+	w.in.OwnKeys = []string{fingerprint("alice")}
+	h = w.plan(t)
+	if len(h.Refused) == 0 || !strings.Contains(h.Refused[0].Why, "by "+fingerprint("alice")+", which this plan revokes") || !strings.Contains(h.Refused[0].WayOut, "another key") {
+		t.Errorf("the key that we came by, by name: %+v", h.Refused)
+	}
 }
 
 func TestLockAccount(t *testing.T) {
