@@ -1096,6 +1096,9 @@ cmd_reload() {
 		say done reload
 		return
 	fi
+	# Its log tells the second in which it read its files. Were they changed in that very
+	# one, nobody could say afterwards which came first.
+	sleep 1
 	kill -HUP "$PID" || die dead "0 sshd is gone"
 	at hup
 	_k=0
