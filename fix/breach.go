@@ -507,13 +507,17 @@ func (p *planner) elsewhere() {
 		}
 		add("private-key", k.Fingerprint, "the private key %s of %s, %s (%s): make a new one, and take its public half out wherever it stands", k.Path, k.User, either(lock, "perhaps behind a passphrase"), name)
 	}
+	var names []string
 	for i := range p.in.Snapshot.Files {
 		f := &p.in.Snapshot.Files[i]
 		if strings.HasPrefix(f.Path, "/etc/ssh/ssh_host_") && strings.HasSuffix(f.Path, "_key") && f.Type == 'f' {
-			add("host-key", "", "the host key %s: whoever has it can pose as this host; make it anew once the host is clean, and have the clients learn it", f.Path)
+			names = append(names, f.Path)
 		}
 	}
-	var names []string
+	if len(names) > 0 {
+		add("host-key", "", "the host's own keys (%s): whoever has them can pose as this host; make them anew once the host is clean, and have the clients learn them", strings.Join(names, ", "))
+	}
+	names = nil
 	for i := range p.before.Accounts {
 		if a := &p.before.Accounts[i]; a.Password == "hash" || a.Password == "locked-hash" {
 			names = append(names, a.Name)

@@ -48,6 +48,18 @@ func breached() *world {
 	return w
 }
 
+// TestRuleOfTheJobStandsByTheTable: what the quarantine has done already counts for the
+// rule about that job, and not as something that sshd's file mends.
+func TestRuleOfTheJobStandsByTheTable(t *testing.T) {
+	w := breached().breach(fix.Breach{Quarantine: []fix.JobRef{ref(t, "h:"+implant)}}, nil)
+	w.in.Breach.Alone = false
+	h := w.plan(t, "no-password-login", "deceptive-job-names")
+	sshd, table := change(t, h, "/etc/ssh/sshd_config"), change(t, h, "/var/spool/cron/crontabs/root")
+	if slices.Contains(sshd.Rules, "deceptive-job-names") || !slices.Contains(table.Rules, "deceptive-job-names") {
+		t.Errorf("sshd_config for %q, the table for %q", sshd.Rules, table.Rules)
+	}
+}
+
 const implant = "/var/spool/cron/crontabs/root:2"
 
 func (w *world) breach(b fix.Breach, found *[]string) *world {
@@ -230,6 +242,13 @@ func TestRevokeKey(t *testing.T) {
 	h = breached().breach(fix.Breach{Revoke: []string{fingerprint("alice")}}, nil).plan(t)
 	if len(h.Refused) == 0 || h.Refused[0].Risk != "lock-out" {
 		t.Errorf("the key that we came by: %+v", h.Refused)
+	}
+	// It is said where it is known which key that is.
+	w := breached().breach(fix.Breach{Revoke: []string{fingerprint("alice")}}, nil)
+	w.in.OwnKeys = []string{fingerprint("alice")}
+	h = w.plan(t)
+	if len(h.Refused) == 0 || !strings.Contains(h.Refused[0].Why, "by "+fingerprint("alice")+", which this plan revokes") || !strings.Contains(h.Refused[0].WayOut, "another key") {
+		t.Errorf("the key that we came by, by name: %+v", h.Refused)
 	}
 }
 

@@ -24,6 +24,7 @@ func (p *planner) settle() {
 	if h.Empty() {
 		return
 	}
+	p.rights()
 	after := changed(p.in.Snapshot, h.Changes, p.sshdFiles())
 	if sshdChanges {
 		p.pendingEdits()
@@ -67,6 +68,20 @@ func (p *planner) hiddenNames() {
 			}
 		}
 	}
+}
+
+// rights refuses where the login that read the host is not root's: nothing can be
+// written by it, and much was not seen.
+func (p *planner) rights() {
+	s := p.in.Snapshot
+	if s.Source != snapshot.SourceSSH || s.Privilege != snapshot.PrivilegeNone {
+		return
+	}
+	why := "fix needs root on the host, which was read as " + either(s.Account, "an account") + ", without root's rights"
+	if refused := s.Identity("refused"); refused != "" {
+		why += " (sudo -n was refused: " + refused + ")"
+	}
+	p.refuse(Refusal{Why: why, WayOut: fmt.Sprintf("let it run the program as root: a line \"%s ALL=(root) NOPASSWD: /bin/sh\" in sudoers, or log in as root with a key", either(s.Account, "NAME"))})
 }
 
 // ordered puts what opens or only protects before what closes, so that each

@@ -44,6 +44,9 @@ type Options struct {
 	// Progress is told each step; nil: nobody is.
 	Progress func(step string)
 
+	// Records says of how many runs that are over Status tells what they changed.
+	Records int
+
 	// Prove is asked over and above what the plan promises, before the change is
 	// confirmed; its error takes the change back. nil: nothing more is asked.
 	Prove func(ctx context.Context) error

@@ -1320,6 +1320,9 @@ cmd_reload() {
 		renew "$PID" || die dead "0 $SUNIT could not be started anew"
 		find_daemon && [ "$PID" != "$_old" ] || PID=
 	else
+		# Its log tells the second in which it read its files, and not everybody may read
+		# what has_read says.
+		sleep 1
 		kill -HUP "$PID" || die dead "0 sshd is gone"
 	fi
 	at hup
