@@ -89,7 +89,7 @@ func TestFixSubPolicy(t *testing.T) {
 					t.Errorf("the plan does not say %q", s)
 				}
 			}
-			if strings.Contains(plan, "/etc/ssh/") {
+			if strings.Contains(plan, "+++ b/etc/ssh/") {
 				t.Error("a line in sshd's files, which has no effect")
 			}
 			if now := policyStands(h); now != before {
