@@ -15,11 +15,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"io"
 	"time"
 
 	"github.com/postern-ssh/postern/audit/wire"
 	"github.com/postern-ssh/postern/fix"
+	"github.com/postern-ssh/postern/inventory/connect"
 )
 
 // Conn is a login, as *connect.Conn gives it.
@@ -200,6 +202,13 @@ func (r *run) apply(ctx context.Context) error {
 func (r *run) begin(ctx context.Context) (*status, error) {
 	r.tell("connect")
 	c, err := r.connect(ctx)
+	if errors.Is(err, connect.ErrHungUp) { // it may be between two lives
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+			c, err = r.connect(ctx)
+		}
+	}
 	if err != nil {
 		return nil, &StepError{Step: "connect", Why: err.Error(), Err: err}
 	}
