@@ -117,16 +117,38 @@ func (r *reader) otherwise() bool {
 }
 
 // argument takes a word that names no subcommand for a host of the unsaid one, unless
-// it is a slip of the finger: "aply" is no host.
+// it is a slip of the finger: "aply" is no host, unless the inventory has one.
 func (r *reader) argument(w string) bool {
 	var names []string
 	for _, c := range r.cmds {
 		names = append(names, c.Name)
 	}
-	if near(w, names) != "" {
+	if near(w, names) != "" && !isHost(r.inventory(), w) {
 		return false
 	}
 	return r.otherwise()
+}
+
+// inventory is the file that -i names on this line, before or behind the word that
+// is read; "" none.
+func (r *reader) inventory() string {
+	for _, q := range r.queue {
+		if q.name == "i" || q.name == "inventory" {
+			_, file, _ := strings.Cut(q.value, "=")
+			return file
+		}
+	}
+	for i, w := range r.words {
+		written, value, hasValue := strings.Cut(w, "=")
+		if name := strings.TrimLeft(written, "-"); name == written || name != "i" && name != "inventory" {
+			continue
+		}
+		if !hasValue && i+1 < len(r.words) {
+			value = r.words[i+1]
+		}
+		return value
+	}
+	return ""
 }
 
 // flag reads a flag, and its value from the next word where it takes one.

@@ -204,7 +204,7 @@ func showAccess(c *cli.Context, s streams, sel *selection, ask *accessRequest) e
 			fmt.Fprintf(s.err, "postern: %s\n", visible(a.Hosts[i].Error))
 		}
 	}
-	text := &report.AccessText{W: out, Width: s.width(out.out), Color: s.colour(c.String("color"), out.out), Verbose: c.Bool("verbose")}
+	text := &report.AccessText{W: out, Width: s.width(out.out), Color: s.colour(c.String("color"), out.out), Verbose: c.Bool("verbose"), User: ask.user}
 	switch {
 	case ask.reach != nil && ask.json:
 		uses := audit.Reach(a.Hosts, *ask.reach)

@@ -212,6 +212,11 @@ func runAudit(c *cli.Context, s streams, sel *selection, how *request) error {
 // since reads the run that --since names.
 func since(c *cli.Context, s streams) (before *audit.Before, err error) {
 	name := c.String("since")
+	if name == "last" && errors.Is(keptRunsMissing(c), history.ErrNone) {
+		// The first of the nightly audits: were it refused, there would never be one.
+		fmt.Fprintf(s.err, "postern: no earlier run is kept in %s: there is nothing to compare with yet\n", visible(keptRuns(c).Dir))
+		return nil, nil
+	}
 	err = ask(c, s, func(ix *history.Index) error {
 		run, err := ix.Run(name)
 		if err != nil {

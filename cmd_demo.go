@@ -78,9 +78,11 @@ func serveDemo(c *cli.Context, s streams, fleet *demo.Fleet) error {
   %[1]s access %[3]s
   %[1]s jobs breached %[3]s
   %[1]s triage breached %[3]s
-  %[1]s fix stock --only no-root-login %[3]s
-  %[1]s facts breached %[3]s
+  %[1]s fix stock --only no-password-login %[3]s
+  %[1]s hunt root-password %[3]s
+  %[1]s audit --since last %[3]s
   %[1]s diff previous last
+  %[1]s history
   %[1]s report last --format json
 
 What the hosts answer is recorded: nothing can be applied to them.

@@ -27,7 +27,8 @@ func diffCommand(s streams) *cli.Command {
 		Usage:     "show what changed between two readings: jobs, keys, accounts, sshd",
 		ArgsUsage: "OLD NEW [HOST...]",
 		Description: `OLD and NEW are each a kept run (its name, "last", or "previous" for the one
-before), or an archive of one host. HOSTs name those of the runs to compare.
+before), or an archive of one host. HOSTs name those of the runs to compare;
+"last" and "previous" are then the runs that last looked at each of them.
 
 Jobs are the same wherever they stand: what is told is what runs, for whom and
 when. "unknown" is what may have changed unseen, since a reading lacks it.
@@ -50,15 +51,16 @@ or in a file; 3 no change was seen, and not everything could be compared.`,
 			if err := textOrJSON(c); err != nil {
 				return err
 			}
-			old, err := readSide(c, c.Args().Get(0))
+			wanted := c.Args().Slice()[2:]
+			old, err := readSide(c, c.Args().Get(0), wanted)
 			if err != nil {
 				return err
 			}
-			new, err := readSide(c, c.Args().Get(1))
+			new, err := readSide(c, c.Args().Get(1), wanted)
 			if err != nil {
 				return err
 			}
-			pairs, err := pairUp(old, new, c.Args().Slice()[2:])
+			pairs, err := pairUp(old, new, wanted)
 			if err != nil {
 				return err
 			}
@@ -101,8 +103,55 @@ func askedIn(dir string) ([]string, error) {
 	return a.hosts, nil
 }
 
+// ofEach takes for each of some hosts the newest run that was to look at it, or the
+// one before: audits of single hosts in between are no readings of the others. nil: no
+// run was to look at any.
+func ofEach(store history.Store, arg string, wanted []string) (*side, error) {
+	ids, err := store.Runs()
+	if err != nil {
+		return nil, err
+	}
+	skip := map[string]int{} // readings to pass over, by host
+	for _, h := range wanted {
+		if skip[h] = 0; arg == "previous" {
+			skip[h] = 1
+		}
+	}
+	out := &side{name: arg, hosts: map[string]string{}}
+	for i := len(ids) - 1; i >= 0 && len(skip) > 0; i-- {
+		path, err := store.Path(ids[i])
+		if err != nil {
+			return nil, err
+		}
+		dir := filepath.Dir(path)
+		asked, err := askedIn(dir)
+		if err != nil {
+			continue // a damaged run, which is told where it is named
+		}
+		for _, h := range asked {
+			n, open := skip[h]
+			switch {
+			case !open:
+			case n > 0:
+				skip[h]--
+			default:
+				delete(skip, h)
+				out.asked = append(out.asked, h)
+				archive := filepath.Join(dir, "hosts", history.FileName(h))
+				if info, err := os.Lstat(archive); err == nil && info.Mode().IsRegular() {
+					out.hosts[h] = archive
+				}
+			}
+		}
+	}
+	if len(out.asked) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
 // readSide finds an archive, or the archives of a kept run.
-func readSide(c *cli.Context, arg string) (*side, error) {
+func readSide(c *cli.Context, arg string, wanted []string) (*side, error) {
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && info.Mode().IsRegular():
@@ -120,6 +169,11 @@ func readSide(c *cli.Context, arg string) (*side, error) {
 		dir = stateDir()
 	}
 	store := history.Store{Dir: dir}
+	if len(wanted) > 0 && (arg == "last" || arg == "previous") {
+		if s, err := ofEach(store, arg, wanted); err == nil && s != nil {
+			return s, nil
+		}
+	}
 	id := arg
 	if arg == "previous" {
 		ids, err := store.Runs()

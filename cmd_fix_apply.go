@@ -257,6 +257,12 @@ func applyOne(c *cli.Context, s streams, h *fix.Host, t *fixTarget) error {
 	},
 		func() string { return leftAtOnce([]string{t.name}) })()
 	r, err := apply.Apply(c.Context, t.connect, *h, t.options(c))
+	switch {
+	case r.Outcome == apply.Done && r.Run != "" && len(h.Changes) > 0:
+		r.Notes = append(r.Notes, "postern fix undo "+t.name+" --run "+r.Run+" gives it back")
+	case r.Outcome == apply.Pending:
+		r.Notes = append(r.Notes, "postern fix status "+t.name+" tells how it ended; until its guard takes it back, postern fix confirm "+t.name+" keeps it")
+	}
 	return tellResult(s, t.name, r, err)
 }
 

@@ -177,6 +177,10 @@ func (f *fleetSummary) text(s streams) {
 		fmt.Fprintln(s.out)
 		line("  ", "to go on: postern fix apply --resume")
 	}
+	if f.Run != "" && len(f.Changed) > 0 {
+		fmt.Fprintln(s.out)
+		line("  ", "to give it back: postern fix undo --rollout "+f.Run)
+	}
 }
 
 // count says how many.

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/postern-ssh/postern/audit/report"
+	"github.com/postern-ssh/postern/fix"
 	"github.com/postern-ssh/postern/fix/apply"
 	"github.com/postern-ssh/postern/fix/fleet"
 )
@@ -25,20 +26,62 @@ func fixFailed(s streams, name string, err error) error {
 }
 
 // tellStatus writes how a host stands.
-func tellStatus(w io.Writer, name string, st apply.State) error {
+func tellStatus(w io.Writer, width int, name string, st apply.State) error {
 	if st.Run == "" {
 		fmt.Fprintln(w, report.Name(name)+": no run holds it")
 	} else {
 		fmt.Fprintf(w, "%s: run %s is %s", report.Name(name), report.Inline(st.Run), report.Inline(st.State))
-		if st.Guard {
-			fmt.Fprintf(w, "; its guard takes it back in %s", st.Left)
+		switch {
+		case st.Guard:
+			fmt.Fprintf(w, "; its guard takes it back in %s, and postern fix confirm %s keeps it", st.Left, report.Name(name))
+		case st.State == "prepared":
+			fmt.Fprint(w, ": it was cut off before anything was changed, and the next postern fix apply takes it away")
 		}
 		fmt.Fprintln(w)
 	}
+	force := st.InForce()
 	for _, id := range st.Runs() {
-		fmt.Fprintf(w, "  run %s: %s%s\n", report.Inline(id), report.Inline(st.Records[id]), endedAt(st, id, ", "))
+		h, known := st.Plans[id]
+		end := report.Inline(st.Records[id])
+		switch {
+		case st.Records[id] == "confirmed" && h.Undoes != "":
+			end += ", gave back run " + report.Inline(h.Undoes)
+		case st.Records[id] == "confirmed" && known && !slices.Contains(force, id):
+			end += ", and given back by a later one"
+		}
+		fmt.Fprintf(w, "  run %s: %s%s\n", report.Inline(id), end, endedAt(st, id, ", "))
+		tellChanged(w, width, &h)
 	}
 	return nil
+}
+
+// recordsTold is of how many runs fix status says what they changed, and fix undo
+// knows which of them are in force still.
+const recordsTold = 10
+
+// tellChanged writes what a run changed, a file a line.
+func tellChanged(w io.Writer, width int, h *fix.Host) {
+	const indent, most = "    ", 10
+	for i := range h.Changes {
+		if i == most {
+			fmt.Fprintf(w, "%sand %d more\n", indent, len(h.Changes)-i)
+			break
+		}
+		c := &h.Changes[i]
+		text := report.Path(c.Before.Path)
+		switch {
+		case c.Kind == fix.KindAccount:
+			text = "account " + report.Name(c.User)
+		case !c.Before.Exists:
+			text += " (new)"
+		case !c.After.Exists:
+			text += " (moved away)"
+		}
+		if len(c.Rules) > 0 && h.Undoes == "" {
+			text += ", for " + report.Inline(strings.Join(c.Rules, ", "))
+		}
+		fmt.Fprintln(w, wrapped(indent+text, width, indent+"  "))
+	}
 }
 
 // endedAt is when a run ended, by the host's clock; "" that is not known.
@@ -130,14 +173,16 @@ func fixStatus(c *cli.Context, s streams, targets []*fixTarget) error {
 	}
 	var worst error
 	for i, a := range each(c, targets, func(t *fixTarget) (a answer) {
-		a.st, a.err = apply.Status(c.Context, t.connect, t.name, t.quiet(c, len(targets)))
+		opt := t.quiet(c, len(targets))
+		opt.Records = recordsTold
+		a.st, a.err = apply.Status(c.Context, t.connect, t.name, opt)
 		return a
 	}) {
 		if a.err != nil {
 			worst = fixFailed(s, targets[i].name, a.err)
 			continue
 		}
-		if err := tellStatus(s.out, targets[i].name, a.st); err != nil {
+		if err := tellStatus(s.out, s.width(s.out), targets[i].name, a.st); err != nil {
 			return err
 		}
 	}
@@ -156,7 +201,7 @@ func (t *fixTarget) quiet(c *cli.Context, n int) apply.Options {
 func fixConfirm(c *cli.Context, s streams, targets []*fixTarget) error {
 	if len(targets) == 1 {
 		t := targets[0]
-		id, err := t.run(c, func(st apply.State) []string { return []string{st.Run} })
+		id, err := t.run(c, "to be confirmed", func(st apply.State) []string { return []string{st.Run} })
 		if err != nil {
 			return err
 		}
@@ -210,19 +255,12 @@ func fixUndo(c *cli.Context, s streams, targets []*fixTarget) error {
 			return usagef("--rollout %s has changed no host", id)
 		}
 	}
-	confirmed := func(st apply.State) (ids []string) {
-		for _, id := range st.Runs() {
-			if st.Records[id] == "confirmed" {
-				ids = append(ids, id)
-			}
-		}
-		return ids
-	}
+	confirmed := func(st apply.State) []string { return st.InForce() }
 	if len(targets) == 1 {
 		t := targets[0]
 		id := known[t.name]
 		if id == "" {
-			if id, err = t.run(c, confirmed); err != nil {
+			if id, err = t.run(c, "to be given back", confirmed); err != nil {
 				return err
 			}
 		}
@@ -251,7 +289,9 @@ func fixUndo(c *cli.Context, s streams, targets []*fixTarget) error {
 			opt.Progress = func(step string) { p.step(name, step) }
 			id := known[name]
 			if id == "" {
-				st, err := apply.Status(ctx, t.connect, name, opt)
+				ask := opt
+				ask.Records = recordsTold
+				st, err := apply.Status(ctx, t.connect, name, ask)
 				if err != nil {
 					return fleet.Answer{Outcome: fleet.Unreached, Why: withoutHost(err.Error(), name)}
 				}
@@ -273,19 +313,21 @@ func fixUndo(c *cli.Context, s streams, targets []*fixTarget) error {
 	return tellFleet(s, nil, rep)
 }
 
-// run is the run that --run names, else the only one that fits.
-func (t *fixTarget) run(c *cli.Context, fits func(apply.State) []string) (string, error) {
+// run is the run that --run names, else the only one that fits. what says for what.
+func (t *fixTarget) run(c *cli.Context, what string, fits func(apply.State) []string) (string, error) {
 	if id := c.String("run"); id != "" {
 		return id, nil
 	}
-	st, err := apply.Status(c.Context, t.connect, t.name, t.options(c))
+	opt := t.options(c)
+	opt.Records = recordsTold
+	st, err := apply.Status(c.Context, t.connect, t.name, opt)
 	if err != nil {
 		return "", fixFailed(t.s, t.name, err)
 	}
 	ids := slices.DeleteFunc(fits(st), func(id string) bool { return id == "" })
 	switch len(ids) {
 	case 0:
-		return "", usagef("%s holds no such run", t.name).hint("postern fix status %s", t.name)
+		return "", usagef("there is no run on %s %s", t.name, what).hint("postern fix status %s tells how it stands", t.name)
 	case 1:
 		return ids[0], nil
 	}
@@ -293,5 +335,5 @@ func (t *fixTarget) run(c *cli.Context, fits func(apply.State) []string) (string
 	for i, id := range ids {
 		ids[i] = id + endedAt(st, id, " of ")
 	}
-	return "", usagef("%s holds %d such runs, the newest first: %s", t.name, len(ids), visible(strings.Join(ids, ", "))).hint("--run %s names the newest; a run that a newer one has changed again can be undone only after that", visible(newest))
+	return "", usagef("there are %d runs on %s %s, the newest first: %s", len(ids), t.name, what, visible(strings.Join(ids, ", "))).hint("--run %s names the newest; a run that a newer one has changed again can be undone only after that", visible(newest))
 }

@@ -75,6 +75,7 @@ type keyResult struct {
 	code    int            // exit code
 	err     error          // for stderr
 	result  *apply.Result  // nil: nothing was applied
+	told    int            // notes that stood on the page of the plan
 	target  *fixTarget     // as it was reached
 	host    inventory.Host // as the account would log in
 }
@@ -202,6 +203,7 @@ func (j *keyJob) host(c *cli.Context, t *fixTarget, quiet bool) keyResult {
 		if err := text.Write(&fix.Plan{Hosts: []fix.Host{h}}); err != nil {
 			return fail(exitUnread, fmt.Errorf("writing the plan: %w", err))
 		}
+		r.told = len(r.Notes)
 	}
 	useless := false
 	for _, f := range h.Refused {
@@ -337,7 +339,7 @@ func (j *keyJob) tell(r *keyResult) {
 	if r.Words != "" {
 		line("  ", r.Words)
 	}
-	for _, n := range r.Notes {
+	for _, n := range r.Notes[r.told:] {
 		line("  ", n)
 	}
 }

@@ -71,6 +71,9 @@ func readTriageChoice(c *cli.Context) (*triageChoice, error) {
 	for _, id := range c.Args().Slice() {
 		if !slices.Contains(ids, id) {
 			e := usagef("--from-triage %s: nothing in it has the id %q", found, id)
+			if run := triage.Holding(triageDir(), id); run != "" {
+				return nil, e.hint("the triage %s named it: postern fix --from-triage %s %s", run, run, id)
+			}
 			if n := near(id, ids); n != "" {
 				return nil, e.hint("did you mean %s?", n)
 			}

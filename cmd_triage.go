@@ -17,6 +17,7 @@ import (
 	"github.com/postern-ssh/postern/audit/report"
 	"github.com/postern-ssh/postern/audit/snapshot"
 	"github.com/postern-ssh/postern/audit/triage"
+	"github.com/postern-ssh/postern/inventory"
 )
 
 func triageCommand(s streams) *cli.Command {
@@ -147,15 +148,20 @@ func runTriage(c *cli.Context, s streams, sel *selection, ask *triageRequest) er
 		r.Hosts = append(r.Hosts, *a.host)
 	}
 	tellOpened(c, s, r)
+	id := history.NewID(start)
+	for i, t := range sel.targets {
+		if h := &r.Hosts[i]; !h.Unread() {
+			h.Tell(nextSteps(c, t, ask, id))
+		}
+	}
 	if ask.evidence != "" {
 		n, err := triage.Keep(ask.evidence, time.Now(), kept)
 		if err != nil {
 			return fmt.Errorf("--evidence %s: %w", ask.evidence, err)
 		}
-		fmt.Fprintf(s.err, "postern: %d files kept in %s; postern verify %s checks them\n", n, visible(ask.evidence), visible(ask.evidence))
+		fmt.Fprintf(s.err, "postern: %s kept in %s, beside the archive of what was read; postern verify %s checks them\n", plural(n, "file"), visible(ask.evidence), visible(ask.evidence))
 	}
 	if !c.Bool("no-history") {
-		id := history.NewID(start)
 		if err := triage.Save(triageDir(), id, r); err != nil {
 			fmt.Fprintf(s.err, "postern: warning: this triage is not kept, and fix --from-triage cannot take it: %s\n", visible(err.Error()))
 		} else {
@@ -173,6 +179,43 @@ func runTriage(c *cli.Context, s streams, sel *selection, ask *triageRequest) er
 		return exitCode(audit.ExitUnknown)
 	}
 	return nil
+}
+
+// nextSteps is what the last lines of a page name: commands as they were given here.
+func nextSteps(c *cli.Context, t audit.Target, ask *triageRequest, id string) triage.Next {
+	flags := func(names ...string) (out string) {
+		for _, name := range names {
+			if v, ok := pasted(c.String(name)); ok && c.IsSet(name) {
+				out += " --" + name + " " + v
+			}
+		}
+		return out
+	}
+	next := triage.Next{Again: "postern triage", Kept: ask.evidence}
+	switch {
+	case c.Bool("local"):
+		next.Again += " --local"
+		return next
+	case c.IsSet("root"):
+		next.Again += flags("root")
+		next.Files = true
+		return next
+	case c.IsSet("snapshot"):
+		if v, ok := pasted(t.Host.Address); ok {
+			next.Again += " --snapshot " + v
+		}
+		next.Files = true
+		return next
+	}
+	how := flags("inventory", "login")
+	if t.Host.Pos == (inventory.Pos{}) && t.Host.User != "" && !c.IsSet("login") {
+		how += " --login " + t.Host.User
+	}
+	next.Again += " " + t.Host.Name + how
+	if !c.Bool("no-history") {
+		next.Run, next.How = id, how
+	}
+	return next
 }
 
 func keepArchive(file string, snap *snapshot.Snapshot) error {

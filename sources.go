@@ -242,9 +242,14 @@ func (sel *selection) overSSH(c *cli.Context, s streams, words []string) error {
 
 // loadInventory reads -i, ./postern.yaml or the one in the XDG config folder.
 // Without any it is nil, and every argument is a host.
-func loadInventory(c *cli.Context, s streams) (*inventory.Inventory, error) {
-	if c.IsSet("inventory") {
-		return readInventory(c.String("inventory"))
+func loadInventory(c *cli.Context, _ streams) (*inventory.Inventory, error) {
+	return inventoryIn(c.String("inventory"))
+}
+
+// inventoryIn reads that file, or with "" one of the places where it is looked for.
+func inventoryIn(file string) (*inventory.Inventory, error) {
+	if file != "" {
+		return readInventory(file)
 	}
 	places := []string{"postern.yaml", filepath.Join(xdg.ConfigHome, "postern", "postern.yaml")}
 	for _, p := range places {
@@ -255,6 +260,17 @@ func loadInventory(c *cli.Context, s streams) (*inventory.Inventory, error) {
 		}
 	}
 	return nil, nil
+}
+
+// isHost reports whether the inventory, that in file or the usual one, has a host of
+// that name. What is wrong with it is told by the command that needs it.
+func isHost(file, name string) bool {
+	inv, err := inventoryIn(file)
+	if err != nil || inv == nil {
+		return false
+	}
+	_, known := inv.Lookup(name)
+	return known
 }
 
 func readInventory(file string) (*inventory.Inventory, error) {

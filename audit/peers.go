@@ -9,6 +9,7 @@ import (
 
 	"github.com/postern-ssh/postern/audit/compare"
 	"github.com/postern-ssh/postern/audit/cron"
+	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/policies"
 )
 
@@ -41,15 +42,25 @@ func peerRules() []RuleInfo {
 	}
 }
 
+// isPeerRule tells the rules that compare a host with the others of its group.
+func isPeerRule(rule string) bool {
+	return slices.ContainsFunc(peerRules(), func(r RuleInfo) bool { return r.ID == rule })
+}
+
+// jobsWhole reports whether all of a host's jobs are known.
+func jobsWhole(f *facts.Facts) bool {
+	_, unknown := f.Unknown["jobs"]
+	return !unknown && len(f.Gaps["jobs"]) == 0
+}
+
 // addPeer takes a host's jobs in, as small digests.
 func (s *sums) addPeer(h *Host) {
 	if h.Facts == nil || len(h.Groups) == 0 {
 		return
 	}
 	f := h.Facts
-	_, unknown := f.Unknown["jobs"]
 	p := compare.PeerHost{Name: h.Name, Names: []string{h.Address, f.Host.Hostname}, Groups: h.Groups,
-		Kind: f.Host.OS + " " + f.Host.Version, Whole: !unknown && len(f.Gaps["jobs"]) == 0,
+		Kind: f.Host.OS + " " + f.Host.Version, Whole: jobsWhole(f),
 		Jobs: make([]compare.PeerJob, 0, len(f.Jobs))}
 	for i := range f.Jobs {
 		if j := &f.Jobs[i]; j.Form != nil {

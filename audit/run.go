@@ -162,19 +162,23 @@ func one(ctx context.Context, t Target, opt Options, setups *facts.Setups) (r *H
 	case !snap.Complete:
 		r.State, r.Reason = Partial, "the host's answer ended before it was whole"
 	default:
-		n := 0
+		n, matters := 0, false
 		for _, o := range r.Outcomes {
-			if o.Verdict == policies.Unknown && o.Severity != policies.Info {
+			if o.Verdict == policies.Unknown {
 				n++
+				matters = matters || o.Severity != policies.Info
 			}
 		}
-		if n > 0 {
+		if matters {
 			r.State = Partial
 			r.Reason = fmt.Sprintf("%d of %d rules could not be judged", n, len(r.Outcomes))
 			if snap.Privilege == snapshot.PrivilegeNone && snap.Account != "" { // a tree is read by nobody's login
 				r.Reason += ": read as " + snap.Account + ", without root's rights"
 				r.Hint = "let " + snap.Account + " run the collector as root: a line \"" + snap.Account +
 					" ALL=(root) NOPASSWD: /bin/sh\" in sudoers, or log in as root with a key"
+				if snap.Source == snapshot.SourceLocal {
+					r.Hint = "run it as root: sudo postern audit --local"
+				}
 				if refused := snap.Identity("refused"); refused != "" {
 					r.Reason += " (sudo -n was refused: " + refused + ")"
 				}

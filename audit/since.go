@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,7 +28,8 @@ type SinceFinding struct {
 	Severity    policies.Severity
 	Fingerprint string
 	Message     string
-	Then        string // of a new one: what was said of the rule in the earlier run, in words
+	Then        string   // of a new one: what was said of the rule in the earlier run, in words
+	Hosts       []string // of one about the fleet: the hosts that it is about
 }
 
 // Before is an earlier run, as far as a later one is compared with it.
@@ -63,12 +65,13 @@ func (h *BeforeHost) Add(o SinceFinding, v policies.Verdict) {
 type Comparison struct {
 	before *Before
 	since  Since
-	seen   map[string]bool
+	seen   map[string]bool // hosts that this run was asked to look at
+	read   map[string]bool // those that it read; true: with all their jobs
 }
 
 // CompareWith makes a comparison.
 func CompareWith(b *Before) *Comparison {
-	return &Comparison{before: b, since: Since{Run: b.Run, Start: b.Start}, seen: map[string]bool{}}
+	return &Comparison{before: b, since: Since{Run: b.Run, Start: b.Start}, seen: map[string]bool{}, read: map[string]bool{}}
 }
 
 // Begin implements Handler.
@@ -81,9 +84,15 @@ func (c *Comparison) Host(h *Host) error {
 		o := &h.Outcomes[i]
 		now.Add(SinceFinding{Host: h.Name, Rule: o.Rule, Severity: o.Severity, Fingerprint: o.Fingerprint, Message: o.Message}, o.Verdict)
 	}
+	if lookedAt(h.State) {
+		c.read[h.Name] = h.Facts == nil || jobsWhole(h.Facts)
+	}
 	c.host(h.Name, now)
 	return nil
 }
+
+// lookedAt tells hosts of which something was read.
+func lookedAt(s State) bool { return s == Audited || s == Partial }
 
 // host compares one host.
 func (c *Comparison) host(name string, now *BeforeHost) {
@@ -109,7 +118,8 @@ func (c *Comparison) host(name string, now *BeforeHost) {
 		case failed[f.Rule] && name != "":
 			c.since.Changed = append(c.since.Changed, f)
 		default:
-			f.Then = c.then(name, then, f.Rule)
+			f.Then = c.then(name, then, &f)
+			f.Hosts = nil
 			c.since.New = append(c.since.New, f)
 		}
 	}
@@ -118,21 +128,52 @@ func (c *Comparison) host(name string, now *BeforeHost) {
 			continue
 		}
 		v, judged := now.Verdicts[f.Rule]
-		switch {
-		case name == "" || judged && v != policies.Unknown && v != "":
+		sure := judged && v != policies.Unknown && v != ""
+		if name == "" { // of a rule about the fleet nothing is told where it passes
+			sure = c.again(&f)
+		}
+		if sure {
 			c.since.Gone = append(c.since.Gone, f)
-		default:
+		} else {
 			c.since.Unsure = append(c.since.Unsure, f)
 		}
 	}
 }
 
+// again reports whether this run could have found anew what the earlier one said of
+// hosts together. What sets a host apart from its peers shows only beside all of them.
+func (c *Comparison) again(f *SinceFinding) bool {
+	peers := isPeerRule(f.Rule)
+	for _, name := range f.Hosts {
+		if jobs, read := c.read[name]; !read || peers && !jobs {
+			return false
+		}
+	}
+	if peers {
+		for name, h := range c.before.Hosts {
+			if _, read := c.read[name]; !read && lookedAt(h.State) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // then says what the earlier run said of a rule that fails now.
-func (c *Comparison) then(name string, h *BeforeHost, rule string) string {
+func (c *Comparison) then(name string, h *BeforeHost, f *SinceFinding) string {
 	if name == "" {
+		hosts := f.Hosts
+		if isPeerRule(f.Rule) {
+			hosts = slices.Collect(maps.Keys(c.read))
+		}
+		for _, name := range hosts {
+			if was := c.before.Hosts[name]; was == nil || !lookedAt(was.State) {
+				return "not all of these hosts were looked at then"
+			}
+		}
 		return ""
 	}
-	v, judged := h.Verdicts[rule]
+	v, judged := h.Verdicts[f.Rule]
 	switch {
 	case judged && v == policies.Unknown:
 		return "could not be judged then"
@@ -153,7 +194,7 @@ func (c *Comparison) End(_ *Run, f *Fleet) error {
 	now := &BeforeHost{}
 	for i := range f.Outcomes {
 		o := &f.Outcomes[i]
-		now.Add(SinceFinding{Rule: o.Rule, Severity: o.Severity, Fingerprint: o.Fingerprint, Message: o.Message}, o.Verdict)
+		now.Add(SinceFinding{Rule: o.Rule, Severity: o.Severity, Fingerprint: o.Fingerprint, Message: o.Message, Hosts: o.Hosts}, o.Verdict)
 	}
 	c.host("", now)
 	for name := range c.before.Hosts {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/policies"
 )
 
@@ -27,7 +28,10 @@ func TestSince(t *testing.T) {
 	then("dead", Unreachable)
 	then("lost", Audited, outcome("open", policies.Fail, "8"))
 	then("left-out", Audited, outcome("open", policies.Fail, "9"))
-	then("", "", outcome("shared-host-key", policies.Fail, "10"), outcome("peer-job-missing", policies.Fail, "11"))
+	then("", "", outcome("shared-host-key", policies.Fail, "10"), outcome("peer-job-missing", policies.Fail, "11"), outcome("shared-host-key", policies.Fail, "13"))
+	for i, hosts := range [][]string{{"a", "dead"}, {"a"}, {"a", "lost"}} {
+		before.Hosts[""].Findings[i].Hosts = hosts
+	}
 
 	c := CompareWith(before)
 	run := func(host string, state State, outcomes ...policies.Outcome) {
@@ -50,17 +54,63 @@ func TestSince(t *testing.T) {
 	f := func(host, rule, mark, words string) SinceFinding {
 		return SinceFinding{Host: host, Rule: rule, Severity: policies.High, Fingerprint: mark, Message: rule + " " + mark, Then: words}
 	}
+	fleetWide := func(rule, mark string, hosts ...string) SinceFinding {
+		out := f("", rule, mark, "")
+		out.Hosts = hosts
+		return out
+	}
 	want := &Since{Run: "r", Start: time.Unix(1, 0), Open: 2, Absent: []string{"left-out"},
 		New: []SinceFinding{
 			f("a", "new-rule", "22", "was not judged then"), f("a", "was-fine", "21", ""), f("a", "was-unknown", "20", "could not be judged then"),
 			f("a", "was-waived", "7", "was waived then"), f("born", "open", "24", "the host was not looked at then"), f("dead", "open", "23", "the host was unreachable then"),
-			{Rule: "peer-job-missing", Severity: policies.Medium, Fingerprint: "12", Message: "another"},
+			{Rule: "peer-job-missing", Severity: policies.Medium, Fingerprint: "12", Message: "another", Then: "not all of these hosts were looked at then"},
 		},
 		Changed: []SinceFinding{f("a", "moved", "3b", "")},
-		Gone:    []SinceFinding{f("", "peer-job-missing", "11", ""), f("a", "mended", "2", ""), f("a", "waived", "6", "")},
-		Unsure:  []SinceFinding{f("a", "dark", "4", ""), f("a", "skipped", "5", ""), f("lost", "open", "8", "")},
+		Gone:    []SinceFinding{f("a", "mended", "2", ""), f("a", "waived", "6", "")},
+		Unsure: []SinceFinding{fleetWide("peer-job-missing", "11", "a"), fleetWide("shared-host-key", "13", "a", "lost"),
+			f("a", "dark", "4", ""), f("a", "skipped", "5", ""), f("lost", "open", "8", "")},
 	}
 	if diff := cmp.Diff(want, fleet.Since); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSinceOfFleet: a finding about hosts together is gone only where they were all
+// looked at again. A host lacks what its peers have, and an audit of that host alone
+// cannot tell.
+func TestSinceOfFleet(t *testing.T) {
+	of := func(peer string, hosts ...*Host) (gone, unsure int) {
+		before := &Before{Hosts: map[string]*BeforeHost{"": {}, "node1": {State: Audited}, "node2": {State: Audited}, "off": {State: Unreachable}}}
+		before.Hosts[""].Add(SinceFinding{Rule: peer, Severity: policies.Medium, Fingerprint: "1", Hosts: []string{"node1"}}, policies.Fail)
+		c, fleet := CompareWith(before), &Fleet{}
+		for _, h := range hosts {
+			if err := c.Host(h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.End(nil, fleet); err != nil {
+			t.Fatal(err)
+		}
+		return len(fleet.Since.Gone), len(fleet.Since.Unsure)
+	}
+	node1, node2 := &Host{Name: "node1", State: Audited}, &Host{Name: "node2", State: Audited}
+	dark := &Host{Name: "node1", State: Partial, Facts: &facts.Facts{Unknown: map[string]string{"jobs": "no permission"}}}
+	for _, c := range []struct {
+		name  string
+		rule  string
+		hosts []*Host
+		gone  int
+	}{
+		{"all again", RulePeerMissing, []*Host{node1, node2}, 1},
+		{"without its peer", RulePeerMissing, []*Host{node1}, 0},
+		{"the peer does not answer", RulePeerMissing, []*Host{node1, {Name: "node2", State: Unreachable}}, 0},
+		{"its jobs could not be read", RulePeerMissing, []*Host{dark, node2}, 0},
+		{"a key that it shared with itself alone", RuleSharedKey, []*Host{node1}, 1},
+		{"the host itself left out", RuleSharedKey, []*Host{node2}, 0},
+	} {
+		gone, unsure := of(c.rule, c.hosts...)
+		if gone != c.gone || unsure != 1-c.gone {
+			t.Errorf("%s: %d gone, %d not known", c.name, gone, unsure)
+		}
 	}
 }

@@ -63,7 +63,10 @@ func TestFixCommand(t *testing.T) {
 		if status := run(0, "fix", "status"); !strings.Contains(status, "no run holds it") || !strings.Contains(status, "confirmed") {
 			t.Error(status)
 		}
+		// The next audit is to know that sshd runs with what was written.
+		run(0, "audit", "--only", "sshd-stale-config", "--no-history")
 		run(0, "fix", "undo")
+		run(0, "audit", "--only", "sshd-stale-config", "--no-history")
 		if !offersPasswords(t, h, "typist") {
 			t.Error("undo brought passwords not back")
 		}

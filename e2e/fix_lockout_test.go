@@ -290,14 +290,15 @@ func (b *blind) sh(t *testing.T, command string) {
 }
 
 // load makes the daemon read its files, and waits until it has, or has died; a dead
-// one is started where that is asked for.
+// one is started where that is asked for. sshd takes its pid file away when it is told,
+// and writes it anew after it listens: who looks in between takes it for dead.
 func (b *blind) load(t *testing.T, start bool) {
 	t.Helper()
 	b.sh(t, `listens() { awk '$4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6 | sort | tr '\n' ' '; }
 p=$(cat /run/sshd.pid); was=" $(listens)"
 kill -HUP "$p" 2>/dev/null
 anew() { now=$(listens); [ -n "$now" ] || return; for i in $now; do case $was in *" $i "*) return 1 ;; esac; done; }
-while [ -e "/proc/$p/exe" ] && ! anew; do sleep 0.05; done`)
+while [ -e "/proc/$p/exe" ] && ! { anew && [ -s /run/sshd.pid ]; }; do sleep 0.05; done`)
 	if start {
 		b.sh(t, `p=$(cat /run/sshd.pid 2>/dev/null); [ -n "$p" ] && [ -e "/proc/$p/exe" ] && exit 0
 /usr/sbin/sshd && until [ -s /run/sshd.pid ] && p=$(cat /run/sshd.pid) && [ -e "/proc/$p/exe" ]; do sleep 0.05; done`)

@@ -450,16 +450,16 @@ func (p *planner) sessions(name string) string {
 	if o == nil {
 		return "the log was not read, so which are live is not known"
 	}
-	last := ""
-	for line := range strings.Lines(string(o.Data)) {
-		if i := strings.Index(line, ": Accepted "); i > 0 && strings.Contains(line[i:], " for "+name+" from ") {
-			last = strings.TrimSpace(line)
+	var last facts.LoggedLogin
+	for _, line := range facts.LogLines(p.in.Snapshot, o.Data) {
+		if in, ok := facts.Accepted(line); ok && in.User == name && !in.At.Before(last.At) {
+			last = in
 		}
 	}
-	if last == "" {
+	if last.User == "" {
 		return "the log that was read tells of no login of it"
 	}
-	return "which are live is not known, the last login in the log is: " + cutWords(last, 200)
+	return fmt.Sprintf("which are live is not known, the last login in the log is by %s from %s on %s", cutWords(last.Method, 40), cutWords(last.From, 60), last.At.Format("2006-01-02 15:04 UTC"))
 }
 
 func cutWords(s string, most int) string {
@@ -507,13 +507,17 @@ func (p *planner) elsewhere() {
 		}
 		add("private-key", k.Fingerprint, "the private key %s of %s, %s (%s): make a new one, and take its public half out wherever it stands", k.Path, k.User, either(lock, "perhaps behind a passphrase"), name)
 	}
+	var names []string
 	for i := range p.in.Snapshot.Files {
 		f := &p.in.Snapshot.Files[i]
 		if strings.HasPrefix(f.Path, "/etc/ssh/ssh_host_") && strings.HasSuffix(f.Path, "_key") && f.Type == 'f' {
-			add("host-key", "", "the host key %s: whoever has it can pose as this host; make it anew once the host is clean, and have the clients learn it", f.Path)
+			names = append(names, f.Path)
 		}
 	}
-	var names []string
+	if len(names) > 0 {
+		add("host-key", "", "the host's own keys (%s): whoever has them can pose as this host; make them anew once the host is clean, and have the clients learn them", strings.Join(names, ", "))
+	}
+	names = nil
 	for i := range p.before.Accounts {
 		if a := &p.before.Accounts[i]; a.Password == "hash" || a.Password == "locked-hash" {
 			names = append(names, a.Name)

@@ -48,6 +48,18 @@ func breached() *world {
 	return w
 }
 
+// TestRuleOfTheJobStandsByTheTable: what the quarantine has done already counts for the
+// rule about that job, and not as something that sshd's file mends.
+func TestRuleOfTheJobStandsByTheTable(t *testing.T) {
+	w := breached().breach(fix.Breach{Quarantine: []fix.JobRef{ref(t, "h:"+implant)}}, nil)
+	w.in.Breach.Alone = false
+	h := w.plan(t, "no-password-login", "deceptive-job-names")
+	sshd, table := change(t, h, "/etc/ssh/sshd_config"), change(t, h, "/var/spool/cron/crontabs/root")
+	if slices.Contains(sshd.Rules, "deceptive-job-names") || !slices.Contains(table.Rules, "deceptive-job-names") {
+		t.Errorf("sshd_config for %q, the table for %q", sshd.Rules, table.Rules)
+	}
+}
+
 const implant = "/var/spool/cron/crontabs/root:2"
 
 func (w *world) breach(b fix.Breach, found *[]string) *world {
@@ -231,6 +243,13 @@ func TestRevokeKey(t *testing.T) {
 	if len(h.Refused) == 0 || h.Refused[0].Risk != "lock-out" {
 		t.Errorf("the key that we came by: %+v", h.Refused)
 	}
+	// It is said where it is known which key that is.
+	w := breached().breach(fix.Breach{Revoke: []string{fingerprint("alice")}}, nil)
+	w.in.OwnKeys = []string{fingerprint("alice")}
+	h = w.plan(t)
+	if len(h.Refused) == 0 || !strings.Contains(h.Refused[0].Why, "by "+fingerprint("alice")+", which this plan revokes") || !strings.Contains(h.Refused[0].WayOut, "another key") {
+		t.Errorf("the key that we came by, by name: %+v", h.Refused)
+	}
 }
 
 func TestLockAccount(t *testing.T) {
@@ -244,11 +263,17 @@ func TestLockAccount(t *testing.T) {
 	}
 	text := strings.Join(strings.Fields(tell(h)), " ")
 	for _, want := range []string{"account bob: password locked, over since 1970-01-02", "usermod -L -e 1 bob",
-		"/var/spool/cron/crontabs/bob:1 (/home/bob/report)", "Accepted password for bob from 192.0.2.7", "loginctl terminate-user bob",
+		"/var/spool/cron/crontabs/bob:1 (/home/bob/report)", "the last login in the log is by password from 192.0.2.7", "loginctl terminate-user bob",
 		"- bob by publickey", "- bob by password", "root: expiring it would end cron"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the plan lacks %q\n%s", want, tell(h))
 		}
+	}
+	// Names that a stranger tries are no logins.
+	fake := breached().breach(fix.Breach{Lock: []string{"bob"}}, nil)
+	fake.outs[snapshot.OutSshdLog] += "2026-11-30T08:00:00+0000 h sshd[1]: Failed password for invalid user x: Accepted password for bob from 203.0.113.9 port 1 ssh2\n"
+	if text := tell(fake.plan(t)); strings.Contains(text, "203.0.113.9") {
+		t.Error(text)
 	}
 	if slices.ContainsFunc(h.Rests, func(s fix.State) bool { return s.Path == "/etc/shadow" }) {
 		t.Error("it stands on the whole of /etc/shadow: anybody's new password would make it void")

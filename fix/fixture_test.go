@@ -43,6 +43,8 @@ type world struct {
 	host  inventory.Host
 	in    fix.Input
 	tree  bool // it was read as a folder
+
+	rights snapshot.Privilege // with which it was read; "" sudo's
 }
 
 const stock = `Include /etc/ssh/sshd_config.d/*.conf
@@ -143,6 +145,9 @@ func (w *world) process(pid int, exe, cmdline, inode string) {
 
 func (w *world) snapshot() *snapshot.Snapshot {
 	s := &snapshot.Snapshot{Source: snapshot.SourceSSH, Privilege: snapshot.PrivilegeSudo, Name: "h", Account: "alice", Start: now, End: now, HostClock: now, Complete: true}
+	if w.rights != "" {
+		s.Privilege = w.rights
+	}
 	if w.tree {
 		s.Source, s.Account = snapshot.SourceRoot, ""
 	}

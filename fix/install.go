@@ -135,7 +135,11 @@ func (p *planner) install(user string, key *PublicKey) (there string) {
 		f.new = append(slices.Clone(f.old), '\n')
 	}
 	f.new = append(slices.Clone(f.new), key.Line+"\n"...)
-	p.keep(f, "", fmt.Sprintf("the key %s may open %s", key.Fingerprint, user))
+	why = fmt.Sprintf("the key %s may open %s", key.Fingerprint, user)
+	if c := (&Change{Kind: KindKeys, Before: f.before, After: f.after}); c.makesFolder(p.in.Snapshot) {
+		why += fmt.Sprintf("; %s is made for it, mode %04o", path.Dir(f.after.Real), newFolder)
+	}
+	p.keep(f, "", why)
 	return ""
 }
 

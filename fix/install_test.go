@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postern-ssh/postern/audit/snapshot"
 	"github.com/postern-ssh/postern/fix"
 )
 
@@ -93,6 +94,35 @@ func TestInstallKey(t *testing.T) {
 				t.Error(tell(again))
 			}
 		})
+	}
+}
+
+// TestInstallKeyMakesTheFolder: an account that never had a key has no ~/.ssh, which
+// is made with its own rights: that the key opens it is then no less certain.
+func TestInstallKeyMakesTheFolder(t *testing.T) {
+	w := newWorld()
+	delete(w.files, "/home/bob/.ssh")
+	h, _ := w.install(t, "bob", key("new"))
+	if len(h.Refused) > 0 || strings.Contains(strings.Join(append(h.Warnings, h.Effect.Opened...), " "), "certain") {
+		t.Error(tell(h))
+	}
+	if c := change(t, h, "/home/bob/.ssh/authorized_keys"); !strings.Contains(c.Why, "/home/bob/.ssh is made for it, mode 0700") {
+		t.Errorf("%q", c.Why)
+	}
+}
+
+// TestRefusedWithoutRoot: what postern may not do on the host is said before, not by
+// the host's shell in the middle.
+func TestRefusedWithoutRoot(t *testing.T) {
+	w := newWorld()
+	w.rights = snapshot.PrivilegeNone
+	w.outs[snapshot.OutIdentity] += "refused=sudo: a password is required\n"
+	h, _ := w.install(t, "bob", key("new"))
+	for _, h := range []fix.Host{h, w.plan(t, "no-root-login")} {
+		if len(h.Refused) == 0 || h.Refused[0].Risk != "" || !strings.Contains(h.Refused[0].Why, "without root's rights (sudo -n was refused: sudo: a password is required)") ||
+			!strings.Contains(h.Refused[0].WayOut, "alice ALL=(root) NOPASSWD: /bin/sh") {
+			t.Error(tell(h))
+		}
 	}
 }
 

@@ -137,11 +137,17 @@ func (p *planner) takeOut(j *facts.Job) error {
 
 func signWords(j *facts.Job) []string {
 	out := []string{}
+	named := false
 	for _, s := range j.Signs {
-		out = append(out, s.Message)
+		named = named || s.ID == "deceptive-name" || s.ID == "spelled-name"
+		if s.Severity != "info" || len(j.Signs) == 1 {
+			out = append(out, s.Message)
+		}
 	}
 	for _, d := range j.Deceptive {
-		out = append(out, "a deceptive name: "+d)
+		if !named { // the sign has said so
+			out = append(out, "a deceptive name: "+d)
+		}
 	}
 	return out
 }

@@ -227,6 +227,10 @@ func (j *loginJudge) login(l *Login) {
 				sayLine(&r, j.newCfg.Eval(ctx[i]), why)
 			}
 			r.WayOut = wayOut(l, r.Why, r.Text)
+			if key := p.revoked(l); key != "" && verdict == "no" {
+				r = Refusal{Risk: "lock-out", Why: fmt.Sprintf("%s is by %s, which this plan revokes", who(l), key),
+					WayOut: "postern fix install-key KEY.pub " + l.User + " with another key, log in by that (--key), and plan again"}
+			}
 			p.refuse(r)
 		}
 		if j.newCfg == nil {
@@ -248,6 +252,24 @@ func (j *loginJudge) login(l *Login) {
 			p.refuse(Refusal{Risk: "lock-out", Why: who(l) + " would " + t.why, Path: t.origin.File, Line: t.origin.Pos.Line, Text: strings.TrimSpace(t.origin.Text), WayOut: t.wayOut})
 		}
 	}
+}
+
+// revoked is the key of a login that the plan takes out; "" none, or its key is not
+// known.
+func (p *planner) revoked(l *Login) string {
+	if p.in.Breach == nil {
+		return ""
+	}
+	keys := []string{l.Key}
+	if l.Own {
+		keys = append(keys, p.in.OwnKeys...)
+	}
+	for _, k := range keys {
+		if k != "" && slices.Contains(p.in.Breach.Revoke, k) {
+			return k
+		}
+	}
+	return ""
 }
 
 // opensFor says whether a login by its method (and key) gets in.

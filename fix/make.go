@@ -196,8 +196,19 @@ func (p *planner) judgeNow() map[string]policies.Outcome {
 	return p.judged
 }
 
-// alsoMends notes that the changes so far mend a further rule.
+// alsoMends notes that the changes so far mend a further rule: the table that holds
+// the job which it names, else the first file of sshd's.
 func (p *planner) alsoMends(rule string) {
+	for _, e := range p.verdict[rule].Evidence {
+		for _, f := range p.pending {
+			if (f.kind == KindTable || f.kind == KindMove) && (f.before.Path == e.Path || f.before.Real == e.Path) {
+				if !slices.Contains(f.rules, rule) {
+					f.rules = append(f.rules, rule)
+				}
+				return
+			}
+		}
+	}
 	for _, real := range p.order {
 		if f := p.pending[real]; f.kind == KindSshd && !slices.Contains(f.rules, rule) {
 			f.rules = append(f.rules, rule)

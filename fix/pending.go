@@ -3,12 +3,14 @@ package fix
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/sshd"
 )
 
 // Pending is a file that somebody else has changed and that sshd has not read since:
@@ -21,7 +23,7 @@ type Pending struct {
 	// does, and then what it runs with is not known.
 	Run string `json:"run,omitempty"`
 	Old []byte `json:"old,omitempty"` // by that archive
-	New []byte `json:"new,omitempty"` // on the disk
+	New []byte `json:"new,omitempty"` // on the disk; of a file that somebody took away there is none
 }
 
 // Diff is what the reload would bring, a line each; nil where what runs is not known.
@@ -29,7 +31,7 @@ func (p *Pending) Diff() []string {
 	if p.Run == "" {
 		return nil
 	}
-	c := Change{Kind: KindSshd, Before: State{Path: p.Path, Real: p.Path, Exists: true}, After: State{Path: p.Path, Real: p.Path, Exists: true}, Old: p.Old, New: p.New}
+	c := Change{Kind: KindSshd, Before: State{Path: p.Path, Real: p.Path, Exists: true}, After: State{Path: p.Path, Real: p.Path, Exists: p.New != nil}, Old: p.Old, New: p.New}
 	return c.Diff()
 }
 
@@ -75,19 +77,26 @@ func (p *planner) pendingEdits() {
 		return // nothing runs
 	}
 	why, unknown := p.before.Unknown["sshd.stale"]
-	edits := p.staleFiles()
-	for _, e := range edits {
-		p.host.Pending = append(p.host.Pending, p.pendingFile(e))
+	var edits []facts.Evidence // of each in Pending
+	for _, e := range p.staleFiles() {
+		found := p.pendingFile(e)
+		if f, _ := seen(p.in.Snapshot, e.Path); f != nil && f.Type == 'd' {
+			found = p.pendingNames(e)
+		}
+		for _, f := range found {
+			p.host.Pending, edits = append(p.host.Pending, f), append(edits, e)
+		}
 	}
 	switch {
 	case p.before.Sshd.Stale && !unknown:
 		for i, e := range edits {
-			r := Refusal{Risk: "pending-edits", Why: fmt.Sprintf("%s has changed since the daemon read it, and this reload would bring that into force too (%s)", e.Path, e.Text),
-				Path: e.Path, WayOut: "look at that change; reload it by itself, or take it back"}
+			f := &p.host.Pending[i]
+			r := Refusal{Risk: "pending-edits", Why: fmt.Sprintf("%s has changed since the daemon read it, and this reload would bring that into force too (%s)", f.Path, e.Text),
+				Path: f.Path, WayOut: "look at that change; reload it by itself, or take it back"}
 			if len(p.host.Changes) == 0 {
-				r.Why = fmt.Sprintf("this reload brings what somebody wrote to %s into force (%s), and no rollback gives back what runs now", e.Path, e.Text)
+				r.Why = fmt.Sprintf("this reload brings what somebody wrote to %s into force (%s), and no rollback gives back what runs now", f.Path, e.Text)
 				r.WayOut = "look at that change"
-				if p.host.Pending[i].Run == "" {
+				if f.Run == "" {
 					r.Why += ": it stands in no file"
 					r.WayOut += "; postern config shows what the files say"
 				}
@@ -95,44 +104,102 @@ func (p *planner) pendingEdits() {
 			p.refuse(r)
 		}
 	case unknown && len(edits) > 0:
-		p.refuse(Refusal{Risk: "pending-edits", Why: "whether the daemon has read its files is not known: " + why,
-			Path: edits[0].Path, WayOut: "reload sshd by itself and see that you can still log in, then plan again"})
+		r := Refusal{Risk: "pending-edits", Why: "whether the daemon has read its files is not known: " + why,
+			Path: p.host.Pending[0].Path, WayOut: "reload sshd by itself and see that you can still log in, then plan again"}
+		if f := &p.host.Pending[0]; f.Run != "" && f.New == nil {
+			r.Why = f.Path + " was taken away since the daemon read it, and this reload would bring that into force too (" + edits[0].Text + ")"
+			r.WayOut = "look at that change; reload it by itself, or take it back"
+		}
+		p.refuse(r)
 	case unknown:
 		p.warn("whether the daemon has read its files is not known: %s", why)
 	}
 }
 
-// pendingFile looks for the file as the daemon has it in earlier archives: one that
-// was made after the daemon's reading, with the file older than that.
-func (p *planner) pendingFile(e facts.Evidence) Pending {
+// earlierLook goes through the archives that were made after the daemon's reading, the
+// newest first, until one tells.
+func (p *planner) earlierLook(loaded time.Time, tells func(run string, s *snapshot.Snapshot) bool) {
+	if p.in.Earlier == nil || loaded.IsZero() {
+		return
+	}
+	p.in.Earlier(func(run string, s *snapshot.Snapshot) bool {
+		return !s.Start.Before(loaded) && !tells(run, s) // no later one is left, or it is known
+	})
+}
+
+// pendingTimes are when a file or folder was changed, and when the daemon read it.
+func (p *planner) pendingTimes(e facts.Evidence) Pending {
 	out := Pending{Path: e.Path}
 	if f, _ := seen(p.in.Snapshot, e.Path); f != nil {
 		if out.Changed = f.MTime.UTC(); f.CTime.After(f.MTime) {
 			out.Changed = f.CTime.UTC()
 		}
 	}
-	if data, why := content(p.in.Snapshot, e.Path); why == "" {
-		out.New = data
-	}
 	if _, at, ok := strings.Cut(e.Witness, "read its files at "); ok {
 		out.Loaded, _ = time.Parse(time.RFC3339, at)
 	}
-	if p.in.Earlier == nil || out.Loaded.IsZero() || out.New == nil {
-		return out
+	return out
+}
+
+// pendingFile looks for the file as the daemon has it in earlier archives: one that
+// was made after the daemon's reading, with the file older than that. Where its bytes
+// are those that stand there now, nothing is pending.
+func (p *planner) pendingFile(e facts.Evidence) []Pending {
+	out, same := p.pendingTimes(e), false
+	if data, why := content(p.in.Snapshot, e.Path); why == "" {
+		out.New = data
 	}
-	p.in.Earlier(func(run string, s *snapshot.Snapshot) bool {
-		if s.Start.Before(out.Loaded) {
-			return false // newest first: no later one is left
-		}
+	p.earlierLook(out.Loaded, func(run string, s *snapshot.Snapshot) bool {
 		f, _ := seen(s, e.Path)
 		data, why := content(s, e.Path)
-		if f == nil || why != "" || f.MTime.After(out.Loaded) || f.CTime.After(out.Loaded) || bytes.Equal(data, out.New) {
-			return true
+		if out.New == nil || f == nil || why != "" || f.MTime.After(out.Loaded) || f.CTime.After(out.Loaded) {
+			return false
 		}
-		out.Run, out.Old = run, data
-		return false
+		if same = bytes.Equal(data, out.New); !same {
+			out.Run, out.Old = run, data
+		}
+		return true
 	})
-	return out
+	if same {
+		return nil
+	}
+	return []Pending{out}
+}
+
+// pendingNames looks in the same way for what was taken out of a folder that an
+// Include names. A name that came shows by itself.
+func (p *planner) pendingNames(e facts.Evidence) []Pending {
+	folder := p.pendingTimes(e)
+	var gone []Pending
+	known := false
+	p.earlierLook(folder.Loaded, func(run string, s *snapshot.Snapshot) bool {
+		dir, real := seen(s, e.Path)
+		if dir == nil || dir.Type != 'd' || dir.MTime.After(folder.Loaded) || dir.CTime.After(folder.Loaded) || p.first == nil {
+			return false
+		}
+		known = true
+		for i := range s.Files {
+			f := &s.Files[i]
+			name := e.Path + "/" + path.Base(f.Path)
+			if d := path.Dir(f.Path); d != e.Path && d != real || !slices.ContainsFunc(p.first.Globs(), func(g string) bool { return sshd.GlobMatch(g, name) }) {
+				continue
+			}
+			if there, _ := seen(p.in.Snapshot, name); there != nil || slices.ContainsFunc(gone, func(g Pending) bool { return g.Path == name }) {
+				continue
+			}
+			data, why := content(s, f.Path)
+			if why != "" { // which it is known to be, and not what it said
+				known, gone = false, nil
+				return false
+			}
+			gone = append(gone, Pending{Path: name, Changed: folder.Changed, Loaded: folder.Loaded, Run: run, Old: data})
+		}
+		return true
+	})
+	if !known {
+		return []Pending{folder}
+	}
+	return gone
 }
 
 // inForce is the host as it runs: with the files that the daemon has read, where
@@ -145,6 +212,9 @@ func (p *planner) inForce() (snap *snapshot.Snapshot, ok bool) {
 			return p.in.Snapshot, false
 		}
 		s := stateOf(p.in.Snapshot, f.Path)
+		if !s.Exists { // taken away: its mode is of no concern here
+			s.Exists, s.Mode = true, 0o600
+		}
 		back = append(back, Change{Kind: KindSshd, Before: s, After: s, New: f.Old})
 	}
 	if len(back) == 0 {

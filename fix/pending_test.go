@@ -87,3 +87,57 @@ func TestPendingByArchive(t *testing.T) {
 		t.Error(tell(h))
 	}
 }
+
+// A drop-in that somebody took away: the archive names it, shows what sshd has of it,
+// and the ways in are compared with that. Where names only came and went, nothing is
+// pending; without an archive the folder is named.
+func TestPendingRemoval(t *testing.T) {
+	const dir, file = "/etc/ssh/sshd_config.d", "/etc/ssh/sshd_config.d/50-hard.conf"
+	w := newWorld()
+	w.outs[snapshot.OutSshdLog] = "2026-11-01T00:01:00+0000 h sshd[700]: Server listening on 0.0.0.0 port 22.\n"
+	w.config("Include "+dir+"/*.conf\nUsePAM yes\nX11Forwarding yes\n").put(dir, 'd', 0o755, 0, 0, "")
+	w.text(file, "PasswordAuthentication no\nKbdInteractiveAuthentication no\n")
+	past := w.snapshot()
+	past.Start = now.AddDate(0, 0, -3)
+	if h := w.plan(t, "x11-forwarding"); len(h.Pending) > 0 || len(h.Refused) > 0 || len(h.Changes) != 1 {
+		t.Fatal(tell(h))
+	}
+	d := w.files[dir]
+	d.MTime, d.CTime = now.Add(-time.Hour), now.Add(-time.Hour)
+	w.files[dir] = d
+	w.in.Earlier = earlierOf(past)
+	if h := w.plan(t, "x11-forwarding"); len(h.Pending) > 0 || len(h.Refused) > 0 {
+		t.Errorf("a name came and went: %s", tell(h))
+	}
+	delete(w.files, file)
+	h := w.plan(t, "x11-forwarding")
+	if len(h.Pending) != 1 || h.Pending[0].Path != file || h.Pending[0].Run != "run" || len(risks(h)) != 1 || risks(h)[0] != "pending-edits" {
+		t.Fatalf("%+v\n%s", h.Pending, tell(h))
+	}
+	text := tell(h)
+	for _, s := range []string{"-PasswordAuthentication no", "+++ /dev/null", "+ bob by password, anywhere", file + " was taken away"} {
+		if !strings.Contains(text, s) {
+			t.Errorf("no %q in\n%s", s, text)
+		}
+	}
+	w.in.Earlier = nil
+	if h := w.plan(t, "x11-forwarding"); len(h.Pending) != 1 || h.Pending[0].Path != dir || len(risks(h)) != 1 {
+		t.Error(tell(h))
+	}
+}
+
+// A file whose time alone is new: its bytes are those that sshd has read.
+func TestPendingSameBytes(t *testing.T) {
+	w := newWorld()
+	w.outs[snapshot.OutSshdLog] = "2026-11-01T00:01:00+0000 h sshd[700]: Server listening on 0.0.0.0 port 22.\n"
+	past := w.snapshot()
+	past.Start = now.AddDate(0, 0, -3)
+	w.edited(stock)
+	if h := w.plan(t, "x11-forwarding"); len(h.Pending) != 1 {
+		t.Error(tell(h))
+	}
+	w.in.Earlier = earlierOf(past)
+	if h := w.plan(t, "x11-forwarding"); len(h.Pending) > 0 || len(h.Refused) > 0 || len(h.Changes) != 1 {
+		t.Error(tell(h))
+	}
+}

@@ -44,6 +44,8 @@ type Host struct {
 	Warnings []string  `json:"warnings"` // what the owner should know
 	Unfixed  []Unfixed `json:"unfixed"`  // findings that this plan leaves, with the reason
 	Effect   Effect    `json:"effect"`
+	// Undoes is the run that this plan gives back; "" it is no undoing.
+	Undoes string `json:"undoes,omitempty"`
 	// Elsewhere is what has to be changed in other places after a break-in.
 	Elsewhere []Elsewhere `json:"elsewhere,omitempty"`
 	// Checks are the logins that have to work on the staged files and afterwards:

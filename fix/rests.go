@@ -39,10 +39,12 @@ func (p *planner) rests() {
 	for _, f := range p.sshdFiles() {
 		add(f, "")
 	}
-	for _, g := range p.globs() {
-		if !done[g] {
-			done[g] = true
-			p.host.Rests = append(p.host.Rests, p.namesIn(g))
+	if p.first != nil {
+		for _, g := range p.first.Globs() {
+			if !done[g] {
+				done[g] = true
+				p.host.Rests = append(p.host.Rests, p.namesIn(g))
+			}
 		}
 	}
 	for _, f := range []string{"/etc/passwd", "/etc/group", "/etc/pam.d/sshd"} {
@@ -61,33 +63,6 @@ func (p *planner) reader(k *facts.AuthorizedKey) string {
 		return ""
 	}
 	return k.User
-}
-
-// globs are the patterns of Include whose folders are told apart from their names:
-// those with wildcards in the last part alone. A name that comes to fit one makes
-// sshd read a file that nobody has judged.
-func (p *planner) globs() []string {
-	if p.first == nil {
-		return nil
-	}
-	var out []string
-	for _, f := range p.first.Files {
-		for _, l := range f.All() {
-			if !strings.EqualFold(l.Keyword.Text, "Include") {
-				continue
-			}
-			for _, w := range l.Args {
-				g := w.Text
-				if !strings.HasPrefix(g, "/") {
-					g = "/etc/ssh/" + g
-				}
-				if !strings.ContainsAny(path.Dir(g), "*?[\\") && strings.ContainsAny(path.Base(g), "*?[\\") && path.Clean(g) == g && !strings.HasPrefix(strings.TrimPrefix(path.Base(g), `\`), ".") && !slices.Contains(out, g) {
-					out = append(out, g)
-				}
-			}
-		}
-	}
-	return out
 }
 
 // namesIn is a State of the names that fit a pattern.

@@ -107,6 +107,20 @@ func sumOf(data []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
+// newFolder is the mode of a folder for keys that is made where there is none.
+const newFolder = 0o700
+
+// makesFolder reports whether a change makes the folder of its file as well: that of
+// an account's first key.
+func (c *Change) makesFolder(snap *snapshot.Snapshot) bool {
+	if c.Kind != KindKeys || !c.After.Exists || c.Before.Exists {
+		return false
+	}
+	dir := path.Dir(c.After.Real)
+	f, _ := seen(snap, dir)
+	return f == nil && len(snap.GapsFor(dir)) == 0
+}
+
 // changed is the snapshot as it would be made after the changes and a reload:
 // with the new files, and without what the old daemon said of itself. rested are
 // files of sshd's that the reload brings into force as well.
@@ -124,6 +138,10 @@ func changed(snap *snapshot.Snapshot, changes []Change, rested []string) *snapsh
 				o.Data = lockedShadow(o.Data, c.User)
 			}
 			continue
+		}
+		if dir := path.Dir(c.After.Real); c.makesFolder(snap) {
+			at, _ := find(dir)
+			after.Files = slices.Insert(after.Files, at, snapshot.File{Path: dir, Type: 'd', Mode: newFolder, UID: c.After.UID, GID: c.After.GID, Links: 1})
 		}
 		at, have := find(c.Before.Real)
 		if !c.After.Exists {

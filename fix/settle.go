@@ -3,11 +3,13 @@ package fix
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/snapshot"
+	"github.com/postern-ssh/postern/audit/sshd"
 )
 
 // settle ends the plan: its changes in their order, what they rest on, what they
@@ -22,6 +24,7 @@ func (p *planner) settle() {
 	if h.Empty() {
 		return
 	}
+	p.rights()
 	after := changed(p.in.Snapshot, h.Changes, p.sshdFiles())
 	if sshdChanges {
 		p.pendingEdits()
@@ -32,8 +35,53 @@ func (p *planner) settle() {
 		if f := p.cfg.Refused(); f != nil {
 			p.refuse(Refusal{Why: "sshd would refuse the files: " + f.Message, Path: f.File, Line: f.Pos.Line, WayOut: either(f.Hint, "mend that line first")})
 		}
+		p.hiddenNames()
 	}
 	p.logins(after)
+}
+
+// besideName is like the names under which a new file and the way back stand beside
+// the old one while it is changed: hidden, so that few globs match them.
+const besideName = "/.postern-0123456789abcdef-1.old"
+
+// hiddenNames refuses where an Include would read what is written beside a file.
+func (p *planner) hiddenNames() {
+	for _, f := range p.cfg.Files {
+		for _, l := range f.All() {
+			if !strings.EqualFold(l.Keyword.Text, "Include") {
+				continue
+			}
+			for _, w := range l.Args {
+				g := w.Text
+				if !strings.HasPrefix(g, "/") {
+					g = "/etc/ssh/" + g
+				}
+				for i := range p.host.Changes {
+					c := &p.host.Changes[i]
+					if c.Kind != KindSshd && c.Kind != KindKey || !sshd.GlobMatch(g, path.Dir(c.Before.Real)+besideName) && !sshd.GlobMatch(g, path.Dir(c.Before.Path)+besideName) {
+						continue
+					}
+					p.refuse(Refusal{Why: "sshd would read what is written beside " + c.Before.Path + " while it is changed: Include " + w.Text + " takes hidden names",
+						Path: f.Name, Line: l.Pos.Line, Text: strings.TrimSpace(l.Raw), WayOut: "narrow that pattern first, to *.conf"})
+					return
+				}
+			}
+		}
+	}
+}
+
+// rights refuses where the login that read the host is not root's: nothing can be
+// written by it, and much was not seen.
+func (p *planner) rights() {
+	s := p.in.Snapshot
+	if s.Source != snapshot.SourceSSH || s.Privilege != snapshot.PrivilegeNone {
+		return
+	}
+	why := "fix needs root on the host, which was read as " + either(s.Account, "an account") + ", without root's rights"
+	if refused := s.Identity("refused"); refused != "" {
+		why += " (sudo -n was refused: " + refused + ")"
+	}
+	p.refuse(Refusal{Why: why, WayOut: fmt.Sprintf("let it run the program as root: a line \"%s ALL=(root) NOPASSWD: /bin/sh\" in sudoers, or log in as root with a key", either(s.Account, "NAME"))})
 }
 
 // ordered puts what opens or only protects before what closes, so that each

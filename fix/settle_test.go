@@ -64,6 +64,21 @@ func TestLatelySaysSinceWhen(t *testing.T) {
 	}
 }
 
+// What is written beside a file while it is changed is hidden: an Include that takes
+// hidden names would have sshd read it.
+func TestIncludeOfHiddenNames(t *testing.T) {
+	for include, refused := range map[string]bool{"/etc/ssh/.*": true, "/etc/ssh/.[!.]*": true, ".p*": true, "/etc/ssh/sshd_config.d/.*": false, "/etc/ssh/*.conf": false, "/etc/ssh/sshd_config.d/*": false} {
+		h := newWorld().config("Include "+include+"\nUsePAM no\nPasswordAuthentication yes\n").plan(t, "no-password-login")
+		got := false
+		for _, r := range h.Refused {
+			got = got || strings.Contains(r.Why, "hidden names") && r.Risk == "" && r.Line == 1
+		}
+		if got != refused || len(h.Changes) != 1 {
+			t.Errorf("Include %s: refused %v, want %v: %+v", include, got, refused, h.Refused)
+		}
+	}
+}
+
 // allow: is for ways to log in: nothing else is said to be had by it.
 func TestBlocksThatSayOtherwise(t *testing.T) {
 	for keyword, carved := range map[string]bool{"PasswordAuthentication": true, "X11Forwarding": false} {

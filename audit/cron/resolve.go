@@ -30,8 +30,8 @@ func DefaultPath(d Daemon) string {
 	switch d {
 	case Debian, Cronie:
 		return "/usr/bin:/bin"
-	case SystemdCron:
-		return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+	case SystemdCron: // the last two where /bin is no link (Debian 11): elsewhere they are the same folders
+		return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	}
 	return "/usr/sbin:/usr/bin:/sbin:/bin"
 }

@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,15 @@ func TestJoined(t *testing.T) {
 				t.Errorf("%q %v, want %q %v", path, broken, c.joined, c.broken)
 			}
 		})
+	}
+}
+
+// TestUnitWithoutFolder: Debian 11's systemd-tmpfiles-clean.service names its program
+// without a folder, and it lies in /bin, which is no link there.
+func TestUnitWithoutFolder(t *testing.T) {
+	a := (&Job{Exec: true, Command: "systemd-tmpfiles --clean"}).Resolve("/root", SystemdCron)
+	if len(a.Targets) != 1 || !slices.Contains(a.Candidates(&a.Targets[0]), "/bin/systemd-tmpfiles") {
+		t.Errorf("%+v", a.Targets)
 	}
 }
 

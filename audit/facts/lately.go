@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -16,27 +17,48 @@ type PasswordLogin struct {
 }
 
 // PasswordLogins names the accounts that logged in with a password lately, in the
-// order of passwd. since is the time of the first line that was read, zero where there
-// is none: of a long log only the end is read. whole is false where not even that was.
+// order of passwd. since is from when on that was looked at without a hole, zero where
+// it is not known: logs are put away and thrown away. whole is false where what was
+// looked at was not brought to its end.
 func PasswordLogins(snap *snapshot.Snapshot, opt Options) (out []PasswordLogin, since time.Time, whole bool) {
 	opt.Setups = nil
 	b := newBuilder(snap, opt)
 	b.work()
-	data, lacks := b.whole(snapshot.OutSshdLog)
 	last := map[string]PasswordLogin{}
+	see := func(e *entry) {
+		if !strings.HasPrefix(e.tag, "sshd[") && !strings.HasPrefix(e.tag, "sshd-session[") && e.tag != "sshd" && e.tag != "sshd-session" {
+			return
+		}
+		user, from, ok := acceptedPassword(e.message)
+		// A stranger chooses the name that he tries, but only an account is accepted.
+		if ok && b.byName[user] != nil && e.at.from.After(last[user].Last) {
+			last[user] = PasswordLogin{user, from, e.at.from}
+		}
+	}
+	data, lacks := b.whole(snapshot.OutSshdLog)
 	for _, e := range b.log(data) {
 		if since.IsZero() {
 			since = e.at.from
 		}
-		if !strings.HasPrefix(e.tag, "sshd[") && !strings.HasPrefix(e.tag, "sshd-session[") && e.tag != "sshd" {
-			continue
+		see(&e)
+	}
+	if snap.Output(snapshot.OutPasswordLog) != nil {
+		data, lacks = b.whole(snapshot.OutPasswordLog)
+		files, journal := b.searched(data, 'f'), b.searched(data, 'j')
+		for _, s := range []searched{files, journal} {
+			for i := range s.logins {
+				see(&s.logins[i])
+			}
 		}
-		user, from, ok := acceptedPassword(e.message)
-		// A stranger chooses the name that he tries, but only an account is accepted.
-		if !ok || b.byName[user] == nil || !e.at.from.After(last[user].Last) {
-			continue
+		switch since = journal.from; {
+		case since.IsZero():
+			since = files.from
+		case !files.from.IsZero() && !files.to.Before(since):
+			since = earlier(since, files.from)
 		}
-		last[user] = PasswordLogin{user, from, e.at.from}
+		if !bytes.HasSuffix(data, []byte("\n.\n")) && string(data) != ".\n" {
+			lacks = "it was cut"
+		}
 	}
 	for i := range b.list {
 		if l, ok := last[b.list[i].Name]; ok {
@@ -46,14 +68,53 @@ func PasswordLogins(snap *snapshot.Snapshot, opt Options) (out []PasswordLogin, 
 	return out, since, lacks == ""
 }
 
+// searched is what one source of OutPasswordLog tells: the logins, and between which
+// times it was read.
+type searched struct {
+	logins   []entry
+	from, to time.Time
+}
+
+func (b *builder) searched(data []byte, source byte) (s searched) {
+	var kinds []byte
+	var all []string
+	lines(data, func(line string) {
+		if len(line) > 3 && line[0] == source && line[2] == ' ' {
+			kinds, all = append(kinds, line[1]), append(all, line[3:])
+		}
+	})
+	for i, e := range b.entries(all) {
+		if e.at.from.IsZero() {
+			if kinds[i] == '<' { // from when on it was read is not known
+				s.from = time.Time{}
+			}
+			continue
+		}
+		switch kinds[i] {
+		case '<':
+			s.from = e.at.to // no more than is certain
+			if e.at.to.Sub(e.at.from) <= time.Second {
+				s.from = e.at.from
+			}
+		case '>':
+			s.to = e.at.to
+		case '=':
+			s.logins = append(s.logins, e)
+		}
+	}
+	return s
+}
+
 // acceptedPassword reads "Accepted password for alice from 10.0.0.5 port 4022 ssh2"
 // (auth.c, auth_log).
 func acceptedPassword(message string) (user, from string, ok bool) {
 	rest, password := strings.CutPrefix(message, "Accepted password for ")
 	if !password {
-		if rest, password = strings.CutPrefix(message, "Accepted keyboard-interactive/pam for "); !password {
+		method, after, found := strings.Cut(message, " for ")
+		if !found || method != "Accepted keyboard-interactive" && !strings.HasPrefix(method, "Accepted keyboard-interactive/") || strings.Count(method, " ") != 1 {
 			return "", "", false
 		}
+		rest = after
 	}
 	i := strings.LastIndex(rest, " from ")
 	if i <= 0 {

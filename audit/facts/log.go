@@ -34,6 +34,17 @@ func (b *builder) log(data []byte) []entry {
 	var all []string
 	lines(data, func(line string) { all = append(all, line) })
 	out := make([]entry, 0, len(all))
+	for _, e := range b.entries(all) {
+		if !e.at.from.IsZero() {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// entries reads the lines of a log, oldest first. What has no time stays empty.
+func (b *builder) entries(all []string) []entry {
+	out := make([]entry, len(all))
 	c := clock{now: b.snap.HostClock, zone: b.zone()}
 	if c.now.IsZero() {
 		c.now = b.snap.Start
@@ -42,11 +53,8 @@ func (b *builder) log(data []byte) []entry {
 	// From the newest: the year of a line is that of the one after it, or the one before.
 	for i := len(all) - 1; i >= 0; i-- {
 		if e, ok := c.entry(all[i]); ok {
-			out = append(out, e)
+			out[i] = e
 		}
-	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
 	}
 	return out
 }

@@ -10,7 +10,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/postern-ssh/postern/audit/packages"
 	"github.com/postern-ssh/postern/audit/snapshot"
@@ -234,103 +233,6 @@ func hostKeyPaths(s *sshd.Settings) []string {
 
 // defaultHostKeys is HostKey where nothing sets it (sshd_config(5)).
 var defaultHostKeys = []string{"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key"}
-
-// stale compares the files with the daemon's last start or reload.
-func (b *builder) stale(cfg *sshd.Config, d *sshDaemon) {
-	if d == nil {
-		switch {
-		case b.snap.Source == snapshot.SourceRoot:
-			b.unknown("sshd.stale", "a directory holds no running daemon")
-		case b.hidden != "" || b.snap.Output(snapshot.OutDaemons) == nil:
-			b.unknown("sshd.stale", "no running sshd was seen")
-		default: // socket activation
-			b.f.Origin["sshd.stale"] = []Evidence{{Witness: "no sshd runs: the one that the next connection starts reads the files"}}
-		}
-		return
-	}
-	loaded, logged := b.lastLoad(d)
-	if loaded.from.IsZero() {
-		b.unknown("sshd.stale", "when the daemon read its files is not known")
-		return
-	}
-	read := "the daemon read its files at " + loaded.from.Format(time.RFC3339)
-	for _, g := range cfg.Gaps {
-		b.unknown("sshd.stale", g.Path+": "+g.Reason)
-	}
-	var newer []Evidence
-	newest, same := time.Time{}, ""
-	for _, name := range b.sshdFiles {
-		f := b.fs.resolve(name)
-		if f == nil || f.MTime.IsZero() {
-			b.unknown("sshd.stale", "when "+name+" was changed is not known")
-			continue
-		}
-		at := f.MTime
-		if f.CTime.After(at) {
-			at = f.CTime
-		}
-		if at.After(newest) {
-			newest = at
-		}
-		switch {
-		case at.After(loaded.to):
-			newer = append(newer, Evidence{Path: name, Text: "changed " + at.Format(time.RFC3339), Witness: read})
-		case at.After(loaded.from):
-			same = name
-		}
-	}
-	switch {
-	case len(newer) == 0 && same != "":
-		why := " changed in the very second in which the daemon read its files" // a script edits and reloads in one
-		if loaded.to.Sub(loaded.from) > time.Second {
-			why = " changed about when the daemon read its files: the log names local time, and the host's zone is not known"
-		}
-		b.unknown("sshd.stale", same+why)
-	case len(newer) == 0:
-		if !newest.IsZero() {
-			b.f.Origin["sshd.stale"] = []Evidence{{Text: "files last changed " + newest.Format(time.RFC3339), Witness: read}}
-		}
-	case logged:
-		delete(b.f.Unknown, "sshd.stale") // one that is newer is enough
-		b.f.Sshd.Stale = true
-		b.f.Origin["sshd.stale"] = newer
-	default:
-		// A reload by signal leaves the start time as it is, and without a log it is invisible.
-		b.unknown("sshd.stale", newer[0].Path+" is newer than the daemon's start, and no log tells of later reloads")
-		b.f.Origin["sshd.stale"] = newer
-	}
-}
-
-// moment is a time that is known to lie between two others.
-type moment struct{ from, to time.Time }
-
-// lastLoad is when the daemon last read its files. logged says that the log
-// reaches back so far that a later reload would show.
-func (b *builder) lastLoad(d *sshDaemon) (at moment, logged bool) {
-	// The start is counted from the boot, which is known in whole seconds.
-	if !d.start.IsZero() {
-		at = moment{d.start, d.start.Add(time.Second)}
-	}
-	data, lacks := b.whole(snapshot.OutSshdLog)
-	own := "sshd[" + strconv.FormatInt(d.PID, 10) + "]" // another daemon's reload is not this one's
-	first := time.Time{}
-	for _, e := range b.log(data) {
-		if first.IsZero() {
-			if first = e.at.from; e.at.to.Sub(e.at.from) > time.Second {
-				first = e.at.to
-			}
-		}
-		if e.tag != own || !strings.HasPrefix(e.message, "Server listening on ") && !strings.HasPrefix(e.message, "Received SIGHUP") {
-			continue
-		}
-		// It did not log before it was started, whatever zone the log is written in.
-		if from := later(e.at.from, d.start); !from.Before(at.from) && !from.After(e.at.to) {
-			at = moment{from, e.at.to}
-		}
-	}
-	// The log tells of reloads when it begins before the daemon did, or shows its start.
-	return at, lacks == "" && !first.IsZero() && (!first.After(d.start) || at.from.After(d.start) || first.Sub(d.start) < 5*time.Second)
-}
 
 // effective compares what the files say with what sshd -T printed, and both
 // with the wire.

@@ -451,7 +451,7 @@ func (ix *Index) Before(ctx context.Context, run *Run) (*audit.Before, error) {
 	}
 	fleet := &audit.BeforeHost{}
 	for _, o := range run.Fleet {
-		fleet.Add(audit.SinceFinding{Rule: o.Rule, Severity: o.Severity, Fingerprint: o.Fingerprint, Message: o.Message}, o.Verdict)
+		fleet.Add(audit.SinceFinding{Rule: o.Rule, Severity: o.Severity, Fingerprint: o.Fingerprint, Message: o.Message, Hosts: o.Hosts}, o.Verdict)
 	}
 	b.Hosts[""] = fleet
 	return b, nil

@@ -28,22 +28,50 @@ type AccessText struct {
 	W       io.Writer
 	Width   int
 	Color   bool
-	Verbose bool // also who cannot get in, and why
+	Verbose bool   // also who cannot get in, and why
+	User    string // the account that was asked for; "" all
 }
 
 // Write writes the answers.
 func (t *AccessText) Write(a *audit.Access) error {
 	w := bufio.NewWriter(t.W)
 	p := &page{w: w, width: t.Width, verbose: t.Verbose, palette: newPalette(t.Color)}
+	var without []string
+	said := false
 	for i := range a.Hosts {
-		if i > 0 {
+		if t.User != "" && noAccount(&a.Hosts[i]) {
+			without = append(without, Name(a.Hosts[i].Host))
+			continue
+		}
+		if said {
 			p.space()
 		}
 		p.logins(&a.Hosts[i])
+		said = true
+	}
+	if len(without) > 0 {
+		if said {
+			p.space()
+		}
+		p.para(0, "no account "+Name(t.User)+" was seen on ", someNames(without, t.Verbose))
 	}
 	p.fleetKeys(a.Keys)
 	p.privateKeys(a.PrivateKeys)
 	return w.Flush()
+}
+
+// noAccount tells a host that was read, and of whose accounts none is the one that
+// was asked for.
+func noAccount(h *audit.HostLogins) bool {
+	if h.Logins == nil || len(h.Logins.Servers) == 0 {
+		return false
+	}
+	for i := range h.Logins.Servers {
+		if len(h.Logins.Servers[i].Logins) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *page) logins(h *audit.HostLogins) {
@@ -92,18 +120,24 @@ func (p *page) loginServer(host string, s *facts.LoginServer) {
 		p.para(2, "not certain: ", Inline(s.Doubt))
 	}
 	var without []*facts.Login
+	var doubts []doubt
 	groups := map[string][]string{}
 	for i := range s.Logins {
 		a := &s.Logins[i]
 		for n := range a.Ways {
 			w := &a.Ways[n]
 			title := wayTitle(w)
+			if title == wayTitles[5] {
+				doubts = append(doubts, doubt{a, w})
+				continue
+			}
 			groups[title] = append(groups[title], p.waySentence(a, w))
 		}
 		if len(a.Ways) == 0 {
 			without = append(without, a)
 		}
 	}
+	groups[wayTitles[5]] = p.doubtful(doubts)
 	for _, title := range wayTitles {
 		if lines := groups[title]; len(lines) > 0 {
 			p.line(2, p.palette.bold.Sprint(title))

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/facts"
@@ -43,11 +44,40 @@ func (p *page) matrix(s *facts.LoginServer) {
 		row = append(row, factors, offered(a))
 		rows = append(rows, row)
 	}
+	if !p.verbose {
+		rows = unknownRows(rows)
+	}
 	if len(rows) == 1 {
 		return
 	}
 	p.space()
 	p.columns(rows)
+}
+
+// unknownRows joins the rows of accounts of which nothing more is known than of each
+// other.
+func unknownRows(rows [][]string) [][]string {
+	var out [][]string
+	names := map[string][]string{}
+	at := map[string]int{}
+	for _, r := range rows {
+		key := strings.Join(r[1:], "\x00")
+		if slices.Contains(r, "yes") || !slices.Contains(r, "?") || r[0] == "root" {
+			out = append(out, r)
+			continue
+		}
+		if _, known := at[key]; !known {
+			at[key] = len(out)
+			out = append(out, r)
+		}
+		names[key] = append(names[key], r[0])
+	}
+	for key, i := range at {
+		if n := len(names[key]); n > 1 {
+			out[i][0] += " and " + strconv.Itoa(n-1) + " more"
+		}
+	}
+	return out
 }
 
 // offered shortens the methods' names as far as they stay clear.

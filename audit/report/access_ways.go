@@ -44,11 +44,15 @@ func wayTitle(w *facts.LoginWay) string {
 
 // waySentence is "backup, from 10.0.0.0/8, since /etc/ssh/sshd_config:88".
 func (p *page) waySentence(a *facts.Login, w *facts.LoginWay) string {
-	parts := []string{p.strong(Name(a.User))}
+	who := p.strong(Name(a.User))
 	if a.UID == 0 && a.User != "root" {
-		parts[0] += " (uid 0)"
+		who += " (uid 0)"
 	}
-	parts = append(parts, Inline(a.From))
+	return p.waySentenceOf(who, a, w)
+}
+
+func (p *page) waySentenceOf(who string, a *facts.Login, w *facts.LoginWay) string {
+	parts := []string{who, Inline(a.From)}
 	switch m := strings.Join(w.Methods, ","); m {
 	case "password", "publickey", "none":
 	case "keyboard-interactive":
@@ -74,6 +78,57 @@ func (p *page) waySentence(a *facts.Login, w *facts.LoginWay) string {
 		text += "; " + s
 	}
 	return text
+}
+
+// doubt is a way of which it is not known whether it is open.
+type doubt struct {
+	login *facts.Login
+	way   *facts.LoginWay
+}
+
+// doubtful writes the ways that are not known. Where a host was read without root's
+// rights the same is not known of each account: then it is said once.
+func (p *page) doubtful(list []doubt) []string {
+	var order []string
+	by := map[string][]doubt{}
+	for _, d := range list {
+		key := strings.Join(append([]string{d.login.From, ofEach(d.way.Why, d.login.User), d.way.Settle}, d.way.Methods...), "\x00")
+		if p.verbose || d.login.UID == 0 {
+			key += "\x00" + d.login.User
+		}
+		if by[key] == nil {
+			order = append(order, key)
+		}
+		by[key] = append(by[key], d)
+	}
+	var out []string
+	for _, key := range order {
+		same := by[key]
+		first := same[0]
+		if len(same) == 1 {
+			out = append(out, p.waySentence(first.login, first.way))
+			continue
+		}
+		names := make([]string, len(same))
+		for i, d := range same {
+			names[i] = Name(d.login.User)
+		}
+		way := *first.way
+		way.Why = ofEach(way.Why, first.login.User)
+		out = append(out, p.waySentenceOf(p.strong(someNames(names, false)), first.login, &way))
+	}
+	return out
+}
+
+// ofEach is a reason with the account's name taken out of it.
+func ofEach(why, user string) string {
+	words := strings.Split(why, " ")
+	for i, w := range words {
+		if w == user {
+			words[i] = "each"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // since names the line that opens a way: of sshd's configuration where there is

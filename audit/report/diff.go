@@ -56,8 +56,23 @@ type DiffText struct {
 func (t *DiffText) Write(d *audit.Diff) error {
 	w := bufio.NewWriter(t.W)
 	p := &page{w: w, width: t.Width, verbose: t.Verbose, palette: newPalette(t.Color), mask: t.Mask}
+	missing := map[string][]string{} // hosts by the reason why nothing of them was compared
 	for i := range d.Hosts {
-		p.hostDiff(&d.Hosts[i])
+		if h := &d.Hosts[i]; h.Error != "" {
+			missing[h.Error] = append(missing[h.Error], h.Host)
+		}
+	}
+	for i := range d.Hosts {
+		h := &d.Hosts[i]
+		if h.Error == "" {
+			p.hostDiff(h)
+			continue
+		}
+		if names := missing[h.Error]; names != nil {
+			p.para(0, p.strong(p.names(names))+": ", "not compared: "+Inline(h.Error))
+			p.space()
+			missing[h.Error] = nil
+		}
 	}
 	s := &d.Summary
 	var parts []string
@@ -70,17 +85,12 @@ func (t *DiffText) Write(d *audit.Diff) error {
 const mostDoubts = 5
 
 func (p *page) hostDiff(h *audit.HostDiff) {
-	if len(h.Changes) == 0 && len(h.NotCompared) == 0 && h.Error == "" && !p.verbose {
+	if len(h.Changes) == 0 && len(h.NotCompared) == 0 && !p.verbose {
 		return
 	}
 	head := plural(len(h.Changes), "change", "changes")
 	if len(h.Changes) == 0 {
 		head = "no change was seen"
-	}
-	if h.Error != "" {
-		p.para(0, p.strong(Name(h.Host))+": ", "not compared: "+Inline(h.Error))
-		p.space()
-		return
 	}
 	p.para(0, p.strong(Name(h.Host))+": ", head+" between "+Inline(h.Old)+" and "+Inline(h.New))
 	for i := range h.Changes {

@@ -42,6 +42,9 @@ func (t *HuntText) Write(h *triage.Hunt) error {
 	}
 	n := map[string]int{}
 	for _, verdict := range []string{"yes", "unknown", "no"} {
+		var order []string
+		alike := map[string][]string{} // hosts by the answer
+		first := map[string]*triage.HuntedFor{}
 		for i := range h.Hosts {
 			x := &h.Hosts[i]
 			if x.Verdict != verdict {
@@ -51,7 +54,14 @@ func (t *HuntText) Write(h *triage.Hunt) error {
 			if verdict == "no" && !t.Verbose {
 				continue
 			}
-			p.hunted(x)
+			key := huntAnswer(x, t.Verbose)
+			if first[key] == nil {
+				first[key], order = x, append(order, key)
+			}
+			alike[key] = append(alike[key], x.Host)
+		}
+		for _, key := range order {
+			p.hunted(p.names(alike[key]), first[key])
 		}
 	}
 	p.space()
@@ -60,6 +70,25 @@ func (t *HuntText) Write(h *triage.Hunt) error {
 		p.para(0, "", text)
 	}
 	return w.Flush()
+}
+
+// huntAnswer is all that is written of a host but its name: hosts on which the same
+// was seen, to the minute, are told once. apart keeps each by itself.
+func huntAnswer(x *triage.HuntedFor, apart bool) string {
+	y := *x
+	if !apart {
+		y.Host, y.Reason = "", strings.TrimPrefix(y.Reason, x.Host+": ")
+		y.FirstSeen, y.LastSeen = toMinute(y.FirstSeen), toMinute(y.LastSeen)
+		y.Hits = slices.Clone(y.Hits)
+		for i := range y.Hits {
+			y.Hits[i].FirstSeen, y.Hits[i].LastSeen = toMinute(y.Hits[i].FirstSeen), toMinute(y.Hits[i].LastSeen)
+		}
+	}
+	key, err := json.Marshal(&y)
+	if err != nil { // no value of these types fails
+		return x.Host
+	}
+	return string(key)
 }
 
 // toMinute shortens the time of a reading, RFC 3339 in UTC.
@@ -86,7 +115,7 @@ func firstSeen(hosts []triage.HuntedFor) string {
 			first = x
 		}
 	}
-	if n < 2 || first.FirstSeen == last {
+	if n < 2 || toMinute(first.FirstSeen) == toMinute(last) {
 		return ""
 	}
 	return "first seen " + toMinute(first.FirstSeen) + " UTC, on " + Name(first.Host) + "; last " + toMinute(last)
@@ -99,8 +128,9 @@ func counted(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func (p *page) hunted(x *triage.HuntedFor) {
-	text := p.strong(Name(x.Host)) + "  "
+// hunted writes the answer of some hosts, that of the first.
+func (p *page) hunted(names string, x *triage.HuntedFor) {
+	text := p.strong(names) + "  "
 	switch x.Verdict {
 	case "yes":
 		text += p.palette.red.Sprint("yes")

@@ -65,6 +65,9 @@ func (t *JobsText) Write(j *audit.Jobs) error {
 	return w.Flush()
 }
 
+// standardInput is the name of the one table that was given there.
+const standardInput = "-"
+
 // jobHost writes the head of a host: which daemon reads its tables, what was not seen.
 func (p *page) jobHost(h *audit.HostJobs) {
 	if h.JobList == nil {
@@ -98,7 +101,10 @@ func (p *page) jobHost(h *audit.HostJobs) {
 			if t.Lost == 1 {
 				n = "1 job"
 			}
-			p.para(2, p.level("high")+"  ", n+" of "+Path(t.Path)+" never run: "+Inline(t.Reason))
+			if t.Path != standardInput {
+				n += " of " + Path(t.Path)
+			}
+			p.para(2, p.level("high")+"  ", n+" never run: "+Inline(t.Reason))
 		}
 	}
 	for i, g := range h.Gaps {
@@ -117,6 +123,9 @@ func (p *page) jobHost(h *audit.HostJobs) {
 // job writes one job.
 func (p *page) job(j *facts.ListedJob, zone string) {
 	head := Place(j.Path, int(j.Line))
+	if j.Path == standardInput {
+		head = fmt.Sprintf("line %d", j.Line)
+	}
 	if j.User != "" {
 		head += ", as " + Name(j.User)
 	}
@@ -146,9 +155,9 @@ func (p *page) job(j *facts.ListedJob, zone string) {
 		p.para(in, "input   ", Inline(j.Stdin))
 	}
 	if !j.Runs || j.Fate == "runs-otherwise" {
-		what := "does not run: "
-		if j.Runs {
-			what = "runs, but: "
+		what := ""
+		if !j.Runs {
+			what = "does not run: "
 		}
 		why := j.Reason
 		if why == "" {
@@ -325,7 +334,7 @@ func (p *page) jobSum(j *audit.Jobs, hidden int) {
 		text += "; odd: " + c
 	}
 	if dead > 0 {
-		text += fmt.Sprintf("; %d do not run", dead)
+		text += "; " + counted(dead, "does not run", "do not run")
 	}
 	if hidden > 0 {
 		text += fmt.Sprintf("; %d lighter ones are not shown", hidden)

@@ -164,7 +164,7 @@ func (p *page) unknowns(g *group) {
 		return
 	}
 	p.space()
-	p.para(2, "unknown   ", plural(n, "rule", "rules")+" could not be judged; the score counts them as not passed")
+	p.para(2, "unknown   ", plural(n, "rule", "rules")+" could not be judged; the score counts "+oneOrMany(n, "it", "them")+" as not passed")
 	for _, reason := range order {
 		p.para(4, "why   ", reason)
 		p.para(4, "      ", strings.Join(rules[reason], ", "))

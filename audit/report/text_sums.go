@@ -32,7 +32,7 @@ func (p *page) sums(f *audit.Fleet, looked, missed []*group) {
 	if s.Expired > 0 {
 		p.para(2, "waivers   ", plural(s.Expired, "has run out and counts as a finding", "have run out and count as findings"))
 	}
-	if s.Score.Known {
+	if s.Score.Known && len(looked) > 0 {
 		p.para(2, "score     ", howScored())
 	}
 	p.para(2, "exit      ", exitWords(s.Exit))
@@ -66,12 +66,28 @@ func exitWords(code int) string {
 	return strconv.Itoa(code) + ": " + words
 }
 
+// byFix is how postern fix is told of the host; "" it is a folder, an archive or this
+// machine, which nothing is applied to.
+func (g *group) byFix() string {
+	switch {
+	case g.account == "" || strings.ContainsAny(g.address, "/ ") || strings.HasSuffix(g.address, ".pst"):
+		return ""
+	case g.address == g.name && !strings.Contains(g.name, "@"): // named on the command line
+		return g.account + "@" + g.name
+	}
+	return g.name
+}
+
 // next names the first thing to do, and the second.
 func (p *page) next(looked, missed []*group, s audit.Summary) string {
 	var steps []string
 	for _, g := range looked {
 		if g.worstFailed && g.worst != policies.Info {
-			steps = append(steps, someNames(g.names, false)+": `postern explain "+g.worstRule+"` says what is behind the worst finding")
+			step := someNames(g.names, false) + ": `postern explain " + g.worstRule + "` says what is behind the worst finding"
+			if host := g.byFix(); host != "" {
+				step += ", and `postern fix " + host + "` what can be mended"
+			}
+			steps = append(steps, step)
 			break
 		}
 	}

@@ -45,6 +45,10 @@ func (t *TriageText) Write(r *triage.Report) error {
 
 func (p *page) triageHost(h *triage.Host) {
 	p.para(0, "", p.strong(Name(h.Host))+"  "+literal(h.Verdict))
+	if h.Unread() { // what follows would read as if nothing had been there
+		p.para(2, "but     ", Inline(h.Error))
+		return
+	}
 	p.para(2, "worth   ", literal(h.Worth))
 	if h.Error != "" {
 		p.para(2, "but     ", Inline(h.Error))
@@ -54,6 +58,9 @@ func (p *page) triageHost(h *triage.Host) {
 	}
 	if h.Looked != "" {
 		text := "the host's clock said " + h.Looked
+		if h.Tree {
+			text = "this machine's clock said " + h.Looked
+		}
 		if h.Booted != "" {
 			text += ", booted " + h.Booted
 		}
@@ -122,7 +129,7 @@ func (p *page) triageThings(h *triage.Host) {
 		}
 		for k, e := range t.Evidence {
 			if k == 6 && !p.verbose {
-				p.line(6, fmt.Sprintf("and %d more pieces of evidence (-v shows them)", len(t.Evidence)-k))
+				p.line(6, "and "+counted(len(t.Evidence)-k, "more piece", "more pieces")+" of evidence (-v shows them)")
 				break
 			}
 			text := Inline(e.Text)
@@ -143,7 +150,7 @@ func (p *page) triageThings(h *triage.Host) {
 		p.line(2, "nothing was seen that weighs anything by itself")
 	}
 	if hidden > 0 {
-		p.line(2, fmt.Sprintf("%d things that weigh nothing by themselves are not shown (-v shows them)", hidden))
+		p.line(2, counted(hidden, "thing that weighs nothing by itself is", "things that weigh nothing by themselves are")+" not shown (-v shows them)")
 	}
 }
 

@@ -474,7 +474,7 @@ READ='
 /etc/ssh/ssh_host_*_key.pub /etc/ssh/sshrc
 /etc/crypto-policies/back-ends/opensshserver.config /etc/crypto-policies/config /etc/crypto-policies/state/current /etc/crypto-policies/state/CURRENT.pol /etc/crypto-policies/policies/modules/POSTERN.pmod
 /etc/default/ssh /etc/default/cron /etc/default/dropbear /etc/sysconfig/sshd /etc/sysconfig/crond /etc/conf.d/sshd /etc/conf.d/dropbear
-/etc/nologin /run/nologin /var/run/nologin /etc/hosts.allow /etc/hosts.deny
+/etc/nologin /run/nologin /var/run/nologin /etc/hosts.allow /etc/hosts.deny /var/lib/postern-fix/records/.given-back
 /etc/security/access.conf /etc/security/access.d/*.conf /etc/security/sepermit.conf /etc/security/time.conf /etc/shells
 /etc/pam.conf /etc/pam.d/sshd /etc/pam.d/other /etc/pam.d/common-* /etc/pam.d/system-* /etc/pam.d/password-* /etc/pam.d/postlogin* /etc/pam.d/remote /etc/pam.d/login /etc/pam.d/base-* /etc/pam.d/cron /etc/pam.d/crond /etc/pam.d/atd
 /usr/lib/pam.d/sshd /usr/lib/pam.d/other /usr/lib/pam.d/common-* /usr/lib/pam.d/system-* /usr/lib/pam.d/password-* /usr/lib/pam.d/postlogin* /usr/lib/pam.d/remote /usr/lib/pam.d/cron /usr/lib/pam.d/crond
@@ -1528,8 +1528,8 @@ SSHDSAYS='Server listening on|Received SIG(HUP|TERM)|Accepted [a-z/-]+ for|Exiti
 logs() {
   if [ "$SYSTEMD" = yes ] && have journalctl; then
     out log.sshd/reverse journalctl -q --no-pager -o short-iso -r -n 400 -g "$SSHDSAYS" -t sshd -t sshd-session _UID=0
-    case ${X##*"$NL"} in
-      0 | 1) ;; # 1: nothing was found
+    case $X in
+      "${NL}0" | "${NL}1") ;; # 1 without a word: nothing was found
       *) out log.sshd/reverse journalctl -q --no-pager -o short-iso -r -n 400 -t sshd -t sshd-session _UID=0;;
     esac
     out log.cron/reverse journalctl -q --no-pager -o short-iso -r -n 400 -t CRON -t cron -t CROND -t crond -t anacron -t crontab -t atd
@@ -1560,6 +1560,136 @@ logfile() {
     return
   done
   gap missing "$LN" "no journal and no log file"
+}
+
+# passwords: who logged in with a password, as far back as the logs go, of each
+# account the last line (OutPasswordLog tells the form). Whoever tries to log in chooses
+# a name, which stands in lines of failures too: a line counts from its beginning on.
+# What it costs is bounded by the bytes, and by the processor's time for each reader.
+PWFIXED='Accepted password for
+Accepted keyboard-interactive'
+PWLINE='^([A-Z][a-z][a-z] [ 0-9][0-9] [0-9:]{8}|[0-9][0-9T:.,+Z-]+) ([^ ]+ )?([a-z0-9]+[.][a-z]+ )?sshd(-session)?(\[[0-9]+\])?: Accepted (password|keyboard-interactive[^ ]*) for '
+# WAY 1: oldest first; -1: newest first. Printed oldest first; "<" is the oldest seen.
+PWLAST='
+{ t = substr($0, 1, 1000); o = t
+  sub(/^.*: Accepted [^ ]+ for /, "", t); sub(/ from [^ ]+ port [0-9]+ .*$/, "", t)
+  if (WAY < 0) { if (!(t in p)) { p[t] = NR; at[NR] = o } }
+  else { if (t in p) delete at[p[t]]; p[t] = NR; at[NR] = o }
+}
+END {
+  if (WAY < 0) { if (NR) print S "< " o; for (i = NR; i; i--) if (i in at) print S "= " at[i] }
+  else for (i = 1; i <= NR; i++) if (i in at) print S "= " at[i]
+}'
+PWBYTES=25165824 # of files as they are
+PWPACKED=3145728 # of files that are packed
+passwords() {
+  have awk || return 0
+  PWJ=no PWF=
+  if [ "$SYSTEMD" = yes ] && have journalctl; then
+    PWJ=yes
+    if [ "$UID0" != yes ]; then
+      case " $(id -Gn </dev/null) " in *" adm "* | *" systemd-journal "* | *" wheel "*) ;; *) PWJ=no; gap denied log.passwords "only an account's own journal is shown to it";; esac
+    fi
+  fi
+  for F in /var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog; do
+    entered "$F" && [ -f "$F" ] || continue
+    if [ -r "$F" ]; then PWF=$F; else gap denied log.passwords "no permission to read $F"; fi
+    break
+  done
+  mark "o log.passwords"
+  [ $PWJ = no ] || pwjournal
+  [ -z "$PWF" ] || pwfiles
+  printf '.\n'
+  mark "x 0"
+}
+# pwbound COMMAND...: for a second of the processor's time.
+pwbound() { (ulimit -t 1; case $1 in pwdump) "$@";; *) limit "$@";; esac </dev/null 2>/dev/null); }
+# pwasked COMMAND...: $PW is its exit code and then what it said of logins, oldest first.
+pwasked() { PW=$({ { pwbound "$@"; echo $? >&3; } | grep -aF -e "$PWFIXED" | grep -aE -e "$PWLINE" | awk -v WAY="$PWAY" -v S="$PWS" "$PWLAST" | tail -c 262144; } 3>&1); }
+pwjournal() {
+  PWAY=-1 PWS=j
+  pwasked journalctl -q --no-pager -o short-iso -r -g '^Accepted (password|keyboard-interactive[^ ]*) for ' -t sshd -t sshd-session _UID=0
+  case $PW in
+    0 | 0"$NL"*) ;;
+    1) # nothing was found, or it knows no -g
+      case $(pwbound journalctl -q --no-pager -n 1 -g '^.' >/dev/null; echo $?) in
+        0) PW=0;;
+        *) pwasked journalctl -q --no-pager -o short-iso -r -t sshd -t sshd-session _UID=0;;
+      esac;;
+  esac
+  case $PW in
+    0 | 0"$NL"*) # to its end: that is as old as the journal's first line
+      O=$(pwbound journalctl --system -q --no-pager -o short-iso | head -n 1 | head -c 1000)
+      [ -z "$O" ] || printf 'j< %s\n' "$O"
+      printf '%s\n' "$PW" | grep -a '^j= ';;
+    *) printf '%s\n' "$PW" | grep -a '^j';;
+  esac
+}
+# pwfiles: $PWF and what logrotate has made of it, the newest first as far as the
+# bounds reach, and then the oldest of these first.
+pwfiles() {
+  set -- "$PWF"
+  I=0 PN=0
+  while [ $I -lt 60 ]; do # some begin with 0; behind a number that is missing is a hole
+    for S in '' .gz .xz .bz2 .zst; do [ -f "$PWF.$I$S" ] && set -- "$@" "$PWF.$I$S" && break; done
+    [ $I -eq 0 ] || [ $# -gt $PN ] || break
+    PN=$# I=$((I + 1))
+  done
+  L=
+  set +f
+  for P in "$PWF"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*; do
+    set -f
+    case ${P#"$PWF"-} in ???????? | ????????.gz | ????????.xz | ????????.bz2 | ????????.zst) [ -f "$P" ] && L="$P $L";; esac
+  done
+  set -f
+  set -- "$@" $L
+  TAKE= LEFT=$PWBYTES PACKED=$PWPACKED PN=0
+  for P do
+    Z=$(limit stat -L -c %s -- "$P" </dev/null 2>/dev/null)
+    PN=$((PN + 1))
+    [ -n "$Z" ] && [ -r "$P" ] && [ $PN -le 60 ] || break
+    case $P in
+      *.gz | *.xz | *.bz2 | *.zst)
+        pwtool "$P" && [ "$Z" -le $PACKED ] || break
+        PACKED=$((PACKED - Z));;
+      *)
+        if [ "$Z" -gt $LEFT ]; then TAKE="part:$P $TAKE"; break; fi
+        LEFT=$((LEFT - Z));;
+    esac
+    TAKE="$P $TAKE"
+  done
+  PWAY=1 PWS=f FIRST1=yes O=
+  for P in $TAKE; do
+    if late; then FIRST1=yes; continue; fi
+    pwasked pwdump "$P"
+    case $PW in
+      0 | 0"$NL"*) ;;
+      *) FIRST1=yes; printf '%s\n' "$PW" | grep -a '^f= '; continue;; # a hole
+    esac
+    if [ $FIRST1 = yes ]; then
+      O=$(pwbound pwdump "$P" | head -n 1 | head -c 1000)
+      [ -z "$O" ] || { printf 'f< %s\n' "$O"; FIRST1=no; }
+    fi
+    printf '%s\n' "$PW" | grep -a '^f= '
+  done
+  for P in "$PWF" "$PWF.1"; do
+    O=
+    [ ! -r "$P" ] || O=$(limit tail -n 1 -- "$P" </dev/null 2>/dev/null | tail -c 1000)
+    [ -z "$O" ] || { printf 'f> %s\n' "$O"; break; }
+  done
+  [ $FIRST1 = no ] || printf 'f< -\n' # nothing of it was read to its end
+}
+# pwtool FILE: into PWT, what unpacks it.
+pwtool() {
+  case $1 in *.gz) PWT=gzip;; *.xz) PWT=xz;; *.bz2) PWT=bzip2;; *.zst) PWT=zstd;; *) return 1;; esac
+  have $PWT
+}
+pwdump() {
+  case $1 in
+    part:*) tail -c "$LEFT" -- "${1#part:}" | sed 1d;;
+    *.gz | *.xz | *.bz2 | *.zst) pwtool "$1" && $PWT -dc -- "$1";;
+    *) cat -- "$1";;
+  esac
 }
 
 packages() {
@@ -1636,6 +1766,7 @@ run() {
   section moduli
   section timers
   section logs
+  section passwords
   section packages
   # What users can make slow comes last.
   section keys

@@ -11,12 +11,18 @@ package snapshot
 // Names of outputs that a snapshot may hold. An output that was not made has a
 // Gap under its name, with the reason.
 const (
-	OutIdentity    = "identity"     // lines KEY=VALUE: uid, user, kernel, hostname, machine-id, boot-id, clk_tck, btime, shell (which sh ran the collector)
-	OutShadow      = "shadow"       // a line an account: name:state:algorithm:lastchg:min:max:warn:inactive:expire; state: empty, locked, star, hash, locked-hash, invalid
-	OutGroupShadow = "gshadow"      // reserved, never collected
-	OutPackages    = "packages"     // a line a package: manager\tname\tversion (manager: dpkg, rpm, apk, pacman)
-	OutModuli      = "moduli"       // first line: sha256 HEX; then COUNT BITS lines
-	OutSshdLog     = "log.sshd"     // bounded journal or auth log lines about sshd, newest last, ISO times where the source has them
+	OutIdentity    = "identity" // lines KEY=VALUE: uid, user, kernel, hostname, machine-id, boot-id, clk_tck, btime, shell (which sh ran the collector)
+	OutShadow      = "shadow"   // a line an account: name:state:algorithm:lastchg:min:max:warn:inactive:expire; state: empty, locked, star, hash, locked-hash, invalid
+	OutGroupShadow = "gshadow"  // reserved, never collected
+	OutPackages    = "packages" // a line a package: manager\tname\tversion (manager: dpkg, rpm, apk, pacman)
+	OutModuli      = "moduli"   // first line: sha256 HEX; then COUNT BITS lines
+	OutSshdLog     = "log.sshd" // bounded journal or auth log lines about sshd, newest last, ISO times where the source has them
+	// OutPasswordLog is who logged in with a password, by the journal and the log files
+	// with those that were put away: of each account the last line, and from when on was
+	// looked. Lines: j< LINE, the oldest of the journal; j= LINE, a login; the same with
+	// f for the files, and f> LINE, their newest; f< again, after what could not be read.
+	// The last line is a dot. Only of a running host: no fix is planned for a directory.
+	OutPasswordLog = "log.passwords"
 	OutCronLog     = "log.cron"     // the same about cron daemons
 	OutTimers      = "timers"       // systemctl show of all timers and the units that they start
 	OutMounts      = "mounts"       // network and autofs mount points that were not entered
@@ -30,3 +36,7 @@ const (
 	OutPrivateKeys = "private-keys" // a line a private key in ~/.ssh: KIND ENCRYPTED BEGINNING PATH; see privateKey
 	OutDaemons     = "daemons"      // a line a daemon: PID\tKIND (sshd, cron, crond, dropbear, atd ...)
 )
+
+// GivenBack is the file in which postern's fix says on a host what it has touched and
+// given back as it was: see fix/apply/host.sh.
+const GivenBack = "/var/lib/postern-fix/records/.given-back"

@@ -203,7 +203,7 @@ func TestRootEqualsScript(t *testing.T) {
 	dir := small(t, incident)
 	a := collect(t, inside{dir}, Options{})
 	b := fromRoot(t, dir)
-	onlyHost := []string{OutIdentity, OutDaemons, OutMounts}
+	onlyHost := []string{OutIdentity, OutDaemons, OutMounts, OutPasswordLog}
 	var av, bv Snapshot
 	for _, f := range a.Files {
 		if !strings.HasPrefix(f.Path, "/proc/") {

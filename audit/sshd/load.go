@@ -2,6 +2,9 @@ package sshd
 
 import (
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -152,6 +155,32 @@ func (c *Config) Version() Version { return c.opt.Version }
 
 // Distro is the distribution whose patches hold.
 func (c *Config) Distro() string { return c.opt.Distro }
+
+// Globs are the patterns of Include with wildcards in their last part alone, as
+// absolute paths. A name that comes to fit one, or ceases to be there, changes what
+// sshd reads without a change of any file.
+func (c *Config) Globs() []string {
+	var out []string
+	for _, f := range c.Files {
+		for _, l := range f.All() {
+			if !strings.EqualFold(l.Keyword.Text, "Include") {
+				continue
+			}
+			for _, w := range l.Args {
+				g := w.Text
+				if !strings.HasPrefix(g, "/") {
+					g = includeDir + g
+				}
+				base := path.Base(g)
+				if !strings.ContainsAny(path.Dir(g), `*?[\`) && strings.ContainsAny(base, `*?[\`) && path.Clean(g) == g &&
+					!strings.HasPrefix(strings.TrimPrefix(base, `\`), ".") && !slices.Contains(out, g) {
+					out = append(out, g)
+				}
+			}
+		}
+	}
+	return out
+}
 
 // Refused returns the first fault for which sshd does not start; nil if it does.
 func (c *Config) Refused() *Fault {

@@ -19,7 +19,7 @@ import (
 
 // NotRead is the page of a host that gave nothing.
 func NotRead(host, why string) *Host {
-	return &Host{Host: host, Error: why, Worth: worth, Verdict: "not looked at", Things: []Thing{}, Timeline: []Event{}, Doors: []Door{},
+	return &Host{Host: host, Error: why, Worth: worth, Verdict: notLooked, Things: []Thing{}, Timeline: []Event{}, Doors: []Door{},
 		Logins: []LoginSum{}, LastRuns: []LastRun{}, Preserve: []string{}, Gaps: []facts.Gap{}}
 }
 

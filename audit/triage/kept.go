@@ -70,6 +70,30 @@ func Load(dir, word string) (*Report, string, error) {
 	return r, word, nil
 }
 
+// mostSearched bounds the reports that Holding reads.
+const mostSearched = 50
+
+// Holding gives the name of the newest kept report with a thing of that id; "" none
+// of the newest has it.
+func Holding(dir, thing string) string {
+	kept, err := ids(dir)
+	if err != nil {
+		return ""
+	}
+	for i := len(kept) - 1; i >= max(0, len(kept)-mostSearched); i-- {
+		r, _, err := Load(dir, kept[i])
+		if err != nil {
+			continue
+		}
+		for k := range r.Hosts {
+			if slices.ContainsFunc(r.Hosts[k].Things, func(t Thing) bool { return t.ID == thing }) {
+				return kept[i]
+			}
+		}
+	}
+	return ""
+}
+
 // ids are the kept reports, oldest first: their names sort by time.
 func ids(dir string) ([]string, error) {
 	list, err := os.ReadDir(dir)

@@ -14,6 +14,10 @@ import (
 const worth = "this is the host's own word: where an intruder was root, any of it may be a lie, and what is not found proves nothing. " +
 	"Where root was theirs, rebuild from what you trust rather than clean"
 
+// worthOfTree is the same of a disk that another machine reads.
+const worthOfTree = "these are files, read from elsewhere: nothing on them can hide from that, but an intruder who was root may have written any of them, " +
+	"with their times and the logs, and what is not found proves nothing. Where root was theirs, rebuild from what you trust rather than clean"
+
 // looker holds what one host is judged by.
 type looker struct {
 	snap *snapshot.Snapshot
@@ -53,6 +57,9 @@ func Look(snap *snapshot.Snapshot, opt facts.Options) *Host {
 		odd: map[string]string{}, fixed: map[string]string{}}
 	l.out = &Host{Host: opt.Name, Worth: worth, Deeper: deep != nil, Things: []Thing{}, Timeline: []Event{}, Doors: []Door{},
 		Logins: []LoginSum{}, LastRuns: []LastRun{}, Preserve: []string{}, Gaps: []facts.Gap{}}
+	if snap.Source == snapshot.SourceRoot {
+		l.out.Tree, l.out.Worth = true, worthOfTree
+	}
 	if err != nil {
 		l.gap(snapshot.OutDeeper, err.Error())
 	}

@@ -36,6 +36,29 @@ type Host struct {
 	Gaps     []facts.Gap `json:"gaps"`     // what was not seen
 
 	Admits []Admission `json:"-"` // the keys that open its accounts; see Report.Opened
+	Tree   bool        `json:"-"` // it is a folder of files, and no host that runs
+	Next   Next        `json:"-"` // what its steps name
+}
+
+// Next is what the steps that a page ends with can name; see [Host.Tell].
+type Next struct {
+	Again string // the command that looks at this host again; "" postern triage and its name
+	Kept  string // the folder in which this look has kept its files; "" none
+	Run   string // the name by which this look is kept; "" it is not, or no fix can follow
+	How   string // flags by which postern fix finds the host
+	Files bool   // files were read, not a host that runs: nothing is lost by waiting
+}
+
+// Unread reports whether nothing of the host was read.
+func (h *Host) Unread() bool { return h.Verdict == notLooked }
+
+const notLooked = "not looked at"
+
+// Tell says anew what to do first, now that it is known what was kept.
+func (h *Host) Tell(next Next) {
+	h.Next = next
+	h.Preserve = []string{}
+	(&looker{out: h}).preserve()
 }
 
 // Thing is one thing that needs an answer.

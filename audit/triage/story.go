@@ -198,13 +198,24 @@ func (l *looker) preserve() {
 	say := func(format string, args ...any) {
 		l.out.Preserve = append(l.out.Preserve, fmt.Sprintf(format, args...))
 	}
-	if len(live) > 0 {
+	next := &l.out.Next
+	if len(live) > 0 && !next.Files {
 		say("do not reboot and stop nothing yet: programs that were deleted, connections and tables in memory are gone then (%s)", list(live))
 	}
-	say("keep the files that are named here, with their digests: postern triage %s --evidence DIR", l.out.Host)
-	say("take the host off the network but for you, or copy its disk and memory, before it is changed; send its logs elsewhere")
+	if next.Kept != "" {
+		say("the files that are named here are kept in %s: note down the digest that postern verify %[1]s prints, elsewhere", next.Kept)
+	} else {
+		say("keep the files that are named here, with their digests: %s --evidence DIR", either(next.Again, "postern triage "+l.out.Host))
+	}
+	if !next.Files {
+		say("take the host off the network but for you, or copy its disk and memory, before it is changed; send its logs elsewhere")
+	}
 	if len(disk) > 0 {
-		say("then end what comes back by itself (%s), the jobs before the processes: a job starts its process again", list(disk))
+		how := ""
+		if next.Run != "" {
+			how = fmt.Sprintf("; the plan for it: postern fix --from-triage %s%s %s", next.Run, next.How, strings.Join(disk[:min(len(disk), 5)], " "))
+		}
+		say("then end what comes back by itself (%s), the jobs before the processes: a job starts its process again%s", list(disk), how)
 	}
 	say("change what was reachable from here: passwords that were typed, keys that lie here, and look at the other hosts (postern hunt)")
 }

@@ -1,12 +1,16 @@
 package apply
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/postern-ssh/postern/inventory/connect"
 )
 
 func TestRuns(t *testing.T) {
@@ -52,6 +56,23 @@ func TestBare(t *testing.T) {
 	} {
 		if got := string(bare([]byte(in))); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestBeginTriesAgain: a server that hangs up in the key exchange may be between two
+// lives: it is asked once more, and not for ever.
+func TestBeginTriesAgain(t *testing.T) {
+	for fails, want := range map[int]bool{0: true, 1: true, 2: false} {
+		asked := 0
+		_, err := Status(t.Context(), func(ctx context.Context) (Conn, error) {
+			if asked++; asked <= fails {
+				return nil, fmt.Errorf("handshake: %w", connect.ErrHungUp)
+			}
+			return honest().connect(ctx)
+		}, "h", Options{})
+		if (err == nil) != want || asked > 2 {
+			t.Errorf("%d failures: asked %d times, %v", fails, asked, err)
 		}
 	}
 }

@@ -32,7 +32,7 @@ say() { printf '%s %s %s\n' "${N-}" "$1" "$2"; }
 # die CODE TEXT ends the step. A folder that this step made goes with it.
 die() {
 	say fail "$1 $2"
-	[ -z "${OURS-}" ] || rm -rf -- "$D"
+	[ -z "${OURS-}" ] || { settle; rm -rf -- "$D"; }
 	exit 10
 }
 
@@ -336,6 +336,86 @@ rest() {
 	[ -z "$BH" ] || { [ -f "$R" ] && [ "$(hash "$R")" = "$BH" ]; }
 }
 
+# ---- what was touched, and is as it was
+
+# A file that is given back has its old bytes and a new time of change, and so has the
+# folder in which something was written beside it. Whoever asks next whether sshd has
+# read its files (stale, audit/facts) would take that for somebody's edit. So it is
+# written down: how each stood before and how it stands now, where these hold the same.
+# An edit by somebody else moves the times on, and no line fits them any more. With
+# them stands when sshd has read its files for a run.
+GIVEN_BACK=$ROOT/records/.given-back
+
+# stamps: how stat tells times here.
+stamps() {
+	STAMP='%i %.9Y %.9Z' STAMP1=%.9Y
+	case $(stat -c %.9Y / 2>/dev/null) in *[!0-9.]* | '') STAMP='%i %Y %Z' STAMP1=%Y ;; esac
+}
+
+# standing PATH prints inode, times, and a hash of its bytes or of the names in it.
+standing() {
+	case $1 in *"$NL"*) return 1 ;; esac
+	[ ! -L "$1" ] && _st=$(stat -c "$STAMP" -- "$1" 2>/dev/null) || return 1
+	if [ -d "$1" ]; then
+		_sh=$(find "$1" -maxdepth 1 ! -name '.postern-*' 2>/dev/null | sort | sha256sum | cut -c1-64)
+	else
+		_sh=$(hash "$1")
+	fi
+	printf '%s %s\n' "$_st" "$_sh"
+}
+
+# note writes down how the files that may change stand, and their folders.
+note() {
+	stamps
+	_done=$NL
+	_i=0
+	while [ "$_i" -lt "$COUNT" ]; do
+		_i=$((_i + 1))
+		load "$_i"
+		case $HOW in file | mode | key) ;; *) continue ;; esac
+		parent "$R"
+		for _p in "$R" "$DIR" "$T"; do
+			case $_done in *"$NL$_p$NL"*) continue ;; esac
+			_done=$_done$_p$NL
+			_was=$(standing "$_p") && printf '%s %s\n' "$_was" "$_p"
+		done
+	done >"$D/stood" 2>/dev/null
+}
+
+# settle compares with that at a run's end, and needs no room that is not there.
+settle() {
+	[ -s "$D/stood" ] || return 0
+	stamps
+	_since=$(stat -c "$STAMP1" -- "$D/id" 2>/dev/null) || return 0
+	while IFS=' ' read -r _a _b _c _h _p; do
+		_is=$(standing "$_p") || continue
+		[ "${_is##* }" = "$_h" ] && [ "$_is" != "$_a $_b $_c $_h" ] || continue
+		printf 'back %s %s %s %s %s %s\n' "$_since" "$_a" "$_b" "$_c" "${_is% *}" "$_p"
+	done <"$D/stood" | given_back
+}
+
+# kept FOLDER WAS: only our own names came or went in it since, in one moment.
+kept() {
+	_is=$(standing "$1") || return 0
+	[ "${_is##* }" = "${2##* }" ] && [ "$_is" != "$2" ] || return 0
+	printf 'kept - %s %s %s\n' "${2% *}" "${_is% *}" "$1" | given_back
+}
+
+# has_read PID MARK: that daemon has read its files since the mark was written, and
+# before now. A log tells that to a second, and the files were written in the same one.
+has_read() {
+	stamps
+	_since=$(stat -c "$STAMP1" -- "$2" 2>/dev/null) && : >"$D/now" && _now=$(stat -c "$STAMP1" -- "$D/now" 2>/dev/null) || return 0
+	printf 'read %s %s %s\n' "$1" "$_since" "$_now" | given_back
+}
+
+given_back() {
+	{
+		tail -n 200 -- "$GIVEN_BACK"
+		cat
+	} >"$GIVEN_BACK.new" 2>/dev/null && mv -f -- "$GIVEN_BACK.new" "$GIVEN_BACK" 2>/dev/null || rm -f -- "$GIVEN_BACK.new"
+}
+
 # ---- the daemon
 
 # sockets prints "inode port" of everything that listens; ports in hex.
@@ -383,13 +463,24 @@ find_daemon() {
 	if [ $# = 1 ]; then
 		PID=$1
 	elif [ $# -gt 1 ]; then
-		# several: the plan's own, else the one that we came in by
+		# several: the plan's own, else the one that was there when the run began, else
+		# the only one on the port that we came by
+		_o= _b=
+		[ ! -s "$D/daemon" ] || read -r _o _b <"$D/daemon"
 		for _p in "$@"; do
 			[ "$_p" != "$RELOAD_PID" ] || PID=$_p
 		done
-		if [ -z "$PID" ]; then
+		for _p in "$@"; do
+			[ -z "$PID" ] && [ "$_p" = "$_o" ] && born "$_p" && [ "$BORN" = "$_b" ] && PID=$_p
+		done
+		if [ -z "$PID" ] && [ -n "$PORT" ]; then
 			for _p in "$@"; do
-				case "$(owned "$_p" | cut -d' ' -f2) " in *"$PORT"*) PID=$_p ;; esac
+				case " $(owned "$_p" | cut -d' ' -f2 | tr '\n' ' ')" in
+				*" $PORT "*)
+					[ -z "$PID" ] || { PID=; break; } # at different addresses
+					PID=$_p
+					;;
+				esac
 			done
 		fi
 	fi
@@ -431,6 +522,15 @@ active_units() {
 	done
 }
 
+# write_daemon SSHD keeps what guard and rollback have to know of the daemon.
+write_daemon() {
+	printf '%s' "$1" >"$D/sshd" && printf '%s\n' "$SOCKET" >"$D/socket" && daemon_state >"$D/daemon" && active_units >"$D/units" || return 1
+	{
+		[ -z "$PORT" ] || echo "$PORT"
+		[ -z "$PID" ] || owned "$PID" | cut -d' ' -f2
+	} | sort -u >"$D/ports" && [ -s "$D/ports" ]
+}
+
 privsep() { [ -d /run/sshd ] || mkdir -m 755 /run/sshd 2>/dev/null || :; }
 
 # start_daemon brings a dead sshd back as it was started before.
@@ -445,7 +545,8 @@ start_daemon() {
 	[ -s "$D/sshd" ] || return 1
 	privsep
 	_x=$(cat "$D/sshd")
-	(with_start_args "$_x" </dev/null >/dev/null 2>&1)
+	# it hands its umask on to every login
+	(umask 022 && with_start_args "$_x" </dev/null >/dev/null 2>&1)
 }
 
 # restarts says why the unit cannot give sshd a new command line.
@@ -536,7 +637,7 @@ lies_in_memory() {
 
 cmd_prepare() {
 	[ "$(id -u)" = 0 ] || die refused "0 rights: not root"
-	for _t in awk sha256sum sed cut tr cat cp mv rm mkdir chmod chown stat readlink sync sleep grep ls head ln touch id find; do
+	for _t in awk sha256sum sed cut tr cat cp mv rm mkdir chmod chown stat readlink sync sleep grep ls head tail sort ln touch id find; do
 		command -v "$_t" >/dev/null || die refused "0 tools: the host has no $_t"
 	done
 	[ ! -L "$ROOT" ] || die refused "0 state: $ROOT is a link"
@@ -561,7 +662,7 @@ cmd_prepare() {
 	at locked
 	came_by
 	if [ "$RELOAD" = 1 ]; then
-		find_daemon || die refused "0 daemon: no sshd of root's was found that listens"
+		find_daemon || die refused "0 daemon: no sshd of root's was found that listens, or several, and which of them answers is not clear"
 		if [ -n "$PID" ]; then
 			_x=$(readlink -- "/proc/$PID/exe")
 			_x=${_x%' (deleted)'}
@@ -569,19 +670,13 @@ cmd_prepare() {
 			_x=/usr/sbin/sshd
 		fi
 		[ -x "$_x" ] && no_link_race "$_x" || die refused "0 daemon: sshd's program is not root's alone"
-		printf '%s' "$_x" >"$D/sshd"
-		printf '%s\n' "$SOCKET" >"$D/socket"
-		daemon_state >"$D/daemon"
-		active_units >"$D/units"
+		write_daemon "$_x" 2>/dev/null || die refused "0 state: $ROOT could not be written (a full disk?)"
 		[ "$RESTART" = 0 ] || restarts
-		{
-			[ -z "$PORT" ] || echo "$PORT"
-			[ -z "$PID" ] || owned "$PID" | cut -d' ' -f2
-		} | sort -u >"$D/ports"
 		say socket "$SOCKET"
 		say pid "${PID:-0}"
 	fi
 	rests
+	note
 	_i=0
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))
@@ -835,7 +930,7 @@ hook() {
 		fsync "$UNITS/.$UNIT"
 		mv -f -- "$UNITS/.$UNIT" "$UNITS/$UNIT" || return 1
 		for _w in $WANTS; do
-			[ -d "$UNITS/$_w" ] || mkdir -m 755 "$UNITS/$_w" || return 1
+			[ -d "$UNITS/$_w" ] || { mkdir -m 755 "$UNITS/$_w" && echo "$_w" >>"$D/wants"; } || return 1
 			ln -sfn "../$UNIT" "$UNITS/$_w/$UNIT" || return 1
 			fsync "$UNITS/$_w"
 		done
@@ -877,16 +972,26 @@ cron_runs() {
 		read -r _c 2>/dev/null <"$_d/comm" || continue
 		case $_c in cron | crond) ;; *) continue ;; esac
 		_x=$(readlink -- "$_d/exe" 2>/dev/null) || continue
-		case ${_x%' (deleted)'} in */cron | */crond) [ "$(stat -c %u -- "$_d" 2>/dev/null)" != 0 ] || return 0 ;; esac
+		_x=${_x%' (deleted)'}
+		case $_x in */cron | */crond) ;; *) continue ;; esac
+		[ "$(stat -c %u -- "$_d" 2>/dev/null)" = 0 ] && no_link_race "$_x" && knows_reboot "$_c" "$_x" && return 0
 	done
 	return 1
+}
+
+# knows_reboot NAME PROGRAM: Debian's cron and cronie take @reboot and a user's name in
+# /etc/cron.d; dcron, which is called crond as cronie is, takes that name for a program.
+knows_reboot() {
+	[ "$1" = crond ] || return 0
+	"$2" -V </dev/null 2>&1 | grep -qi cronie
 }
 
 unhook() {
 	if [ -e "$UNITS/$UNIT" ] || [ -e "$UNITS/.$UNIT" ]; then
 		for _w in $WANTS; do
 			rm -f -- "$UNITS/$_w/$UNIT"
-			[ ! -d "$UNITS/$_w" ] || rmdir -- "$UNITS/$_w" 2>/dev/null
+			# only a folder that was made for it
+			! grep -qsx "$_w" "$D/wants" || rmdir -- "$UNITS/$_w" 2>/dev/null
 		done
 		rm -f -- "$UNITS/$UNIT" "$UNITS/.$UNIT"
 		fsync "$UNITS"
@@ -924,13 +1029,13 @@ cmd_arm() {
 	. "$D/manifest"
 	[ -e "$D/state/prepared" ] || die state "0 the run is not prepared"
 	if [ "$GUARDED" = 1 ]; then
-		for _q in $NEWPORTS; do printf '%04X\n' "$_q" >>"$D/ports"; done
 		boot_id
 		uptime_s
-		printf '%s %s\n' "$BOOT" "$((UP + DEADLINE))" >"$D/deadline"
+		_new=$(for _q in $NEWPORTS; do printf '%04X\n' "$_q"; done)
+		{ { [ -z "$_new" ] || printf '%s\n' "$_new" >>"$D/ports"; } && printf '%s %s\n' "$BOOT" "$((UP + DEADLINE))" >"$D/deadline"; } 2>/dev/null || die refused "0 state: $ROOT could not be written (a full disk?)"
 		fsync "$D/deadline" "$D"
 		at deadline
-		hook || { unhook; die refused "0 hook: nothing on this host would take the change back after a reboot (no systemd, no init scripts, no cron that reads /etc/cron.d)"; }
+		hook || { unhook; die refused "0 hook: nothing on this host would take the change back after a reboot (no systemd, no init scripts, no cron that reads /etc/cron.d), or it cannot be written"; }
 		at hooked
 		start_guard || { unhook; die refused "0 guard: the guard does not run"; }
 		at guarded
@@ -979,8 +1084,9 @@ cmd_boot() {
 	. "$D/manifest"
 	read -r _o _t <"$D/deadline"
 	boot_id
-	# systemd may start us beside ssh.service: in the boot that armed, the guard decides
-	[ "$_o" != "$BOOT" ] || exit 0
+	# systemd may start us beside ssh.service: in the boot that armed, the guard decides.
+	# systemctl soft-reboot ends it, and the boot's number stays.
+	! { [ "$_o" = "$BOOT" ] && lives "$D/guard"; } || exit 0
 	AFTER_BOOT=1
 	roll
 }
@@ -989,7 +1095,8 @@ cmd_boot() {
 
 cmd_install() {
 	. "$D/manifest"
-	myself >"$D/step"
+	# the guard must be able to end it
+	myself 2>/dev/null >"$D/step" || die failed "0 $ROOT could not be written (a full disk?)"
 	[ -e "$D/state/armed" ] || die state "0 the run is not armed"
 	[ "$GUARDED" = 0 ] || lives "$D/guard" || die refused "0 guard: the guard has died"
 	rests
@@ -1198,7 +1305,7 @@ cmd_reload() {
 	_before=
 	[ -z "$PID" ] || _before=$(owned "$PID" | cut -d' ' -f1)
 	# before the signal: whoever takes the files back must know that they may be in force
-	printf '%s\n' "$_before" >"$D/loaded"
+	printf '%s\n' "$_before" 2>/dev/null >"$D/loaded" || die failed "0 $ROOT could not be written (a full disk?)"
 	uptime_s
 	fsync "$D/loaded" "$D"
 	at loaded
@@ -1213,6 +1320,9 @@ cmd_reload() {
 		renew "$PID" || die dead "0 $SUNIT could not be started anew"
 		find_daemon && [ "$PID" != "$_old" ] || PID=
 	else
+		# Its log tells the second in which it read its files, and not everybody may read
+		# what has_read says.
+		sleep 1
 		kill -HUP "$PID" || die dead "0 sshd is gone"
 	fi
 	at hup
@@ -1250,6 +1360,7 @@ cmd_verify() {
 			! { born "$_p" && [ "$BORN" = "$_b" ]; } || die proof "0 the old sshd still runs"
 		fi
 		[ "$RESTART" = 0 ] || started_with || die proof "0 sshd was not started with its new command line"
+		[ -z "$PID" ] || has_read "$PID" "$D/loaded" 2>/dev/null
 		ask
 	fi
 	_i=0
@@ -1273,11 +1384,16 @@ cmd_confirm() {
 
 # drop_temps takes away what lies beside the files.
 drop_temps() {
+	stamps
 	_i=0
 	while [ "$_i" -lt "$COUNT" ]; do
 		_i=$((_i + 1))
 		load "$_i"
-		case $HOW in file | key) rm -f -- "$NEW" "$NEW.pub" "$OLD" ;; esac
+		case $HOW in file | key) ;; *) continue ;; esac
+		[ -e "$NEW" ] || [ -e "$NEW.pub" ] || [ -e "$OLD" ] || continue
+		_was=$(standing "$T")
+		rm -f -- "$NEW" "$NEW.pub" "$OLD"
+		[ -z "$_was" ] || kept "$T" "$_was"
 	done
 	rm -rf -- "$D/stage" "$D/table"
 }
@@ -1288,6 +1404,7 @@ cmd_clean() {
 	if [ ! -e "$D/state/confirmed" ] && [ ! -e "$D/state/rolledback" ]; then
 		[ ! -e "$D/state/armed" ] && [ ! -e "$D/state/rolling" ] || die state "0 the run is not over"
 		# nothing was changed yet
+		settle
 		unhook
 		_t=$ROOT/.gone-$$
 		mv -- "$D" "$_t" && fsync "$ROOT" && rm -rf -- "$_t"
@@ -1303,6 +1420,7 @@ cmd_clean() {
 	fi
 	drop_temps
 	mkdir -p -- "$ROOT/records"
+	settle
 	mv -- "$D" "$ROOT/records/$ID" || die failed "0 the record could not be put away"
 	fsync "$ROOT/records" "$ROOT"
 	say done clean
@@ -1398,6 +1516,11 @@ again() {
 		return
 	fi
 	if ! find_daemon || ! listening; then
+		set -- $(daemons)
+		if [ -z "$PID" ] && [ $# -gt 1 ] && [ -e "$D/loaded" ]; then
+			: >"$D/left/sshd" # which of them read our files is not clear
+			return
+		fi
 		start_daemon
 		return
 	fi
@@ -1405,8 +1528,15 @@ again() {
 	# load. It may have died meanwhile, and whoever started it gave it ours.
 	[ -e "$D/loaded" ] || [ "$(daemon_state)" != "$(cat "$D/daemon" 2>/dev/null)" ] || return 0
 	sshd_says -t || { : >"$D/left/sshd"; return; }
+	_before=$(owned "$PID" | cut -d' ' -f1)
+	: >"$D/again"
+	_pid=$PID
 	renew "$PID"
 	back_up
+	# proof as in the first reload
+	[ "$(cat "$D/socket")" != 1 ] && [ -n "$_before" ] || return 0
+	_now=$(owned "$_pid" | cut -d' ' -f1)
+	[ -z "$_now" ] || [ "$_now" = "$_before" ] || has_read "$_pid" "$D/again" 2>/dev/null
 }
 
 # back_up waits until the daemon listens, and starts it where it does not.
@@ -1606,6 +1736,8 @@ cmd_record() {
 }
 
 main() {
+	OURS= RESTORED= AFTER_BOOT=
+	case $1 in guard | boot | staged) FAIL= ;; esac # they have the host's environment
 	case $1 in
 	status | policy | prepare | stage | staged | arm | guard | boot | install | reload | verify | confirm | clean | rollback | record) "cmd_$1" ;;
 	*) exit 2 ;;

@@ -116,6 +116,27 @@ type State struct {
 	Records map[string]string `json:"records"`         // of runs that are over: confirmed or rolledback
 	// Ended are the times at which these ended, by the host's clock.
 	Ended map[string]time.Time `json:"ended"`
+	// Plans are what the newest of them changed, as far as Options.Records asks; by the
+	// host's own record.
+	Plans map[string]fix.Host `json:"-"`
+}
+
+// InForce are the confirmed runs that no later one has given back, the newest first.
+// What gave another back is none of them: undoing it would make that change again.
+func (s *State) InForce() []string {
+	undone := map[string]bool{}
+	var out []string
+	for _, id := range s.Runs() {
+		of := s.Plans[id].Undoes
+		switch {
+		case s.Records[id] != "confirmed" || undone[id]:
+		case of != "":
+			undone[of] = true
+		default:
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // Runs are the runs that are over, the newest first.
@@ -137,7 +158,19 @@ func Status(ctx context.Context, connect Connect, name string, opt Options) (Sta
 	if err != nil {
 		return State{}, err
 	}
-	return State{Run: st.run, State: st.state, Left: time.Duration(st.left) * time.Second, Guard: st.guard, Records: st.records, Ended: st.ended}, nil
+	out := State{Run: st.run, State: st.state, Left: time.Duration(st.left) * time.Second, Guard: st.guard, Records: st.records, Ended: st.ended, Plans: map[string]fix.Host{}}
+	for i, id := range out.Runs() {
+		if i >= opt.Records {
+			break
+		}
+		if !isID(id) {
+			continue
+		}
+		if h, _, err := r.record(ctx, id); err == nil { // one that cannot be read tells nothing
+			out.Plans[id] = h
+		}
+	}
+	return out, nil
 }
 
 // Confirm keeps a change whose laptop died before it could say so: the login that

@@ -14,19 +14,29 @@ func Record(ctx context.Context, connect Connect, name, id string, opt Options) 
 	opt.Journal = ""
 	var h fix.Host
 	_, err := after(ctx, connect, name, opt, func(r *run, _ *status) error {
-		out, err := r.step(ctx, r.old, "record", assign("WANT", id), time.Minute)
-		if err != nil {
+		var state string
+		var err error
+		if h, state, err = r.record(ctx, id); err != nil {
 			return err
 		}
-		if state := out.one("state"); state != "confirmed" {
+		if state != "confirmed" {
 			return &StepError{Step: "undo", Code: "refused", Why: "that run was not confirmed: nothing of it is in force", Err: ErrRefused}
-		}
-		if err := json.Unmarshal([]byte(out.blocks["plan"]), &h); err != nil {
-			return &StepError{Step: "undo", Why: "the host's record cannot be read: " + clip(err.Error()), Err: err}
 		}
 		return nil
 	})
 	return h, err
+}
+
+// record reads the plan of a run that is over, and how it ended.
+func (r *run) record(ctx context.Context, id string) (h fix.Host, state string, err error) {
+	out, err := r.step(ctx, r.old, "record", assign("WANT", id), time.Minute)
+	if err != nil {
+		return h, "", err
+	}
+	if err := json.Unmarshal([]byte(out.blocks["plan"]), &h); err != nil {
+		return h, "", &StepError{Step: "undo", Why: "the host's record cannot be read: " + clip(err.Error()), Err: err}
+	}
+	return h, out.one("state"), nil
 }
 
 // Reverse is the plan that gives back what run made of h: in reverse order, each
@@ -34,6 +44,7 @@ func Record(ctx context.Context, connect Connect, name, id string, opt Options) 
 // to be shut opens again.
 func Reverse(h fix.Host, run string) fix.Host {
 	back := h
+	back.Undoes = run
 	back.Changes, back.Shut, back.Refused = nil, nil, nil
 	back.Rests, back.Warnings = nil, nil
 	if h.Reload.Restart {

@@ -40,6 +40,11 @@ var ErrRefused = errors.New("login refused")
 // (MaxStartups, PerSourcePenalties): it is there, and may answer later.
 var ErrThrottled = errors.New("throttled")
 
+// ErrHungUp marks a server that closed the connection during the key exchange: one that
+// is being restarted, or, where systemd holds the socket, one whose /run/sshd went with
+// the end of another session. It may answer in the next moment.
+var ErrHungUp = errors.New("hung up")
+
 // StageError says at which stage a connection ended, in words for people (what
 // happened, what to do). Words of the host in it are bounded and quoted.
 type StageError struct {

@@ -135,6 +135,7 @@ func (a *attempt) handshakeError(e *StageError, err error, s *wire.Server, perr 
 		e.Text, e.Hint = "the key exchange with "+quote(s.Version)+" was not done "+within, "is the machine overloaded, or the line very slow?"
 	case lost(err):
 		e.Text, e.Hint = "the server closed the connection during the key exchange", "retry; see the server's log"
+		e.Err = fmt.Errorf("%w: %w", ErrHungUp, err)
 	default:
 		e.Text = "the key exchange with " + quote(s.Version) + " failed: " + bound(err.Error())
 	}
