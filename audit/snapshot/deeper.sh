@@ -154,8 +154,40 @@ ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .z
 .config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer .config/systemd/user/*.path .config/systemd/user/*.socket
 .local/lib/python3*/site-packages/*.pth .local/lib/python3*/site-packages/sitecustomize.py .local/lib/python3*/site-packages/usercustomize.py'
 
+# Homes that are not a person's: patterns of case.
+NOHOMES='/ /dev* /proc* /sys* /bin /sbin /usr/* /nonexistent*'
+# Where a program in /usr/local may hide another of its name.
+BEHIND='/usr/sbin /usr/bin /sbin /bin'
+
 # Units that are an administrator's, or an intruder's.
 UNITS='/etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /etc/systemd/system/*.d/*.conf'
+# What a line of a unit starts, by its first word.
+STARTS='^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*)'
+
+# Where programs with others' rights are looked for, four directories deep: with the
+# setuid bit, and with capabilities.
+SETUIDIN='/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run'
+CAPABLEIN='/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib /usr/libexec /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib'
+# What a copy with the setuid bit is compared with.
+SHELLS='/bin/sh /bin/bash /bin/dash /bin/busybox'
+# Where everyone may write, three directories deep.
+DROPIN='/tmp /var/tmp /dev/shm'
+# Names of the files by which a program sees that it runs already.
+GUARDS='*.pid *.lock pid lock *.pid.* .*.pid .*.lock .pid .lock *.run'
+
+# Lines of dpkg's md5sums files: what is compared of the packages of VERIFY, and of all.
+SUMLINES='^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)'
+SUMUNITS='^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)'
+# A line of dpkg's status that names a file which people edit.
+CONFFILES='^ (/[^ ]+ [0-9a-f]{32})( obsolete)?$'
+# What of no package is read whole, among the files of packages.
+LOOSE='^(/usr)?/lib/(systemd|udev|python3)'
+
+# Lines of logs that tell of accounts, the files that may hold them, and the records
+# and logs whose times tell something.
+ACCOUNTSAY='(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)'
+ACCOUNTLOGS='/var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog'
+RECORDS='/var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log'
 
 places() {
   CAPO=$CAP CAP=65536
@@ -175,7 +207,7 @@ places() {
   for P in /usr/local/sbin/* /usr/local/bin/*; do
     case $P in *"$NL"*) continue;; esac
     B=${P##*/}
-    for D in /usr/sbin /usr/bin /sbin /bin; do
+    for D in $BEHIND; do
       [ -e "$D/$B" ] && [ -f "$P" ] && [ -x "$P" ] && { SHADOWS=$SHADOWS$P$NL; break; }
     done
   done
@@ -192,7 +224,8 @@ places() {
     IFS=" $TAB$NL"
     set -f
     L=${L#*:} L=${L#*:} H=${L#*:}
-    case $H in / | /dev* | /proc* | /sys* | /bin | /sbin | /usr/* | /nonexistent*) IFS=$NL; continue;; esac
+    for W in $NOHOMES; do case $H in $W) H=; break;; esac; done
+    [ -n "$H" ] || { IFS=$NL; continue; }
     entered "$H" && [ -x "$H" ] || { IFS=$NL; continue; }
     # An account's own bound: what one makes does not push out another's.
     HM=0
@@ -277,8 +310,8 @@ owners() {
     # What units start, each by its first word. A link is a name that alternatives
     # make, and no package's.
     set +f
-    for P in $UNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE '^ *Exec[A-Za-z]*=' -- |
-      sed -n -E 's,^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*).*,\1,p' | head -n 500 | while IFS= read -r P; do
+    for P in $UNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE "$STARTS" -- |
+      sed -n -E "s,$STARTS.*,\\1,p" | head -n 500 | while IFS= read -r P; do
         [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\n' "$P"
       done
     set -f
@@ -296,7 +329,7 @@ owners() {
   mark "x 0"
   # Of what lies among packages' files and is none's, the content.
   [ "$PM" != rpm ] || return 0
-  U=$(printf '%s\n' "$U" | grep -aE '^(/usr)?/lib/(systemd|udev|python3)')
+  U=$(printf '%s\n' "$U" | grep -aE "$LOOSE")
   IFS=$NL
   set -- $U
   IFS=" $TAB$NL"
@@ -324,13 +357,13 @@ sums() {
       done
       set -f
       [ -n "$VF" ] && have md5sum || { gap missing sums "no checksums of packages, or no md5sum"; return; }
-      V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
+      V=$(limit grep -asHE "$SUMLINES" $VF </dev/null | head -c 524288)
       # What systemd and udev read of all packages: a line more in one of them is as good
       # as a file of one's own.
       set +f
       set -- /var/lib/dpkg/info/*.md5sums
       set -f
-      V=$V$NL$(printf '%s\0' "$@" | limit xargs -0 grep -asHE '^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)' | head -c 524288)
+      V=$V$NL$(printf '%s\0' "$@" | limit xargs -0 grep -asHE "$SUMUNITS" | head -c 524288)
       mark "o sums.expected"
       printf '%s\n' "$V"
       mark "x 0"
@@ -338,7 +371,7 @@ sums() {
       printf '%s\n' "$V" | sed -E 's/^[^ ]*  //' | tr '\n' '\0' | (cd / && limit xargs -0 md5sum -- 2>&1)
       mark "x 0"
       mark "o conffiles"
-      limit sed -n -E '/^Conffiles:/,/^[^ ]/s,^ (/[^ ]+ [0-9a-f]{32})( obsolete)?$,\1,p' /var/lib/dpkg/status </dev/null | head -c 1048576
+      limit sed -n -E "/^Conffiles:/,/^[^ ]/s,$CONFFILES,\\1,p" /var/lib/dpkg/status </dev/null | head -c 1048576
       mark "x 0"
       [ -f /var/lib/dpkg/diversions ] && look read /var/lib/dpkg/diversions;;
     rpm)
@@ -368,7 +401,7 @@ setuids() {
     named "$W"
     entered "$NAMED" && [ -d "$NAMED" ] && [ ! -L "$NAMED" ] && set -- "$@" "$NAMED"
   done
-  for D in /bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run; do
+  for D in $SETUIDIN; do
     [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
   done
   token || return
@@ -379,9 +412,10 @@ setuids() {
   case $SETUID in *"$NL"slow) gap cap setuid "looking for them took all of its time";; esac
   SETUID=$(printf '%s\n' "$SETUID" | sed -E "s,^$TOK ([^ ]+ ){9},,")
   mark "o setuid.sums"
+  SHELLNAMES=$(printf '%s\n' $SHELLS)
   IFS=$NL
   SN=0
-  for P in /bin/sh /bin/bash /bin/dash /bin/busybox $SETUID; do
+  for P in $SHELLNAMES $SETUID; do
     IFS=" $TAB$NL"
     case $P in
       /usr/bin/* | /usr/sbin/* | /usr/lib/* | /usr/libexec/* | /bin/ping* | /bin/su | /bin/*mount) ;; # below, at once
@@ -399,7 +433,7 @@ empowered() {
   CAPABLE=
   have find && have getcap || { gap missing capabilities "no getcap: programs that have a part of root's rights without the setuid bit were not looked for"; return; }
   set --
-  for D in /bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib /usr/libexec /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib; do
+  for D in $CAPABLEIN; do
     [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
   done
   CAPABLE=$(few find "$@" -xdev -maxdepth 4 -type f -perm /111 -exec getcap '{}' + </dev/null 2>/dev/null | head -c 65536)
@@ -408,7 +442,8 @@ empowered() {
   mark "o capabilities"
   printf '%s\n' "$CAPABLE"
   mark "x 0"
-  CAPABLE=$(printf '%s\n' "$CAPABLE" | sed -n -E 's,^(/.*[^ ])( =)? cap_[^ ]*$,\1,p')
+  # A name, then one clause or several of what cap_to_text(3) writes.
+  CAPABLE=$(printf '%s\n' "$CAPABLE" | sed -n -E -e ':a' -e 's/ (cap_[a-z0-9_,]+)?[=+-][=+eip-]*$//' -e ta -e '/^\//p')
   IFS=$NL
   set -- $CAPABLE
   IFS=" $TAB$NL"
@@ -418,7 +453,7 @@ empowered() {
 droppings() {
   have find || { gap missing droppings "no find"; return; }
   set --
-  for D in /tmp /var/tmp /dev/shm; do
+  for D in $DROPIN; do
     [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
   done
   token || return
@@ -484,8 +519,15 @@ asked() {
     names "$D" 300
     # Of small files that a program guards itself by, the number in them.
     set +f
-    set -- "$D"/*.pid "$D"/*.lock "$D"/pid "$D"/lock "$D"/*.pid.* "$D"/.*.pid "$D"/.*.lock "$D"/.pid "$D"/.lock "$D"/*.run
+    set --
     set -f
+    for W in $GUARDS; do
+      IFS=
+      set +f
+      set -- "$@" "$D"/$W
+      set -f
+      IFS=" $TAB$NL"
+    done
     CAPO=$CAP CAP=64 PART=' part'
     targets read "$@"
     CAP=$CAPO PART=
@@ -519,7 +561,7 @@ history() {
   if [ "$SYSTEMD" = yes ] && have journalctl; then
     out log.accounts/reverse journalctl -q --no-pager -o short-iso -r -n 200 -t useradd -t usermod -t userdel -t groupadd -t gpasswd -t passwd -t chpasswd -t chage
   else
-    logfile log.accounts '(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)' . /var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog
+    logfile log.accounts "$ACCOUNTSAY" . $ACCOUNTLOGS
   fi
   for F in wtmp btmp; do
     [ -e /var/log/$F ] || continue
@@ -530,7 +572,7 @@ history() {
     mark "x 0"
   done
   set +f
-  set -- /var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log
+  set -- $RECORDS
   set -f
   look meta "$@"
 }
