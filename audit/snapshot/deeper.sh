@@ -135,7 +135,18 @@ PLACES='
 /etc/network/interfaces /etc/network/interfaces.d/* /etc/ppp/ip-up /etc/ppp/ip-down /etc/ppp/ip-up.d/* /etc/ppp/ip-down.d/* /etc/dhcpcd.enter-hook /etc/dhcpcd.exit-hook
 /etc/logrotate.conf /etc/logrotate.d/* /etc/inetd.conf /etc/xinetd.d/* /etc/rsyslog.conf /etc/rsyslog.d/*.conf /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/ssh/ssh_config /etc/ssh/ssh_config.d/*.conf
 /etc/environment.d/*.conf /etc/security/pam_env.conf /etc/systemd/system.conf /etc/systemd/system.conf.d/*.conf /etc/X11/Xsession.d/* /etc/kernel/postinst.d/* /etc/initramfs-tools/hooks/* /etc/initramfs-tools/scripts/*/*
-/etc/python3*/sitecustomize.py /usr/local/lib/python3*/*-packages/*.pth /usr/local/lib/python3*/*-packages/sitecustomize.py /usr/local/lib/python3*/*-packages/usercustomize.py
+/etc/default/* /etc/default/grub.d/* /etc/sysconfig/* /etc/conf.d/* /etc/rc?.d/* /etc/grub.d/* /etc/skel/.[!.]* /etc/bash_completion.d/* /etc/fish/config.fish /etc/fish/conf.d/* /etc/X11/xinit/xinitrc.d/* /etc/X11/xinit/xinitrc
+/etc/gitconfig /etc/.git/hooks/*[!e] /etc/.git/hooks/*[!l]e /srv/*/.git/hooks/*[!e] /srv/*/.git/hooks/*[!l]e /opt/*/.git/hooks/*[!e] /opt/*/.git/hooks/*[!l]e /var/www/.git/hooks/*[!e] /var/www/.git/hooks/*[!l]e /var/www/*/.git/hooks/*[!e] /var/www/*/.git/hooks/*[!l]e /srv/git/*/hooks/*[!e] /srv/git/*/hooks/*[!l]e
+/etc/binfmt.d/*.conf /run/binfmt.d/*.conf /usr/local/lib/binfmt.d/*.conf /etc/tmpfiles.d/*.conf /run/tmpfiles.d/*.conf /usr/local/lib/tmpfiles.d/*.conf /etc/sysusers.d/*.conf /run/sysusers.d/*.conf /usr/local/lib/sysusers.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /run/modules-load.d/*.conf /usr/local/lib/modules-load.d/*.conf
+/etc/polkit-1/rules.d/*.rules /run/polkit-1/rules.d/*.rules /usr/local/share/polkit-1/rules.d/*.rules /etc/polkit-1/localauthority/*/*.pkla /var/lib/polkit-1/localauthority/*/*.pkla /etc/dbus-1/system.d/*.conf /usr/local/share/dbus-1/system-services/*.service
+/etc/incron.d/* /var/spool/incron/* /etc/supervisor/supervisord.conf /etc/supervisor/conf.d/* /etc/supervisord.conf /etc/supervisord.d/* /etc/monit/monitrc /etc/monitrc /etc/monit/conf.d/* /etc/monit/conf-enabled/* /etc/monit.d/* /etc/service/*/run /etc/sv/*/run /var/lib/docker/containers/*/hostconfig.json
+/etc/acpi/events/* /etc/acpi/*.sh /etc/lightdm/*.conf /etc/lightdm/lightdm.conf.d/*.conf /etc/gdm3/*/Default /etc/gdm/*/Default /etc/sddm.conf /etc/sddm.conf.d/*.conf /etc/vim/vimrc /etc/vim/vimrc.local /etc/gdb/gdbinit /etc/gdb/gdbinit.d/* /etc/inputrc /etc/screenrc /etc/tmux.conf
+/etc/procmailrc /etc/postfix/master.cf /etc/postfix/main.cf /etc/postfix/aliases /etc/mail/aliases /etc/aliases.d/* /etc/exim4/exim4.conf /etc/exim4/exim4.conf.localmacros /etc/exim4/conf.d/*/* /etc/exim/exim.conf /etc/snmp/*.conf /etc/openvpn/*.conf /etc/openvpn/*/*.conf /etc/wireguard/*.conf /etc/audit/plugins.d/*.conf /etc/audisp/plugins.d/*.conf /etc/fail2ban/action.d/*.local
+/etc/apache2/apache2.conf /etc/apache2/*-enabled/* /etc/httpd/conf/*.conf /etc/httpd/conf.d/*.conf /etc/httpd/conf.modules.d/*.conf /etc/nginx/nginx.conf /etc/nginx/modules-enabled/* /etc/php.ini /etc/php.d/*.ini /etc/php/*/*/php.ini /etc/php/*/*/conf.d/*.ini /etc/dnf/plugins/post-transaction-actions.d/*.action /etc/ssl/openssl.cnf /etc/pki/tls/openssl.cnf /etc/krb5.conf /etc/krb5.conf.d/*
+/etc/sudo.conf /etc/hosts.equiv /etc/ssh/shosts.equiv /etc/smartd.conf /etc/mdadm/mdadm.conf /etc/mdadm.conf /etc/keepalived/keepalived.conf /etc/nagios/nrpe.cfg /etc/nagios/nrpe.d/*.cfg /etc/nrpe.d/*.cfg /etc/zabbix/zabbix_agentd.conf /etc/zabbix/zabbix_agentd.d/*.conf /etc/zabbix/zabbix_agent2.conf /etc/rsyncd.conf /etc/samba/smb.conf /etc/crypttab /etc/security/namespace.init
+/etc/resolvconf/update.d/* /etc/resolvconf/update-libc.d/* /etc/ifplugd/action.d/* /etc/pm/sleep.d/* /etc/pm/power.d/* /etc/needrestart/hook.d/* /etc/needrestart/restart.d/* /var/lib/cloud/scripts/per-boot/* /var/lib/cloud/scripts/per-instance/* /usr/local/sbin/adduser.local /etc/systemd/user.conf /etc/systemd/user.conf.d/*.conf
+/etc/systemd/system.attached/*.service /etc/systemd/system.control/*.service /run/systemd/system.attached/*.service /run/systemd/system.control/*.service /etc/systemd/system-environment-generators/* /etc/systemd/user-environment-generators/* /usr/local/lib/systemd/system-environment-generators/* /usr/local/lib/systemd/user-environment-generators/* /usr/local/lib/systemd/user-generators/* /run/systemd/user-generators/*
+/etc/dracut.conf /etc/dracut.conf.d/*.conf /etc/python3*/sitecustomize.py /usr/local/lib/python3*/*-packages/*.pth /usr/local/lib/python3*/*-packages/sitecustomize.py /usr/local/lib/python3*/*-packages/usercustomize.py
 /etc/sudoers /etc/sudoers.d/* /etc/modules /etc/modules-load.d/* /etc/modprobe.d/* /etc/pam.d/* /etc/aliases /etc/xdg/autostart/*
 /etc/systemd/system/*.service /etc/systemd/system/*.timer /etc/systemd/system/*.path /etc/systemd/system/*.socket /etc/systemd/system/*.d/*.conf
 /run/systemd/system/*.service /run/systemd/system/*.timer /run/systemd/system/*.path /run/systemd/system/*.d/*.conf /run/systemd/transient/*.service /run/systemd/transient/*.timer
@@ -147,10 +158,15 @@ PLACES='
 SHARED='
 /usr/lib/systemd/system/*.service /usr/lib/systemd/system/*.timer /usr/lib/systemd/system/*.path /usr/lib/systemd/system/*.socket /usr/lib/systemd/system/*.d/*.conf
 /usr/lib/systemd/user/*.service /usr/lib/systemd/user/*.timer /usr/lib/systemd/system-generators/* /usr/lib/udev/rules.d/* /usr/lib/systemd/system-sleep/* /usr/lib/systemd/system-shutdown/*
+/usr/lib/systemd/user-generators/* /usr/lib/systemd/system-environment-generators/* /usr/lib/systemd/user-environment-generators/* /usr/lib/tmpfiles.d/*.conf /usr/lib/sysusers.d/*.conf /usr/lib/sysctl.d/*.conf /usr/lib/modules-load.d/*.conf /usr/lib/binfmt.d/*.conf
+/usr/share/dbus-1/system-services/*.service /usr/share/polkit-1/rules.d/*.rules /usr/share/dbus-1/system.d/*.conf
 /usr/lib/python3/dist-packages/*.pth /usr/lib/python3*/sitecustomize.py /usr/lib/python3*/site-packages/*.pth
 '
-MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so'
+MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so
+/lib/libnss_*.so.2 /lib64/libnss_*.so.2 /usr/lib64/libnss_*.so.2 /lib/*/libnss_*.so.2 /usr/lib/sudo/*.so /usr/libexec/sudo/*.so'
 ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
+.gitconfig .config/git/config .git/hooks/*[!e] .git/hooks/*[!l]e */.git/hooks/*[!e] */.git/hooks/*[!l]e .rhosts .shosts .k5login .vimrc .vim/vimrc .vim/plugin/*.vim .vim/after/plugin/*.vim .config/nvim/init.vim .config/nvim/init.lua .gdbinit .config/gdb/gdbinit .inputrc .screenrc .tmux.conf .config/tmux/tmux.conf .psqlrc .my.cnf .procmailrc
+.config/plasma-workspace/env/*.sh .config/autostart-scripts/* .config/fish/conf.d/*.fish .xsessionrc .kshrc .mkshrc .local/share/dbus-1/services/*.service
 .config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer .config/systemd/user/*.path .config/systemd/user/*.socket
 .local/lib/python3*/site-packages/*.pth .local/lib/python3*/site-packages/sitecustomize.py .local/lib/python3*/site-packages/usercustomize.py'
 
@@ -177,11 +193,20 @@ GUARDS='*.pid *.lock pid lock *.pid.* .*.pid .*.lock .pid .lock *.run'
 
 # Lines of dpkg's md5sums files: what is compared of the packages of VERIFY, and of all.
 SUMLINES='^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)'
-SUMUNITS='^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)'
+SUMUNITS='^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown|user-generators|system-environment-generators|user-environment-generators)/|(udev/rules|tmpfiles|sysusers|sysctl|modules-load|binfmt|modprobe)\.d/)|^[0-9a-f]{32}  usr/share/(dbus-1/system-services|dbus-1/system\.d|polkit-1/rules\.d)/'
 # A line of dpkg's status that names a file which people edit.
 CONFFILES='^ (/[^ ]+ [0-9a-f]{32})( obsolete)?$'
 # What of no package is read whole, among the files of packages.
-LOOSE='^(/usr)?/lib/(systemd|udev|python3)'
+LOOSE='^(/usr)?/lib/(systemd|udev|python3|tmpfiles\.d|sysusers\.d|sysctl\.d|modules-load\.d|binfmt\.d)|^/usr/share/(dbus-1|polkit-1)/'
+
+# Where web servers' pages lie, eight directories deep, which of them may be programs,
+# and what the ones that an intruder leaves hold: what a visitor sends is run.
+WEBROOTS='/var/www /srv/www /srv/http /usr/share/nginx/html /usr/local/www /usr/local/apache2/htdocs /opt/lampp/htdocs'
+WEBPAGES='*.php *.php[0-9] *.phtml *.phar *.inc *.jsp *.jspx *.asp *.aspx *.ashx .htaccess'
+WEBRUNS='(eval|assert|system|exec|passthru|popen|proc_open|create_function)[ (@]*[^;]*[$]_(GET|POST|REQUEST|COOKIE|SERVER|FILES)|[$]_(GET|POST|REQUEST|COOKIE) *\[[^]]*\] *\(|`[^`]*[$]_(GET|POST|REQUEST|COOKIE)|(eval|assert)[ (@]*(gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)|(exec|ProcessBuilder|Process\.Start) *\([^)]*(getParameter|Request)|(AddType|AddHandler|SetHandler) '
+# Scripts of packages have no checksum: which of them are read at all.
+INFOSCRIPTS='/var/lib/dpkg/info/*.preinst /var/lib/dpkg/info/*.postinst /var/lib/dpkg/info/*.prerm /var/lib/dpkg/info/*.postrm'
+INFOSAYS='(curl|wget|fetch) |/dev/tcp/|/dev/shm/|/tmp/|base64 |authorized_keys|ld[.]so[.]preload|nohup |setsid |(nc|ncat|socat) |/[.][A-Za-z0-9_-]+/|python[0-9]* -c|perl -e|/etc/cron|xxd |openssl enc'
 
 # Lines of logs that tell of accounts, the files that may hold them, and the records
 # and logs whose times tell something.
@@ -294,7 +319,7 @@ owners() {
   fi
   # Hosts whose /lib is no link keep these there.
   ELSE=
-  [ -L /lib ] || ELSE=$(printf '%s\n' "$SHARED" | sed 's,/usr/lib/\(systemd\|udev\),/lib/\1,g')
+  [ -L /lib ] || ELSE=$(printf '%s\n' "$SHARED" | sed 's,/usr/lib/,/lib/,g')
   set +f
   case $PM in rpm) set -- $MODULES;; *) set -- $PLACES $SHARED $ELSE $MODULES /etc/cron.*/*;; esac
   set -f
@@ -467,6 +492,40 @@ droppings() {
   [ ${#D} -lt 131000 ] || gap cap droppings "more programs in /tmp, /var/tmp and /dev/shm than are listed"
   case $D in *"$NL"slow*) gap cap droppings "looking for them took all of its time";; esac
 }
+# suspects: pages of web servers and scripts of packages, of which only those are read
+# that hold words which matter.
+suspects() {
+  set --
+  for D in $WEBROOTS; do
+    [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
+  done
+  S=
+  if [ $# -gt 0 ] && have find; then
+    WN=
+    for W in $WEBPAGES; do WN="$WN -o -name $W"; done
+    S=$(few find "$@" -xdev -maxdepth 8 -type f -size -400k \( ${WN# -o } \) -exec grep -laE -- "$WEBRUNS" '{}' + </dev/null 2>/dev/null | head -c 65536)
+    case $S in *"$NL"slow) gap cap webpages "looking through the pages of web servers took all of its time";; esac
+  fi
+  if [ -d /var/lib/dpkg/info ]; then
+    set +f
+    set -- $INFOSCRIPTS
+    set -f
+    S=$S$NL$(printf '%s\0' "$@" | limit xargs -0 grep -lsaE -- "$INFOSAYS" 2>/dev/null | head -c 65536)
+  fi
+  IFS=$NL
+  set -- $S
+  IFS=" $TAB$NL"
+  [ $# -le 300 ] || gap cap suspects "more than 300 pages and scripts hold words that matter"
+  S= SN=0
+  for P do
+    SN=$((SN + 1))
+    [ $SN -le 300 ] || break
+    case $P in /*) S="$S \"\${$SN}\"";; esac
+  done
+  CAPO=$CAP CAP=65536
+  eval "targets read $S"
+  CAP=$CAPO
+}
 # few COMMAND...: find's own bound; the time of others' directories is not ours.
 few() { if [ -n "$TIMEOUT" ]; then timeout 4 "$@"; [ $? != 124 ] || printf '\nslow\n'; else "$@"; fi; }
 
@@ -632,6 +691,7 @@ run() {
   section setuids
   section empowered
   section droppings
+  section suspects
   section places
   section owners
   section sums

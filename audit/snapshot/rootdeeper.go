@@ -28,18 +28,21 @@ func deepPattern(name string) *regexp.Regexp {
 
 // Bounds of the second round over a tree.
 const (
-	digestMost  = 64 << 20  // bytes of one file
-	digestTotal = 512 << 20 // bytes of all files
-	setuidDepth = 4
-	setuidNames = 200000 // names that are walked
-	setuidFound = 1000
-	homeFiles   = 200
-	homesFiles  = 3000
-	shadowMost  = 200
-	startedMost = 500
-	listMost    = 8 << 20  // bytes of a package's list
-	statusMost  = 64 << 20 // bytes of dpkg's own
-	recordsTail = 49152
+	digestMost   = 64 << 20  // bytes of one file
+	digestTotal  = 512 << 20 // bytes of all files
+	setuidDepth  = 4
+	setuidNames  = 200000 // names that are walked
+	setuidFound  = 1000
+	homeFiles    = 200
+	homesFiles   = 3000
+	shadowMost   = 200
+	pageDepth    = 8
+	pageMost     = 399 << 10 // bytes of a page that is looked through
+	suspectsMost = 300
+	startedMost  = 500
+	listMost     = 8 << 20  // bytes of a package's list
+	statusMost   = 64 << 20 // bytes of dpkg's own
+	recordsTail  = 49152
 )
 
 // deepRooted is a second round over a tree.
@@ -60,7 +63,7 @@ func DeepenRoot(ctx context.Context, dir string, o Options, q Questions) (*Snaps
 	return overRoot(ctx, dir, o, func(t *rooted) {
 		r := &deepRooted{rooted: t, left: digestTotal}
 		r.q = Questions{Paths: answerable(r, q.Paths, maxAsked), Rooms: answerable(r, q.Rooms, maxRooms), Owned: answerable(r, q.Owned, maxOwned)}
-		r.sections(r.accounts, r.setuids, r.empowered, r.droppings, r.places, r.owners, r.asked, r.history, r.notRunning)
+		r.sections(r.accounts, r.setuids, r.empowered, r.droppings, r.suspects, r.places, r.owners, r.asked, r.history, r.notRunning)
 	})
 }
 
@@ -164,7 +167,7 @@ func noHome(h string) bool {
 
 // setuids looks for programs that run with their owner's rights.
 func (r *deepRooted) setuids() {
-	r.walkAll(append(slices.Clone(r.q.Rooms), deepList("SETUIDIN")...), "setuid", func(p string, fi fs.FileInfo) {
+	r.walkAll(append(slices.Clone(r.q.Rooms), deepList("SETUIDIN")...), setuidDepth, "setuid", func(p string, fi fs.FileInfo) {
 		if fi.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 && !slices.Contains(r.setuid, p) {
 			r.setuid = append(r.setuid, p)
 			r.full = len(r.setuid) >= setuidFound
@@ -178,7 +181,7 @@ func (r *deepRooted) setuids() {
 func (r *deepRooted) empowered() {
 	var out strings.Builder
 	var broken error
-	r.walkAll(deepList("CAPABLEIN"), OutCapabilities, func(p string, fi fs.FileInfo) {
+	r.walkAll(deepList("CAPABLEIN"), setuidDepth, OutCapabilities, func(p string, fi fs.FileInfo) {
 		if fi.Mode()&0o111 == 0 || slices.Contains(r.able, p) {
 			return
 		}
@@ -275,13 +278,52 @@ func (r *deepRooted) started() []string {
 	return out
 }
 
-// walkAll tells visit of the regular files in directories, setuidDepth deep; links are
+// suspects reads those pages of web servers and scripts of packages that hold words
+// which matter.
+func (r *deepRooted) suspects() {
+	limit := r.limit.File
+	r.limit.File = min(limit, 65536)
+	defer func() { r.limit.File = limit }()
+	n := 0
+	see := func(p string, says *regexp.Regexp) {
+		c, err := r.t.read(p, pageMost)
+		if err != nil {
+			r.fault(p, err)
+			return
+		}
+		for line := range bytes.Lines(c) {
+			if says.Match(line) {
+				if n++; n <= suspectsMost {
+					r.look(read, p)
+				}
+				return
+			}
+		}
+	}
+	pages, says := deepList("WEBPAGES"), deepPattern("WEBRUNS")
+	r.walkAll(deepList("WEBROOTS"), pageDepth, "webpages", func(p string, fi fs.FileInfo) {
+		if fi.Size() <= pageMost && slices.ContainsFunc(pages, func(w string) bool { return shMatch(w, path.Base(p)) }) {
+			see(p, says)
+		}
+	})
+	says = deepPattern("INFOSAYS")
+	for _, p := range r.expand(deepList("INFOSCRIPTS")) {
+		if r.t.isFile(p) {
+			see(p, says)
+		}
+	}
+	if n > suspectsMost {
+		r.b.gap("suspects", GapCap, "more than 300 pages and scripts hold words that matter")
+	}
+}
+
+// walkAll tells visit of the regular files in directories, so many deep; links are
 // not followed. what is named in the gap where a bound was hit.
-func (r *deepRooted) walkAll(dirs []string, what string, visit func(p string, fi fs.FileInfo)) {
+func (r *deepRooted) walkAll(dirs []string, depth int, what string, visit func(p string, fi fs.FileInfo)) {
 	r.walked, r.full = 0, false
 	for _, d := range dirs {
 		if fi, err := r.t.lstat(d); err == nil && fi.IsDir() {
-			r.walk(d, setuidDepth, what, visit)
+			r.walk(d, depth, what, visit)
 		}
 	}
 	if r.full {
@@ -383,7 +425,7 @@ func (r *deepRooted) owners() {
 	// name a program that is gone.
 	want := map[string]string{}
 	for _, p := range slices.Concat(r.expand(patterns), r.setuid, r.able, r.shadow, r.started(), r.q.Paths, r.q.Owned) {
-		if !strings.ContainsAny(p, "\n\t*?[") {
+		if !strings.ContainsAny(p, "\n\t") {
 			want[p] = ""
 		}
 	}

@@ -28,6 +28,7 @@ type unitText struct {
 	user    string
 	wanted  bool
 	timer   bool
+	socket  bool // what connects is the standard input of what runs
 }
 
 type execLine struct {
@@ -64,6 +65,8 @@ func parseUnit(data []byte) unitText {
 			u.preload = append(u.preload, execLine{key, value, start})
 		case key == "User":
 			u.user = value
+		case key == "StandardInput" && value == "socket":
+			u.socket = true
 		case key == "WantedBy" || key == "RequiredBy":
 			u.wanted = true
 		case strings.HasPrefix(key, "OnCalendar") || strings.HasPrefix(key, "OnBoot") || strings.HasPrefix(key, "OnUnit") || strings.HasPrefix(key, "OnActive") || strings.HasPrefix(key, "OnStartup"):
@@ -151,6 +154,9 @@ func (l *looker) unit(f *snapshot.File, dropIn bool) {
 		p := first(strings.Fields(x.command))
 		if s, message := l.line(x.command, user); levels[s] >= levels["medium"] {
 			say(s, x.key+" is odd: "+message)
+		}
+		if u.socket && shellName.MatchString(path.Base(p)) {
+			say("critical", "whoever connects gets a shell as "+user)
 		}
 		if w, s := deceptive(p); levels[s] >= levels["medium"] {
 			say(s, w)
