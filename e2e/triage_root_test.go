@@ -32,7 +32,7 @@ func TestTriageRoot(t *testing.T) {
 	for _, c := range []struct {
 		release e2e.Release
 		lists   [][]way
-	}{{e2e.Bookworm, [][]way{plantedWays(), ways}}, {e2e.Bullseye, [][]way{moreWays}}} {
+	}{{e2e.Bookworm, [][]way{plantedWays(), ways}}, {e2e.Bullseye, [][]way{moreWays}}, {e2e.Trixie, [][]way{settingsWays}}} {
 		t.Run(string(c.release), func(t *testing.T) { triageBothWays(t, c.release, c.lists) })
 	}
 }

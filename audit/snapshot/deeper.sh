@@ -203,7 +203,7 @@ LOOSE='^(/usr)?/lib/(systemd|udev|python3|tmpfiles\.d|sysusers\.d|sysctl\.d|modu
 # and what the ones that an intruder leaves hold: what a visitor sends is run.
 WEBROOTS='/var/www /srv/www /srv/http /usr/share/nginx/html /usr/local/www /usr/local/apache2/htdocs /opt/lampp/htdocs'
 WEBPAGES='*.php *.php[0-9] *.phtml *.phar *.inc *.jsp *.jspx *.asp *.aspx *.ashx .htaccess'
-WEBRUNS='(eval|assert|system|exec|passthru|popen|proc_open|create_function)[ (@]*[^;]*[$]_(GET|POST|REQUEST|COOKIE|SERVER|FILES)|[$]_(GET|POST|REQUEST|COOKIE) *\[[^]]*\] *\(|`[^`]*[$]_(GET|POST|REQUEST|COOKIE)|(eval|assert)[ (@]*(gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)|(exec|ProcessBuilder|Process\.Start) *\([^)]*(getParameter|Request)|(AddType|AddHandler|SetHandler) '
+WEBRUNS='(eval|assert|system|exec|passthru|popen|proc_open|create_function)[ (@]+[^;]*[$]_(GET|POST|REQUEST|COOKIE|SERVER|FILES)|[$]_(GET|POST|REQUEST|COOKIE) *\[[^]]*\] *\(|`[^`]*[$]_(GET|POST|REQUEST|COOKIE)|(eval|assert)[ (@]+(gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)|(exec|ProcessBuilder|Process\.Start) *\([^)]*(getParameter|Request)|(AddType|AddHandler|SetHandler) '
 # Scripts of packages have no checksum: which of them are read at all.
 INFOSCRIPTS='/var/lib/dpkg/info/*.preinst /var/lib/dpkg/info/*.postinst /var/lib/dpkg/info/*.prerm /var/lib/dpkg/info/*.postrm'
 INFOSAYS='(curl|wget|fetch) |/dev/tcp/|/dev/shm/|/tmp/|base64 |authorized_keys|ld[.]so[.]preload|nohup |setsid |(nc|ncat|socat) |/[.][A-Za-z0-9_-]+/|python[0-9]* -c|perl -e|/etc/cron|xxd |openssl enc'
@@ -215,7 +215,7 @@ ACCOUNTLOGS='/var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog
 RECORDS='/var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log'
 
 places() {
-  CAPO=$CAP CAP=65536
+  CAPO=$CAP CAP=131072
   set +f
   set -- $PLACES
   set -f

@@ -104,7 +104,7 @@ func (r *deepRooted) notRunning() {
 // places reads the files from which something starts again.
 func (r *deepRooted) places() {
 	cap := r.limit.File
-	r.limit.File = min(cap, 65536)
+	r.limit.File = min(cap, 131072)
 	defer func() { r.limit.File = cap }()
 	r.look(read, r.expand(deepList("PLACES"))...)
 	r.look(meta, r.expand(deepList("MODULES"))...)

@@ -96,7 +96,7 @@ func (l *looker) defaults(f *snapshot.File, user string) (string, []string) {
 	s, more := l.script(f.Path, f.Content, user)
 	severity, why = heavier(severity, s), append(why, more...)
 	if path.Base(f.Path) == "grub" || strings.Contains(f.Path, "/grub.d/") {
-		for _, m := range bootsWith.FindAllStringSubmatch(string(clipBytes(f.Content, 65536)), 4) {
+		for _, m := range bootsWith.FindAllStringSubmatch(string(clipBytes(f.Content, judgedMost)), 4) {
 			if !usualInit.MatchString(m[1]) {
 				severity, why = heavier(severity, "medium"), append(why, "the kernel starts "+cron.Quote(clip(m[1], 120))+" first, and no init")
 			}
@@ -196,7 +196,7 @@ var (
 // without a password.
 func (l *looker) authority(f *snapshot.File, _ string) (severity string, why []string) {
 	severity = "none"
-	text := string(clipBytes(f.Content, 65536))
+	text := string(clipBytes(f.Content, judgedMost))
 	if strings.HasSuffix(f.Path, ".pkla") {
 		if pklaYes.MatchString(text) && pklaAll.MatchString(text) {
 			return "high", []string{"it lets somebody do anything as root without a password"}
@@ -219,7 +219,7 @@ func (l *looker) authority(f *snapshot.File, _ string) (severity string, why []s
 var busAll = regexp.MustCompile(`<allow\s+[^>]*(own|send_destination)\s*=\s*"\*"`)
 
 func (l *looker) busPolicy(f *snapshot.File, _ string) (string, []string) {
-	if m := busAll.FindString(string(clipBytes(f.Content, 65536))); m != "" {
+	if m := busAll.FindString(string(clipBytes(f.Content, judgedMost))); m != "" {
 		return "medium", []string{"it lets somebody speak for, or to, every service: " + cron.Quote(clip(m, 120))}
 	}
 	return "none", nil
@@ -258,7 +258,7 @@ func (l *looker) container(f *snapshot.File, _ string) (string, []string) {
 	return severity, why[:min(len(why), 8)]
 }
 
-var sudoPlugin = regexp.MustCompile(`^\s*(?:Plugin|Path)\s+\S+\s+(/\S+)`)
+var sudoPlugin = regexp.MustCompile(`^\s*(Plugin|Path)\s+\S+\s+(/\S+)`)
 
 func (l *looker) sudoPlugins(f *snapshot.File, _ string) (string, []string) {
 	var o odd
@@ -267,8 +267,8 @@ func (l *looker) sudoPlugins(f *snapshot.File, _ string) (string, []string) {
 		if m == nil {
 			return true
 		}
-		s, text := l.commandAt(f.Path, n, m[1], "root")
-		if !strings.HasPrefix(m[1], "/usr/lib") {
+		s, text := l.commandAt(f.Path, n, m[2], "root")
+		if m[1] == "Plugin" && !strings.HasPrefix(m[2], "/usr/lib") {
 			s = heavier(s, "medium")
 		}
 		return o.see(s, text)
@@ -305,8 +305,8 @@ func (l *looker) principalsOf(f *snapshot.File, user string) (string, []string) 
 }
 
 var (
-	webRuns  = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function)[ (@]*[^;]{0,60}\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]*\]\s*\(|` + "`[^`]{0,40}" + `\$_(?:GET|POST|REQUEST|COOKIE)\b`)
-	webHides = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert)[ (@]*(?:gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)\b`)
+	webRuns  = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function)[ (@]+[^;]{0,60}\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]*\]\s*\(|` + "`[^`]{0,40}" + `\$_(?:GET|POST|REQUEST|COOKIE)\b`)
+	webHides = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert)[ (@]+(?:gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)\b`)
 	webJava  = regexp.MustCompile(`(?:getRuntime\(\)\s*\.exec|ProcessBuilder)\s*\([^)]*getParameter|Process\.Start\s*\([^)]*Request`)
 	webAs    = regexp.MustCompile(`(?i)^\s*(?:AddType|AddHandler|SetHandler)\s+(?:application/x-httpd-|php)\S*\s+.*\.(?:jpe?g|png|gif|ico|txt|css|svg)\b`)
 )
@@ -316,7 +316,7 @@ var (
 func (l *looker) webPage(f *snapshot.File, _ string) (string, []string) {
 	var o odd
 	n := 0
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		n++
 		line = clip(line, maxScriptLine)
 		says := ""

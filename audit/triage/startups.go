@@ -109,6 +109,9 @@ func startupAt(p string) *startup {
 	return nil
 }
 
+// usualDot finds the dots that belong to these files' names.
+var usualDot = regexp.MustCompile(`^/etc/skel/\.|/\.git/|/\.(htaccess|user\.ini)$`)
+
 // startup judges one file.
 func (l *looker) startup(s *startup, f *snapshot.File) {
 	if f.Type == 'f' && f.Size == 0 || f.Type == 'l' && (f.Real == "/dev/null" || f.Target == "/dev/null") {
@@ -144,7 +147,7 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 			severity = "low"
 		}
 	}
-	if w, ws := deceptive(f.Path); levels[ws] >= levels["high"] {
+	if w, ws := deceptive(usualDot.ReplaceAllString(f.Path, "/")); levels[ws] >= levels["high"] {
 		severity = heavier(severity, ws)
 		why = append(why, w)
 	}
@@ -254,7 +257,7 @@ var traps = []struct {
 
 // environment judges NAME=VALUE lines.
 func (l *looker) environment(f *snapshot.File, _ string) (string, []string) {
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		text := strings.TrimSpace(line)
 		if strings.HasPrefix(text, "LD_PRELOAD") || strings.HasPrefix(text, "LD_AUDIT") || strings.HasPrefix(text, "BASH_ENV") {
 			return "high", []string{"it sets " + cron.Quote(clip(text, 120))}
@@ -266,7 +269,7 @@ func (l *looker) environment(f *snapshot.File, _ string) (string, []string) {
 // preloads judges each library that all programs load.
 func (l *looker) preloads(f *snapshot.File, _ string) (severity string, why []string) {
 	severity = "none"
-	text := string(clipBytes(f.Content, 65536))
+	text := string(clipBytes(f.Content, judgedMost))
 	for _, lib := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' || r == ':' }) {
 		if strings.HasPrefix(lib, "#") || len(why) > 8 {
 			continue
@@ -283,7 +286,7 @@ func (l *looker) preloads(f *snapshot.File, _ string) (severity string, why []st
 }
 
 func (l *looker) libraryDirs(f *snapshot.File, _ string) (string, []string) {
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		d := strings.TrimSpace(line)
 		if !strings.HasPrefix(d, "/") {
 			continue
@@ -342,7 +345,7 @@ func behind(message string) string {
 
 func (l *looker) forward(f *snapshot.File, user string) (severity string, why []string) {
 	severity = "none"
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		t := strings.TrimSpace(line)
 		if i := strings.IndexByte(t, '|'); i >= 0 && t[0] != '#' {
 			command := strings.Trim(t[i+1:], `" `)
@@ -358,7 +361,7 @@ func (l *looker) forward(f *snapshot.File, user string) (severity string, why []
 }
 
 func (l *looker) desktop(f *snapshot.File, user string) (string, []string) {
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		if command, ok := strings.CutPrefix(strings.TrimSpace(line), "Exec="); ok {
 			if s, message := l.line(command, user); levels[s] >= levels["medium"] {
 				return s, []string{"it runs " + cron.Quote(clip(command, 120)) + ": " + message}
@@ -394,7 +397,7 @@ func (l *looker) packageHook(f *snapshot.File, _ string) (severity string, why [
 		})
 		return severity, why
 	}
-	text := string(clipBytes(f.Content, 65536))
+	text := string(clipBytes(f.Content, judgedMost))
 	for _, at := range aptHook.FindAllStringSubmatchIndex(text, 8) {
 		n := 1 + strings.Count(text[:at[0]], "\n")
 		for _, m := range aptCommand.FindAllStringSubmatch(text[at[6]:at[7]], 8) {
@@ -406,7 +409,7 @@ func (l *looker) packageHook(f *snapshot.File, _ string) (severity string, why [
 
 func (l *looker) modprobe(f *snapshot.File, _ string) (severity string, why []string) {
 	severity = "none"
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		if w := strings.Fields(line); len(w) > 2 && w[0] == "install" && w[2] != "/bin/true" && w[2] != "/bin/false" && w[2] != "/usr/bin/true" && w[2] != "/usr/bin/false" {
 			command := strings.Join(w[2:], " ")
 			if s, message := l.line(command, "root"); levels[s] >= levels["medium"] {

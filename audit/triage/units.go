@@ -41,7 +41,7 @@ func parseUnit(data []byte) unitText {
 	var u unitText
 	n, start := 0, 0
 	carried := ""
-	for raw := range strings.Lines(string(clipBytes(data, 65536))) {
+	for raw := range strings.Lines(string(clipBytes(data, judgedMost))) {
 		n++
 		t := strings.TrimRight(raw, "\r\n")
 		if carried == "" {
@@ -274,7 +274,7 @@ var (
 
 func (l *looker) pamFile(f *snapshot.File) {
 	n := 0
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		if n++; n > 400 {
 			break
 		}
