@@ -133,7 +133,7 @@ PLACES='
 /etc/apt/apt.conf /etc/apt/apt.conf.d/* /etc/dpkg/dpkg.cfg.d/* /etc/dhcp/dhclient-enter-hooks.d/* /etc/dhcp/dhclient-exit-hooks.d/*
 /etc/NetworkManager/dispatcher.d/* /etc/NetworkManager/dispatcher.d/*/* /etc/network/if-up.d/* /etc/network/if-pre-up.d/* /etc/network/if-down.d/* /etc/network/if-post-down.d/* /etc/networkd-dispatcher/*/*
 /etc/network/interfaces /etc/network/interfaces.d/* /etc/ppp/ip-up /etc/ppp/ip-down /etc/ppp/ip-up.d/* /etc/ppp/ip-down.d/* /etc/dhcpcd.enter-hook /etc/dhcpcd.exit-hook
-/etc/logrotate.conf /etc/logrotate.d/* /etc/inetd.conf /etc/xinetd.d/* /etc/rsyslog.conf /etc/rsyslog.d/*.conf /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/ssh/ssh_config /etc/ssh/ssh_config.d/*.conf
+/etc/logrotate.conf /etc/logrotate.d/* /etc/inetd.conf /etc/xinetd.d/* /etc/rsyslog.conf /etc/rsyslog.d/*.conf /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/ssh/ssh_config /etc/ssh/ssh_config.d/*.conf /etc/ssh/ssh_known_hosts
 /etc/environment.d/*.conf /etc/security/pam_env.conf /etc/systemd/system.conf /etc/systemd/system.conf.d/*.conf /etc/X11/Xsession.d/* /etc/kernel/postinst.d/* /etc/initramfs-tools/hooks/* /etc/initramfs-tools/scripts/*/*
 /etc/default/* /etc/default/grub.d/* /etc/sysconfig/* /etc/conf.d/* /etc/rc?.d/* /etc/grub.d/* /etc/skel/.[!.]* /etc/bash_completion.d/* /etc/fish/config.fish /etc/fish/conf.d/* /etc/X11/xinit/xinitrc.d/* /etc/X11/xinit/xinitrc
 /etc/gitconfig /etc/.git/hooks/*[!e] /etc/.git/hooks/*[!l]e /srv/*/.git/hooks/*[!e] /srv/*/.git/hooks/*[!l]e /opt/*/.git/hooks/*[!e] /opt/*/.git/hooks/*[!l]e /var/www/.git/hooks/*[!e] /var/www/.git/hooks/*[!l]e /var/www/*/.git/hooks/*[!e] /var/www/*/.git/hooks/*[!l]e /srv/git/*/hooks/*[!e] /srv/git/*/hooks/*[!l]e
@@ -164,7 +164,7 @@ SHARED='
 '
 MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so
 /lib/libnss_*.so.2 /lib64/libnss_*.so.2 /usr/lib64/libnss_*.so.2 /lib/*/libnss_*.so.2 /usr/lib/sudo/*.so /usr/libexec/sudo/*.so'
-ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
+ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .ssh/known_hosts .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
 .gitconfig .config/git/config .git/hooks/*[!e] .git/hooks/*[!l]e */.git/hooks/*[!e] */.git/hooks/*[!l]e .rhosts .shosts .k5login .vimrc .vim/vimrc .vim/plugin/*.vim .vim/after/plugin/*.vim .config/nvim/init.vim .config/nvim/init.lua .gdbinit .config/gdb/gdbinit .inputrc .screenrc .tmux.conf .config/tmux/tmux.conf .psqlrc .my.cnf .procmailrc
 .config/plasma-workspace/env/*.sh .config/autostart-scripts/* .config/fish/conf.d/*.fish .xsessionrc .kshrc .mkshrc .local/share/dbus-1/services/*.service
 .config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer .config/systemd/user/*.path .config/systemd/user/*.socket
