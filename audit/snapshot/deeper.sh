@@ -372,6 +372,7 @@ VERIFY='systemd kmod apt dpkg curl wget hostname sed tar gzip mawk gawk debianut
 libgssapi-krb5-2 libkrb5-3 libkrb5support0 libk5crypto3 libcom-err2 libzstd1 liblz4-1 libcap2 libcap-ng0 libgcrypt20 libpcre2-8-0 libwtmpdb0 zlib1g openssh-server openssh-client openssh-sftp-server libpam-modules libpam-modules-bin libpam0g libpam-systemd libpam-runtime
 cron cron-daemon-common cronie at coreutils bash dash login passwd util-linux procps psmisc net-tools iproute2 findutils grep sudo
 libssl3 libssl3t64 libssl1.1 liblzma5 libsystemd0 libkeyutils1 libwrap0 libcrypt1 libc6 libc-bin libnss-systemd rsyslog'
+RPMVERIFY='openssh-server openssh-clients openssh pam cronie crontabs coreutils bash util-linux procps-ng shadow-utils sudo audit-libs keyutils-libs xz-libs openssl-libs'
 sums() {
   case $PM in
     dpkg)
@@ -401,7 +402,7 @@ sums() {
       [ -f /var/lib/dpkg/diversions ] && look read /var/lib/dpkg/diversions;;
     rpm)
       set --
-      for W in openssh-server openssh-clients openssh pam cronie crontabs coreutils bash util-linux procps-ng shadow-utils sudo audit-libs keyutils-libs xz-libs openssl-libs; do
+      for W in $RPMVERIFY; do
         rpm -q "$W" </dev/null >/dev/null && set -- "$@" "$W"
       done
       if [ "$UID0" = yes ] && [ -n "$SWITCH" ]; then PMAS="$SWITCH 0 0"; else PMAS=limit; fi

@@ -34,9 +34,15 @@ func (r *deepRooted) records() *records {
 		return &records{"dpkg", false, r.dpkgFiles, r.dpkgSums}
 	case r.t.isFile(apkInstalled):
 		return &records{"apk", false, r.apkFiles, r.apkSums}
+	case r.rpmDatabase() != "":
+		return &records{"rpm", true, r.rpmFiles, r.rpmSums}
 	}
-	r.b.gap(OutOwned, GapSource, "which package a file is of is read from the records of dpkg and apk only in a directory")
-	r.b.gap("sums", GapSource, "checksums of packages are read from the records of dpkg and apk only in a directory")
+	why := "no package manager whose records are read in a directory"
+	if r.t.isFile(rpmOldDatabase) {
+		why = "rpm's database in Berkeley DB's form is read on a running host only"
+	}
+	r.b.gap(OutOwned, GapSource, why)
+	r.b.gap("sums", GapSource, why)
 	return nil
 }
 

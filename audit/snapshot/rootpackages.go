@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// packages reads the package managers' own records. A database in a binary form
-// (rpm) is a gap.
+// packages reads the package managers' own records. A database of rpm in Berkeley DB's
+// form is a gap.
 func (r *rooted) packages() {
 	patterns := shList("PKGS")
 	wanted := func(name string) bool {
@@ -60,11 +60,16 @@ func (r *rooted) packages() {
 			}
 		}
 	}
-	if r.t.isDir("/var/lib/rpm") || r.t.isDir("/usr/lib/sysimage/rpm") {
-		if !known {
-			r.b.gap(OutPackages, GapSource, "the rpm database is read on a running host only")
-			return
-		}
+	if r.rpmDatabase() != "" {
+		known = true
+		r.rpmEach(OutPackages, func(p *rpmPackage) {
+			if wanted(p.name) {
+				out.WriteString("rpm\t" + p.name + "\t" + p.version + "\n")
+			}
+		})
+	} else if !known && (r.t.isDir("/var/lib/rpm") || r.t.isDir("/usr/lib/sysimage/rpm")) {
+		r.b.gap(OutPackages, GapSource, "rpm's database in Berkeley DB's form is read on a running host only")
+		return
 	}
 	if !known {
 		r.b.gap(OutPackages, GapMissing, "no package manager that this collector knows")

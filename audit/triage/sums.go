@@ -24,7 +24,7 @@ func (l *looker) sums() {
 		if !ok || strings.HasPrefix(p, "/etc/") {
 			return
 		}
-		l.replaced(p, "", "rpm -V says "+flags+": its digest is not the package's", line)
+		l.replaced(p, "", "rpm keeps another digest of it ("+flags+")", line)
 	})
 	lines(l.deep.Output(snapshot.OutSumsAPK), func(line string) {
 		w := strings.Fields(line)
