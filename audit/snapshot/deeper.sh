@@ -212,7 +212,7 @@ INFOSAYS='(curl|wget|fetch) |/dev/tcp/|/dev/shm/|/tmp/|base64 |authorized_keys|l
 # and logs whose times tell something.
 ACCOUNTSAY='(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)'
 ACCOUNTLOGS='/var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog'
-RECORDS='/var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log'
+RECORDS='/var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log /var/lib/systemd/timers/stamp-*'
 
 places() {
   CAPO=$CAP CAP=131072
