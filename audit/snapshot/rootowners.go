@@ -37,10 +37,7 @@ func (r *deepRooted) records() *records {
 	case r.rpmDatabase() != "":
 		return &records{"rpm", true, r.rpmFiles, r.rpmSums}
 	}
-	why := "no package manager whose records are read in a directory"
-	if r.t.isFile(rpmOldDatabase) {
-		why = "rpm's database in Berkeley DB's form is read on a running host only"
-	}
+	const why = "no package manager whose records are read in a directory"
 	r.b.gap(OutOwned, GapSource, why)
 	r.b.gap("sums", GapSource, why)
 	return nil

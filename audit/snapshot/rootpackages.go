@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// packages reads the package managers' own records. A database of rpm in Berkeley DB's
-// form is a gap.
+// packages reads the package managers' own records.
 func (r *rooted) packages() {
 	patterns := shList("PKGS")
 	wanted := func(name string) bool {
@@ -68,7 +67,7 @@ func (r *rooted) packages() {
 			}
 		})
 	} else if !known && (r.t.isDir("/var/lib/rpm") || r.t.isDir("/usr/lib/sysimage/rpm")) {
-		r.b.gap(OutPackages, GapSource, "rpm's database in Berkeley DB's form is read on a running host only")
+		r.b.gap(OutPackages, GapSource, "rpm's database is not there, or in no form that is read in a directory")
 		return
 	}
 	if !known {

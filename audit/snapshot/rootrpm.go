@@ -158,10 +158,8 @@ var rpmDatabases = []struct {
 }{
 	{"/usr/lib/sysimage/rpm/rpmdb.sqlite", sqlitePackages}, {"/var/lib/rpm/rpmdb.sqlite", sqlitePackages},
 	{"/usr/lib/sysimage/rpm/Packages.db", ndbPackages}, {"/var/lib/rpm/Packages.db", ndbPackages},
+	{"/usr/lib/sysimage/rpm/Packages", bdbPackages}, {"/var/lib/rpm/Packages", bdbPackages},
 }
-
-// rpmOldDatabase is that of RHEL 8 and before.
-const rpmOldDatabase = "/var/lib/rpm/Packages"
 
 // rpmMost bounds a database: a desktop's of Fedora has 150 MiB.
 const rpmMost = 512 << 20

@@ -6,12 +6,13 @@ import (
 	"errors"
 )
 
-// rpm keeps its headers in a table of SQLite (RHEL 9, Fedora) or in a form of its own,
-// ndb (SUSE). A database of a tree is whatever somebody wrote: it is read here by as much
+// rpm keeps its headers in a table of SQLite (RHEL 9, Fedora), in a form of its own, ndb
+// (SUSE), or in a hash of Berkeley DB (RHEL 8 and before). A database of a tree is whatever somebody wrote: it is read here by as much
 // of its form as holds a table's rows, and no SQL of its own is run.
 
 var (
 	errSQLite = errors.New("not a database of SQLite that holds packages, or a broken one")
+	errBDB    = errors.New("not a hash of Berkeley DB, or a broken one")
 	errNDB    = errors.New("not a database of rpm (ndb), or a broken one")
 )
 
@@ -246,6 +247,84 @@ func ndbPackages(data []byte, each func(blob []byte) error) error {
 		}
 		if err := each(data[from+blockSize:][:size]); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// Pages of Berkeley DB (its dbinc/db_page.h).
+const (
+	bdbHashMagic  = 0x061561
+	bdbUnsorted   = 2 // a page of a hash, of older versions
+	bdbHash       = 13
+	bdbOverflow   = 7
+	bdbPageHead   = 26
+	bdbItemData   = 1
+	bdbItemBeyond = 3 // the value stands on pages of its own
+)
+
+// bdbPackages tells of each value of a hash of Berkeley DB, in which rpm kept its headers
+// up to RHEL 8: pages of pairs of items, and long values on chains of pages.
+func bdbPackages(data []byte, each func(blob []byte) error) error {
+	if len(data) < 512 {
+		return errBDB
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if order.Uint32(data[12:]) != bdbHashMagic {
+		if order = binary.BigEndian; order.Uint32(data[12:]) != bdbHashMagic {
+			return errBDB
+		}
+	}
+	size := int(order.Uint32(data[20:]))
+	if size < 512 || size > 65536 || size&(size-1) != 0 {
+		return errBDB
+	}
+	pages := len(data) / size
+	left := 2*pages + 16 // a broken chain may go in circles
+	for n := 1; n < pages; n++ {
+		p := data[n*size:][:size]
+		if p[25] != bdbHash && p[25] != bdbUnsorted {
+			continue
+		}
+		items := int(order.Uint16(p[20:]))
+		if bdbPageHead+2*items > size {
+			return errBDB
+		}
+		at := func(i int) int { return int(order.Uint16(p[bdbPageHead+2*i:])) }
+		for i := 1; i < items; i += 2 {
+			from, to := at(i), at(i-1)
+			if from < bdbPageHead || from >= to || to > size {
+				return errBDB
+			}
+			item := p[from:to]
+			var value []byte
+			switch {
+			case item[0] == bdbItemData:
+				value = item[1:]
+			case item[0] == bdbItemBeyond && len(item) >= 12:
+				next, long := int(order.Uint32(item[4:])), int(order.Uint32(item[8:]))
+				if long > headerMost {
+					return errBDB
+				}
+				for len(value) < long {
+					if left--; left < 0 || next < 1 || next >= pages || data[next*size+25] != bdbOverflow {
+						return errBDB
+					}
+					o := data[next*size:][:size]
+					here := min(size-bdbPageHead, int(order.Uint16(o[22:])), long-len(value))
+					if here == 0 {
+						return errBDB
+					}
+					value = append(value, o[bdbPageHead:][:here]...)
+					next = int(order.Uint32(o[16:]))
+				}
+			}
+			if len(value) <= 4 {
+				continue // the highest number that was given out
+			}
+			if err := each(value); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
