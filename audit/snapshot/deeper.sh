@@ -203,7 +203,7 @@ LOOSE='^(/usr)?/lib/(systemd|udev|python3|tmpfiles\.d|sysusers\.d|sysctl\.d|modu
 # and what the ones that an intruder leaves hold: what a visitor sends is run.
 WEBROOTS='/var/www /srv/www /srv/http /usr/share/nginx/html /usr/local/www /usr/local/apache2/htdocs /opt/lampp/htdocs'
 WEBPAGES='*.php *.php[0-9] *.phtml *.phar *.inc *.jsp *.jspx *.asp *.aspx *.ashx .htaccess'
-WEBRUNS='(eval|assert|system|exec|passthru|popen|proc_open|create_function)[ (@]+[^;]*[$]_(GET|POST|REQUEST|COOKIE|SERVER|FILES)|[$]_(GET|POST|REQUEST|COOKIE) *\[[^]]*\] *\(|`[^`]*[$]_(GET|POST|REQUEST|COOKIE)|(eval|assert)[ (@]+(gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)|(exec|ProcessBuilder|Process\.Start) *\([^)]*(getParameter|Request)|(AddType|AddHandler|SetHandler) '
+WEBRUNS='(eval|assert|system|exec|passthru|popen|proc_open|create_function)[ (@]+[^;]*[$]_(GET|POST|REQUEST|COOKIE|SERVER|FILES)|[$]_(GET|POST|REQUEST|COOKIE) *\[[^]]*\] *\(|(=|echo|print|return|[(]) *`[^`]*[$]_(GET|POST|REQUEST|COOKIE)|(eval|assert)[ (@]+(gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)|(exec|ProcessBuilder|Process\.Start) *\([^)]*(getParameter|Request)|(AddType|AddHandler|SetHandler) '
 # Scripts of packages have no checksum: which of them are read at all.
 INFOSCRIPTS='/var/lib/dpkg/info/*.preinst /var/lib/dpkg/info/*.postinst /var/lib/dpkg/info/*.prerm /var/lib/dpkg/info/*.postrm'
 INFOSAYS='(curl|wget|fetch) |/dev/tcp/|/dev/shm/|/tmp/|base64 |authorized_keys|ld[.]so[.]preload|nohup |setsid |(nc|ncat|socat) |/[.][A-Za-z0-9_-]+/|python[0-9]* -c|perl -e|/etc/cron|xxd |openssl enc'
@@ -493,6 +493,7 @@ droppings() {
   [ ${#D} -lt 131000 ] || gap cap droppings "more programs in /tmp, /var/tmp and /dev/shm than are listed"
   case $D in *"$NL"slow*) gap cap droppings "looking for them took all of its time";; esac
 }
+SUSPECTS=150
 # suspects: pages of web servers and scripts of packages, of which only those are read
 # that hold words which matter.
 suspects() {
@@ -516,11 +517,11 @@ suspects() {
   IFS=$NL
   set -- $S
   IFS=" $TAB$NL"
-  [ $# -le 300 ] || gap cap suspects "more than 300 pages and scripts hold words that matter"
+  [ $# -le $SUSPECTS ] || gap cap suspects "more than $SUSPECTS pages and scripts hold words that matter"
   S= SN=0
   for P do
     SN=$((SN + 1))
-    [ $SN -le 300 ] || break
+    [ $SN -le $SUSPECTS ] || break
     case $P in /*) S="$S \"\${$SN}\"";; esac
   done
   CAPO=$CAP CAP=65536
@@ -692,12 +693,12 @@ run() {
   section setuids
   section empowered
   section droppings
-  section suspects
   section places
   section owners
   section sums
   section asked
   section history
+  section suspects
   mark end
 }
 

