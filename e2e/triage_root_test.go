@@ -19,6 +19,7 @@ import (
 // All else of a page is about the disk, and a directory shows the same disk.
 var alive = map[string]string{
 	triage.KindProcess: "processes, and whom they talk to, are in memory",
+	triage.KindTimes:   "the login's end writes to wtmp and the logs, whose times are others when the directory is read",
 }
 
 // inMemory finds ways that are planted below /dev: a host keeps that in memory, and its
