@@ -407,7 +407,7 @@ func (r *deepRooted) asked() {
 	cap := r.limit.File
 	defer func() { r.limit.File = cap }()
 	r.limit.File = min(cap, 65536)
-	r.look(read, r.q.Paths...)
+	r.look(begin, r.q.Paths...)
 	r.digests(OutDigests, r.q.Paths)
 	r.attributes(r.q.Paths)
 	r.limit.File = 64
@@ -420,7 +420,7 @@ func (r *deepRooted) asked() {
 		for _, n := range names {
 			p := strings.TrimSuffix(d, "/") + "/" + n
 			if slices.ContainsFunc(guards, func(g string) bool { return shMatch(g, n) }) {
-				r.look(read, p)
+				r.look(begin, p)
 			} else {
 				r.look(meta, p)
 			}

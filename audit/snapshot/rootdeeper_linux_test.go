@@ -55,7 +55,8 @@ func TestDeepenRoot(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "etc/inittab"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	q := Questions{Paths: []string{"/home/ann/k", "/usr/bin/ssh", "/proc/1/exe"}, Rooms: []string{"/tmp/.x"}}
+	write("usr/bin/large", strings.Repeat("x", 70000), 0o755)
+	q := Questions{Paths: []string{"/home/ann/k", "/usr/bin/ssh", "/proc/1/exe", "/usr/bin/large"}, Rooms: []string{"/tmp/.x"}}
 	s, err := DeepenRoot(t.Context(), dir, Options{}, q)
 	if err != nil || !s.Complete {
 		t.Fatal(err)
@@ -86,6 +87,9 @@ func TestDeepenRoot(t *testing.T) {
 		if c := string(f.Content); strings.Contains(c, "outside") || strings.Contains(c, "b3BlbnNz") || strings.Contains(c, "$6$") {
 			t.Errorf("%s has what it must not: %q", f.Path, c)
 		}
+	}
+	if f := s.Lookup("/usr/bin/large"); f == nil || len(f.Content) != 65536 || len(s.GapsFor("/usr/bin/large")) > 0 {
+		t.Errorf("what was asked for is large: %+v", s.GapsFor("/usr/bin/large"))
 	}
 	if len(s.GapsFor("/etc/inittab")) == 0 || len(s.GapsFor(OutProcStat)) == 0 {
 		t.Errorf("gaps: %+v", s.Gaps)
