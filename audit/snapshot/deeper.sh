@@ -176,7 +176,7 @@ NOHOMES='/ /dev* /proc* /sys* /bin /sbin /usr/* /nonexistent*'
 BEHIND='/usr/sbin /usr/bin /sbin /bin'
 
 # Units that are an administrator's, or an intruder's.
-UNITS='/etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /etc/systemd/system/*.d/*.conf'
+OWNUNITS='/etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /etc/systemd/system/*.d/*.conf'
 # What a line of a unit starts, by its first word.
 STARTS='^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*)'
 
@@ -185,7 +185,7 @@ STARTS='^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*)'
 SETUIDIN='/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run'
 CAPABLEIN='/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib /usr/libexec /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib'
 # What a copy with the setuid bit is compared with.
-SHELLS='/bin/sh /bin/bash /bin/dash /bin/busybox'
+ASSHELL='/bin/sh /bin/bash /bin/dash /bin/busybox'
 # Where everyone may write, three directories deep.
 DROPIN='/tmp /var/tmp /dev/shm'
 # Names of the files by which a program sees that it runs already.
@@ -335,7 +335,7 @@ owners() {
     # What units start, each by its first word. A link is a name that alternatives
     # make, and no package's.
     set +f
-    for P in $UNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE "$STARTS" -- |
+    for P in $OWNUNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE "$STARTS" -- |
       sed -n -E "s,$STARTS.*,\\1,p" | head -n 500 | while IFS= read -r P; do
         [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\n' "$P"
       done
@@ -438,7 +438,7 @@ setuids() {
   case $SETUID in *"$NL"slow) gap cap setuid "looking for them took all of its time";; esac
   SETUID=$(printf '%s\n' "$SETUID" | sed -E "s,^$TOK ([^ ]+ ){9},,")
   mark "o setuid.sums"
-  SHELLNAMES=$(printf '%s\n' $SHELLS)
+  SHELLNAMES=$(printf '%s\n' $ASSHELL)
   IFS=$NL
   SN=0
   for P in $SHELLNAMES $SETUID; do
@@ -501,31 +501,31 @@ suspects() {
   for D in $WEBROOTS; do
     [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
   done
-  S=
+  SUS=
   if [ $# -gt 0 ] && have find; then
     WN=
     for W in $WEBPAGES; do WN="$WN -o -name $W"; done
-    S=$(few find "$@" -xdev -maxdepth 8 -type f -size -400k \( ${WN# -o } \) -exec grep -laE -- "$WEBRUNS" '{}' + </dev/null 2>/dev/null | head -c 65536)
-    case $S in *"$NL"slow) gap cap webpages "looking through the pages of web servers took all of its time";; esac
+    SUS=$(few find "$@" -xdev -maxdepth 8 -type f -size -400k \( ${WN# -o } \) -exec grep -laE -- "$WEBRUNS" '{}' + </dev/null 2>/dev/null | head -c 65536)
+    case $SUS in *"$NL"slow) gap cap webpages "looking through the pages of web servers took all of its time";; esac
   fi
   if [ -d /var/lib/dpkg/info ]; then
     set +f
     set -- $INFOSCRIPTS
     set -f
-    S=$S$NL$(printf '%s\0' "$@" | limit xargs -0 grep -lsaE -- "$INFOSAYS" 2>/dev/null | head -c 65536)
+    SUS=$SUS$NL$(printf '%s\0' "$@" | limit xargs -0 grep -lsaE -- "$INFOSAYS" 2>/dev/null | head -c 65536)
   fi
   IFS=$NL
-  set -- $S
+  set -- $SUS
   IFS=" $TAB$NL"
   [ $# -le $SUSPECTS ] || gap cap suspects "more than $SUSPECTS pages and scripts hold words that matter"
-  S= SN=0
+  SUS= SN=0
   for P do
     SN=$((SN + 1))
     [ $SN -le $SUSPECTS ] || break
-    case $P in /*) S="$S \"\${$SN}\"";; esac
+    case $P in /*) SUS="$SUS \"\${$SN}\"";; esac
   done
   CAPO=$CAP CAP=65536
-  eval "targets read $S"
+  eval "targets read $SUS"
   CAP=$CAPO
 }
 # few COMMAND...: find's own bound; the time of others' directories is not ours.

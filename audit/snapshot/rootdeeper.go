@@ -175,7 +175,7 @@ func (r *deepRooted) setuids() {
 		}
 	})
 	r.look(meta, r.setuid...)
-	r.digests(OutSetuidSums, append(deepList("SHELLS"), r.setuid...))
+	r.digests(OutSetuidSums, append(deepList("ASSHELL"), r.setuid...))
 }
 
 // empowered looks for programs that have a part of root's rights without the bit.
@@ -255,7 +255,7 @@ var execWord = deepPattern("STARTS")
 // started are the programs that an administrator's units start.
 func (r *deepRooted) started() []string {
 	var out []string
-	for _, u := range r.expand(deepList("UNITS")) {
+	for _, u := range r.expand(deepList("OWNUNITS")) {
 		c, err := r.t.read(u, 65536)
 		if err != nil {
 			continue // it was named when it was read
