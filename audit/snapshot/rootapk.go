@@ -16,11 +16,11 @@ const apkInstalled = "/lib/apk/db/installed"
 
 // apkEach tells of each file in apk's records; sum is Q1 and a SHA-1 in base64, Q2 and a
 // SHA-256 of newer ones, or "".
-func (r *deepRooted) apkEach(file func(pkg, file, sum string)) {
+func (r *deepRooted) apkEach(file func(pkg, file, sum string)) (whole bool) {
 	c, err := r.t.read(apkInstalled, statusMost)
 	if err != nil {
 		r.fault(apkInstalled, err)
-		return
+		return false
 	}
 	if len(c) >= statusMost {
 		r.b.gap(apkInstalled, GapCap, "more than 64 MiB")
@@ -53,10 +53,11 @@ func (r *deepRooted) apkEach(file func(pkg, file, sum string)) {
 		}
 	}
 	tell()
+	return len(c) < statusMost
 }
 
-func (r *deepRooted) apkFiles(own func(pkg, file string)) {
-	r.apkEach(func(pkg, file, _ string) { own(pkg, file) })
+func (r *deepRooted) apkFiles(own func(pkg, file string)) (whole bool) {
+	return r.apkEach(func(pkg, file, _ string) { own(pkg, file) })
 }
 
 // apkSums compares programs and libraries with apk's records, and says what differs in

@@ -9,21 +9,25 @@ import (
 )
 
 // dpkgFiles tells of the files in dpkg's lists.
-func (r *deepRooted) dpkgFiles(own func(pkg, file string)) {
+func (r *deepRooted) dpkgFiles(own func(pkg, file string)) (whole bool) {
+	whole = true
 	for _, l := range r.expand([]string{"/var/lib/dpkg/info/*.list"}) {
 		c, err := r.t.read(l, listMost)
 		if err != nil || r.ctx.Err() != nil {
 			r.fault(OutOwned, err)
+			whole = false
 			continue
 		}
 		if len(c) >= listMost {
 			r.b.gap(OutOwned, GapCap, "the list of a package is more than 8 MiB")
+			whole = false
 		}
 		pkg, _, _ := strings.Cut(strings.TrimSuffix(path.Base(l), ".list"), ":")
 		for line := range bytes.Lines(c) {
 			own(pkg, strings.TrimSuffix(string(line), "\n"))
 		}
 	}
+	return whole
 }
 
 var (

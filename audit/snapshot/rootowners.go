@@ -22,9 +22,9 @@ func twin(p string) string {
 // records are what a package manager keeps of its packages in a tree.
 type records struct {
 	manager string
-	few     bool                             // only what a host's answers are asked for too: there each one costs
-	each    func(own func(pkg, file string)) // tells of all files of all packages
-	sums    func()                           // puts what is not as a package brought it
+	few     bool                                          // only what a host's answers are asked for too: there each one costs
+	each    func(own func(pkg, file string)) (whole bool) // tells of all files of all packages
+	sums    func()                                        // puts what is not as a package brought it
 }
 
 // records finds the one package manager of a tree; nil: none that is read here.
@@ -67,13 +67,19 @@ func (r *deepRooted) owners() {
 			want[p] = ""
 		}
 	}
-	of.each(func(pkg, file string) {
+	n := 0
+	whole := of.each(func(pkg, file string) {
+		n++
 		for _, n := range []string{file, twin(file)} {
 			if have, ok := want[n]; ok && have == "" {
 				want[n] = pkg
 			}
 		}
 	})
+	if n == 0 {
+		whole = false
+		r.b.gap(OutOwned, GapMissing, "the records of "+of.manager+" name no file")
+	}
 	var out strings.Builder
 	out.WriteString("manager\t" + of.manager + "\n")
 	var loose []string
@@ -83,6 +89,9 @@ func (r *deepRooted) owners() {
 	}
 	slices.Sort(names)
 	for _, p := range names {
+		if want[p] == "" && !whole {
+			continue // its package may stand in what was not read
+		}
 		if want[p] == "" {
 			out.WriteString("-\t" + p + "\n")
 			if !of.few && looseRead.MatchString(p) {

@@ -60,12 +60,17 @@ func (r *rooted) packages() {
 		}
 	}
 	if r.rpmDatabase() != "" {
-		known = true
-		r.rpmEach(OutPackages, func(p *rpmPackage) {
+		n := 0
+		whole := r.rpmEach(OutPackages, func(p *rpmPackage) {
+			n++
 			if wanted(p.name) {
 				out.WriteString("rpm\t" + p.name + "\t" + p.version + "\n")
 			}
 		})
+		if known = known || n > 0; !known && !whole {
+			return // a gap says why
+		}
+		known = true
 	} else if !known && (r.t.isDir("/var/lib/rpm") || r.t.isDir("/usr/lib/sysimage/rpm")) {
 		r.b.gap(OutPackages, GapSource, "rpm's database is not there, or in no form that is read in a directory")
 		return

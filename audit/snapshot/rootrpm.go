@@ -174,8 +174,9 @@ func (r *rooted) rpmDatabase() string {
 	return ""
 }
 
-// rpmEach tells of each package in it. What could not be read is a gap of name.
-func (r *rooted) rpmEach(name string, each func(*rpmPackage)) {
+// rpmEach tells of each package in it. What could not be read is a gap of name, and then
+// it is not whole.
+func (r *rooted) rpmEach(name string, each func(*rpmPackage)) (whole bool) {
 	p := r.rpmDatabase()
 	for _, d := range rpmDatabases {
 		if d.path != p {
@@ -184,13 +185,15 @@ func (r *rooted) rpmEach(name string, each func(*rpmPackage)) {
 		data, err := r.t.read(p, rpmMost)
 		if err != nil {
 			r.fault(name, err)
-			return
+			return false
 		}
 		if len(data) > rpmMost {
 			r.b.gap(name, GapCap, fmt.Sprintf("%s has more than %d MiB", p, rpmMost>>20))
-			return
+			return false
 		}
+		whole = true
 		if fi, err := r.t.lstat(p + "-wal"); err == nil && fi.Size() > 0 {
+			whole = false
 			r.b.gap(name, GapSource, "the last changes of "+p+" are in its journal, which is not read: start rpm once, or copy the tree while it rests")
 		}
 		broken := 0
@@ -204,16 +207,18 @@ func (r *rooted) rpmEach(name string, each func(*rpmPackage)) {
 		})
 		if err != nil {
 			r.b.gap(name, GapError, p+": "+err.Error())
+			whole = false
 		}
 		if broken > 0 {
 			r.b.gap(name, GapError, fmt.Sprintf("%s: %d headers are broken", p, broken))
+			whole = false
 		}
-		return
 	}
+	return whole
 }
 
-func (r *deepRooted) rpmFiles(own func(pkg, file string)) {
-	r.rpmEach(OutOwned, func(p *rpmPackage) {
+func (r *deepRooted) rpmFiles(own func(pkg, file string)) (whole bool) {
+	return r.rpmEach(OutOwned, func(p *rpmPackage) {
 		for i := range p.files {
 			own(p.name, p.files[i].path)
 		}

@@ -201,6 +201,29 @@ func TestRootOfRPM(t *testing.T) {
 	}
 }
 
+// TestBrokenRPM: of a database that cannot be read to its end no file is said to be of
+// no package.
+func TestBrokenRPM(t *testing.T) {
+	whole := inNDB([][]byte{headerOf("sudo", "1", -1, map[string]string{"/usr/bin/sudo": "x"}, 3), headerOf("bash", "1", -1, map[string]string{"/usr/bin/bash": "x"}, 3)})
+	copy(whole[16*3:], "Slut")
+	for name, data := range map[string][]byte{"cut": whole, "empty": nil} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "var/lib/rpm"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "var/lib/rpm/Packages.db"), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := DeepenRoot(t.Context(), dir, Options{}, Questions{Owned: []string{"/usr/bin/sudo", "/usr/bin/bash"}})
+		if err != nil || len(s.GapsFor(OutOwned)) == 0 {
+			t.Errorf("%s: %v %+v", name, err, s.Gaps)
+		}
+		if o := s.Output(OutOwned); o != nil && strings.Contains(string(o.Data), "-\t") {
+			t.Errorf("%s: %s", name, o.Data)
+		}
+	}
+}
+
 // FuzzRPM: no bytes bring a reader down, send it round in circles or make it give more
 // than was there.
 func FuzzRPM(f *testing.F) {
