@@ -36,13 +36,16 @@ shipped (--list), or a list of addresses, names, digests and keys (--ioc):
 
 postern facts lists what can be asked. Who does not show it says no only where
 all was read. --past asks the kept runs instead, and says when it was first and
-last so; a list is looked for in their facts, and not in the logs.
+last so; a list is looked for in their facts, and with --logs in all that was
+read then: logs, names and contents of files. For a list hosts are asked a
+second time, as by triage: processes, connections, start-up files, digests.
 
 Exit code 0 nobody, 1 some host does, 3 nobody as far as is known.`,
 		Flags: concat(sourceFlags(), []cli.Flag{
 			&cli.BoolFlag{Category: "What to ask", Name: "list", Usage: "list the questions that are shipped"},
 			&cli.StringFlag{Category: "What to ask", Name: "ioc", Usage: "hunt for the lines of `FILE`: addresses, networks, names, digests, keys"},
 			&cli.BoolFlag{Category: "Kept runs", Name: "past", Usage: "ask the kept runs: when was it first and last so?"},
+			&cli.BoolFlag{Category: "Kept runs", Name: "logs", Usage: "with --past and --ioc: look into the kept logs and files too (slower)"},
 			archiveFlag(),
 		}, outputFlagsOf("text or json")),
 		Action: func(c *cli.Context) error { return hunt(c, s) },
@@ -110,11 +113,17 @@ func hunt(c *cli.Context, s streams) error {
 		}
 		ask.result.Question = text
 	}
+	if c.Bool("logs") && ask.iocs == nil {
+		return usagef("--logs goes with a list").hint("--ioc FILE names one; a question is about facts")
+	}
 	if c.Bool("past") {
 		if err := huntPast(c, s, ask, hosts); err != nil {
 			return err
 		}
 	} else {
+		if c.IsSet("logs") {
+			return usagef("--logs is about kept runs").hint("--past asks them; of hosts the logs are read anyway")
+		}
 		if c.IsSet("archive") {
 			return usagef("--archive is about kept runs").hint("--past asks them")
 		}
@@ -289,7 +298,8 @@ func huntOne(c *cli.Context, t audit.Target, ask *huntRequest) (h triage.HuntedF
 	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	snap, err := t.Source.Snapshot(ctx)
+	opt := facts.Options{Now: time.Now(), Name: name, Labels: t.Host.Labels, Expect: audit.Expectations(t.Host.Expect), Allow: audit.Allowances(t.Host.Allow)}
+	snap, more, err := huntRead(ctx, t.Source, ask.iocs != nil, opt)
 	if snap == nil {
 		why := fmt.Sprint(err)
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -297,14 +307,32 @@ func huntOne(c *cli.Context, t audit.Target, ask *huntRequest) (h triage.HuntedF
 		}
 		return lost(why)
 	}
-	f := facts.From(snap, facts.Options{Now: time.Now(), Name: name, Labels: t.Host.Labels, Expect: audit.Expectations(t.Host.Expect), Allow: audit.Allowances(t.Host.Allow)})
-	h = ask.answer(f, snap)
+	h = ask.answer(facts.From(snap, opt), snap)
+	if more != nil && h.Verdict == "no" {
+		h.Verdict, h.Reason = "unknown", "the second round: "+more.Error()
+	}
 	h.Host = name
 	if _, kept := t.Source.(audit.Archive); kept && snap.Name != "" {
 		h.Host = snap.Name
 	}
 	told(&h, snap.Start)
 	return h
+}
+
+// huntRead reads a host, for a list with a second round: that has the connections, the
+// processes and the files that start by themselves. more is what kept that one from being
+// whole.
+func huntRead(ctx context.Context, src audit.Source, list bool, opt facts.Options) (snap *snapshot.Snapshot, more, err error) {
+	deep, ok := src.(audit.DeepSource)
+	if !ok || !list {
+		snap, err = src.Snapshot(ctx)
+		return snap, nil, err
+	}
+	d, err := deep.Deep(ctx, audit.Rounds{Ask: func(first *snapshot.Snapshot) snapshot.Questions { return triage.Ask(first, opt) }})
+	if d == nil {
+		return nil, nil, err
+	}
+	return d.First, d.Err, err
 }
 
 // told says when a reading was.

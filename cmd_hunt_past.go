@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/postern-ssh/postern/audit/facts"
@@ -25,6 +28,9 @@ func huntPast(c *cli.Context, s streams, req *huntRequest, args []string) error 
 		then := req.questionThen
 		if req.iocs != nil {
 			then = req.listThen
+			if !c.Bool("logs") && req.iocs.OldKeys() {
+				fmt.Fprintf(s.err, "postern: warning: %s: fingerprints by MD5 stand in no fact: only --logs finds them in kept runs\n", visible(req.result.List))
+			}
 		}
 		answer := then(c)
 		return ix.Readings(c.Context, history.Filter{Hosts: chosen}, func(r *history.Reading) error {
@@ -95,6 +101,7 @@ func (req *huntRequest) listThen(c *cli.Context) thenAnswers {
 		gap  string
 	}
 	known := map[content]found{}
+	store, logs := keptRuns(c), c.Bool("logs")
 	return func(r *history.Reading) (triage.HuntedFor, error) {
 		h := triage.HuntedFor{Verdict: "no", Items: []string{}, Evidence: []facts.Evidence{}, Hits: []triage.Hit{}, Readings: 1}
 		err := r.Contents(func(name string, number int64) error {
@@ -117,6 +124,9 @@ func (req *huntRequest) listThen(c *cli.Context) thenAnswers {
 			}
 			return nil
 		})
+		if err == nil && logs {
+			req.inArchive(store, r, &h)
+		}
 		switch {
 		case len(h.Hits) > 0:
 			h.Verdict, h.Reason = "yes", ""
@@ -125,6 +135,33 @@ func (req *huntRequest) listThen(c *cli.Context) thenAnswers {
 		}
 		return h, err
 	}
+}
+
+// inArchive hunts for the list in what was read of a host in a run: logs, names and
+// contents of files, and a second round where there is one.
+func (req *huntRequest) inArchive(store history.Store, r *history.Reading, h *triage.HuntedFor) {
+	snap, err := store.Snapshot(r.Run.ID, r.Host)
+	if err != nil {
+		if h.Reason == "" {
+			h.Reason = "the archive of run " + r.Run.ID + " was not read: " + reasonOf(err).Error()
+		}
+		return
+	}
+	for _, x := range req.iocs.InRead(snap) {
+		if len(h.Hits) < triage.MaxHits && !sameHit(h.Hits, x) && !sameLine(h.Hits, x) {
+			h.Hits = append(h.Hits, x)
+		}
+	}
+}
+
+// sameLine reports a line of a file that a fact told of.
+func sameLine(hits []triage.Hit, x triage.Hit) bool {
+	if x.Evidence == nil || x.Evidence.Line == 0 {
+		return false
+	}
+	return slices.ContainsFunc(hits, func(h triage.Hit) bool {
+		return h.IOC == x.IOC && h.Where != x.Where && h.Evidence != nil && h.Evidence.Path == x.Evidence.Path && h.Evidence.Line == x.Evidence.Line
+	})
 }
 
 // sameHit reports a hit without a place of its own that is there already.

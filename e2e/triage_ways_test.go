@@ -88,7 +88,7 @@ var moreWays = []way{
 const moreRunning = `set -e
 printf 'Port 2022\nHostKey /etc/ssh/ssh_host_ed25519_key\nPidFile none\nPasswordAuthentication yes\n' > /var/lib/misc/c; /usr/sbin/sshd -f /var/lib/misc/c
 nohup perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in(4444,INADDR_LOOPBACK)); listen(S,1); accept(C,S); sleep 600' >/dev/null 2>&1 </dev/null &
-sleep 0.5
+for i in $(seq 100); do grep -q ':115C ' /proc/net/tcp && break; sleep 0.1; done
 nohup setsid perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); connect(S,sockaddr_in(4444,INADDR_LOOPBACK)) or die; open(STDIN,"<&S"); open(STDOUT,">&S"); open(STDERR,">&S"); exec {"/bin/sh"} "sh","-i"' >/dev/null 2>&1 </dev/null &
 nohup sh -c 'sleep 600 # ; exit; ' >/dev/null 2>&1 </dev/null &
 mkdir -p /opt/w; cp /bin/sleep /opt/w/xmr; nohup /opt/w/xmr 900 </dev/null >/dev/null 2>&1 &
@@ -110,7 +110,7 @@ cp /bin/sleep /var/lib/misc/svc
 nohup bash -c 'exec -a "sshd: /usr/sbin/sshd -D [listener]" /var/lib/misc/svc 700' >/dev/null 2>&1 </dev/null &
 cp /bin/sleep /usr/bin/dbus-helper; nohup /usr/bin/dbus-helper 800 >/dev/null 2>&1 </dev/null &
 nohup perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in(6697,INADDR_LOOPBACK)); listen(S,1); sleep 600' >/dev/null 2>&1 </dev/null &
-sleep 0.5
+for i in $(seq 100); do grep -q ':1A29 ' /proc/net/tcp && break; sleep 0.1; done
 nohup perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); connect(S,sockaddr_in(6697,INADDR_LOOPBACK)) or die; sleep 600' >/dev/null 2>&1 </dev/null &
 sleep 0.5`
 

@@ -125,6 +125,19 @@ func (s Store) archive(id, host string) string {
 	return filepath.Join(s.Dir, "runs", id, "hosts", FileName(host))
 }
 
+// Snapshot reads the archive of a host in a run. fs.ErrNotExist: there is none.
+func (s Store) Snapshot(id, host string) (*snapshot.Snapshot, error) {
+	if id == "" || id[0] == '.' || filepath.Base(id) != id {
+		return nil, fmt.Errorf("%q is no name of a run", id)
+	}
+	f, err := os.Open(s.archive(id, host))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return snapshot.Read(f, snapshot.Limits{})
+}
+
 // append writes lines behind the others in one write, each whole, and puts them on
 // the disk.
 func (s Store) append(list []Blessing) error {

@@ -77,7 +77,7 @@ func (p *page) triageHost(h *triage.Host) {
 	p.triageTimeline(h)
 	p.triageDoors(h)
 	if len(h.LastRuns) > 0 {
-		p.title("When jobs last ran, by the log")
+		p.title("When jobs last ran, by logs and by systemd")
 		for i := range h.LastRuns {
 			if i == 12 && !p.verbose {
 				p.line(2, fmt.Sprintf("and %d more (-v shows them)", len(h.LastRuns)-i))

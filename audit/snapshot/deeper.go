@@ -6,6 +6,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -120,11 +122,26 @@ const (
 var ErrDeeper = errors.New("the second round cannot be kept")
 
 // Keep puts a second round into s, as an archive in an output, so that both are
-// one file. What is more than an output may hold is left out and named.
+// one file. Where it is more than an output may hold, contents of files are left out and
+// named, the largest first, and those where others than root write before root's: whoever
+// fills a place with them takes nothing else away.
 func (s *Snapshot) Keep(deeper *Snapshot) error {
 	var b bytes.Buffer
 	if err := Write(&b, deeper); err != nil {
 		return err
+	}
+fits:
+	for _, roots := range []bool{false, true} {
+		for _, most := range []int{48 << 10, 24 << 10, 8 << 10, 2 << 10, 0} {
+			if b.Len() <= maxDeeperNested {
+				break fits
+			}
+			deeper = lighter(deeper, most, roots)
+			b.Reset()
+			if err := Write(&b, deeper); err != nil {
+				return err
+			}
+		}
 	}
 	if b.Len() > maxDeeperNested {
 		s.Gaps = append(s.Gaps, Gap{Path: OutDeeper, Kind: GapCap, Reason: "the second round is more than 4 MiB"})
@@ -133,6 +150,24 @@ func (s *Snapshot) Keep(deeper *Snapshot) error {
 	}
 	s.Put(Output{Name: OutDeeper, Data: b.Bytes(), Value: deeper})
 	return nil
+}
+
+var rootPlace = regexp.MustCompile(`^/(etc|usr|lib[0-9a-z]*|s?bin|root|boot|run)/|^/var/(lib/dpkg|spool/cron)/`)
+
+// lighter is a copy of s that lacks contents of more than so many bytes, of files where
+// root alone writes or of the others.
+func lighter(s *Snapshot, most int, roots bool) *Snapshot {
+	c := *s
+	c.Files, c.Gaps = slices.Clone(s.Files), slices.Clone(s.Gaps)
+	for i := range c.Files {
+		f := &c.Files[i]
+		if len(f.Content) > most && (roots || !rootPlace.MatchString(f.Path)) {
+			f.Content, f.Truncated, f.Filtered = nil, false, false
+			c.Gaps = append(c.Gaps, Gap{Path: f.Path, Kind: GapCap, Reason: "its content was left out: the second round is more than 4 MiB"})
+		}
+	}
+	c.sort()
+	return &c
 }
 
 // Deeper returns the second round that s holds; nil: there is none.

@@ -133,9 +133,20 @@ PLACES='
 /etc/apt/apt.conf /etc/apt/apt.conf.d/* /etc/dpkg/dpkg.cfg.d/* /etc/dhcp/dhclient-enter-hooks.d/* /etc/dhcp/dhclient-exit-hooks.d/*
 /etc/NetworkManager/dispatcher.d/* /etc/NetworkManager/dispatcher.d/*/* /etc/network/if-up.d/* /etc/network/if-pre-up.d/* /etc/network/if-down.d/* /etc/network/if-post-down.d/* /etc/networkd-dispatcher/*/*
 /etc/network/interfaces /etc/network/interfaces.d/* /etc/ppp/ip-up /etc/ppp/ip-down /etc/ppp/ip-up.d/* /etc/ppp/ip-down.d/* /etc/dhcpcd.enter-hook /etc/dhcpcd.exit-hook
-/etc/logrotate.conf /etc/logrotate.d/* /etc/inetd.conf /etc/xinetd.d/* /etc/rsyslog.conf /etc/rsyslog.d/*.conf /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/ssh/ssh_config /etc/ssh/ssh_config.d/*.conf
+/etc/logrotate.conf /etc/logrotate.d/* /etc/inetd.conf /etc/xinetd.d/* /etc/rsyslog.conf /etc/rsyslog.d/*.conf /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/ssh/ssh_config /etc/ssh/ssh_config.d/*.conf /etc/ssh/ssh_known_hosts
 /etc/environment.d/*.conf /etc/security/pam_env.conf /etc/systemd/system.conf /etc/systemd/system.conf.d/*.conf /etc/X11/Xsession.d/* /etc/kernel/postinst.d/* /etc/initramfs-tools/hooks/* /etc/initramfs-tools/scripts/*/*
-/etc/python3*/sitecustomize.py /usr/local/lib/python3*/*-packages/*.pth /usr/local/lib/python3*/*-packages/sitecustomize.py /usr/local/lib/python3*/*-packages/usercustomize.py
+/etc/default/* /etc/default/grub.d/* /etc/sysconfig/* /etc/conf.d/* /etc/rc?.d/* /etc/grub.d/* /etc/skel/.[!.]* /etc/bash_completion.d/* /etc/fish/config.fish /etc/fish/conf.d/* /etc/X11/xinit/xinitrc.d/* /etc/X11/xinit/xinitrc
+/etc/gitconfig /etc/.git/hooks/*[!e] /etc/.git/hooks/*[!l]e /srv/*/.git/hooks/*[!e] /srv/*/.git/hooks/*[!l]e /opt/*/.git/hooks/*[!e] /opt/*/.git/hooks/*[!l]e /var/www/.git/hooks/*[!e] /var/www/.git/hooks/*[!l]e /var/www/*/.git/hooks/*[!e] /var/www/*/.git/hooks/*[!l]e /srv/git/*/hooks/*[!e] /srv/git/*/hooks/*[!l]e
+/etc/binfmt.d/*.conf /run/binfmt.d/*.conf /usr/local/lib/binfmt.d/*.conf /etc/tmpfiles.d/*.conf /run/tmpfiles.d/*.conf /usr/local/lib/tmpfiles.d/*.conf /etc/sysusers.d/*.conf /run/sysusers.d/*.conf /usr/local/lib/sysusers.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /run/modules-load.d/*.conf /usr/local/lib/modules-load.d/*.conf
+/etc/polkit-1/rules.d/*.rules /run/polkit-1/rules.d/*.rules /usr/local/share/polkit-1/rules.d/*.rules /etc/polkit-1/localauthority/*/*.pkla /var/lib/polkit-1/localauthority/*/*.pkla /etc/dbus-1/system.d/*.conf /usr/local/share/dbus-1/system-services/*.service
+/etc/incron.d/* /var/spool/incron/* /etc/supervisor/supervisord.conf /etc/supervisor/conf.d/* /etc/supervisord.conf /etc/supervisord.d/* /etc/monit/monitrc /etc/monitrc /etc/monit/conf.d/* /etc/monit/conf-enabled/* /etc/monit.d/* /etc/service/*/run /etc/sv/*/run /var/lib/docker/containers/*/hostconfig.json
+/etc/acpi/events/* /etc/acpi/*.sh /etc/lightdm/*.conf /etc/lightdm/lightdm.conf.d/*.conf /etc/gdm3/*/Default /etc/gdm/*/Default /etc/sddm.conf /etc/sddm.conf.d/*.conf /etc/vim/vimrc /etc/vim/vimrc.local /etc/gdb/gdbinit /etc/gdb/gdbinit.d/* /etc/inputrc /etc/screenrc /etc/tmux.conf
+/etc/procmailrc /etc/postfix/master.cf /etc/postfix/main.cf /etc/postfix/aliases /etc/mail/aliases /etc/aliases.d/* /etc/exim4/exim4.conf /etc/exim4/exim4.conf.localmacros /etc/exim4/conf.d/*/* /etc/exim/exim.conf /etc/snmp/*.conf /etc/openvpn/*.conf /etc/openvpn/*/*.conf /etc/wireguard/*.conf /etc/audit/plugins.d/*.conf /etc/audisp/plugins.d/*.conf /etc/fail2ban/action.d/*.local
+/etc/apache2/apache2.conf /etc/apache2/*-enabled/* /etc/httpd/conf/*.conf /etc/httpd/conf.d/*.conf /etc/httpd/conf.modules.d/*.conf /etc/nginx/nginx.conf /etc/nginx/modules-enabled/* /etc/php.ini /etc/php.d/*.ini /etc/php/*/*/php.ini /etc/php/*/*/conf.d/*.ini /etc/dnf/plugins/post-transaction-actions.d/*.action /etc/ssl/openssl.cnf /etc/pki/tls/openssl.cnf /etc/krb5.conf /etc/krb5.conf.d/*
+/etc/sudo.conf /etc/hosts.equiv /etc/ssh/shosts.equiv /etc/smartd.conf /etc/mdadm/mdadm.conf /etc/mdadm.conf /etc/keepalived/keepalived.conf /etc/nagios/nrpe.cfg /etc/nagios/nrpe.d/*.cfg /etc/nrpe.d/*.cfg /etc/zabbix/zabbix_agentd.conf /etc/zabbix/zabbix_agentd.d/*.conf /etc/zabbix/zabbix_agent2.conf /etc/rsyncd.conf /etc/samba/smb.conf /etc/crypttab /etc/security/namespace.init
+/etc/resolvconf/update.d/* /etc/resolvconf/update-libc.d/* /etc/ifplugd/action.d/* /etc/pm/sleep.d/* /etc/pm/power.d/* /etc/needrestart/hook.d/* /etc/needrestart/restart.d/* /var/lib/cloud/scripts/per-boot/* /var/lib/cloud/scripts/per-instance/* /usr/local/sbin/adduser.local /etc/systemd/user.conf /etc/systemd/user.conf.d/*.conf
+/etc/systemd/system.attached/*.service /etc/systemd/system.control/*.service /run/systemd/system.attached/*.service /run/systemd/system.control/*.service /etc/systemd/system-environment-generators/* /etc/systemd/user-environment-generators/* /usr/local/lib/systemd/system-environment-generators/* /usr/local/lib/systemd/user-environment-generators/* /usr/local/lib/systemd/user-generators/* /run/systemd/user-generators/*
+/etc/dracut.conf /etc/dracut.conf.d/*.conf /etc/python3*/sitecustomize.py /usr/local/lib/python3*/*-packages/*.pth /usr/local/lib/python3*/*-packages/sitecustomize.py /usr/local/lib/python3*/*-packages/usercustomize.py
 /etc/sudoers /etc/sudoers.d/* /etc/modules /etc/modules-load.d/* /etc/modprobe.d/* /etc/pam.d/* /etc/aliases /etc/xdg/autostart/*
 /etc/systemd/system/*.service /etc/systemd/system/*.timer /etc/systemd/system/*.path /etc/systemd/system/*.socket /etc/systemd/system/*.d/*.conf
 /run/systemd/system/*.service /run/systemd/system/*.timer /run/systemd/system/*.path /run/systemd/system/*.d/*.conf /run/systemd/transient/*.service /run/systemd/transient/*.timer
@@ -147,18 +158,64 @@ PLACES='
 SHARED='
 /usr/lib/systemd/system/*.service /usr/lib/systemd/system/*.timer /usr/lib/systemd/system/*.path /usr/lib/systemd/system/*.socket /usr/lib/systemd/system/*.d/*.conf
 /usr/lib/systemd/user/*.service /usr/lib/systemd/user/*.timer /usr/lib/systemd/system-generators/* /usr/lib/udev/rules.d/* /usr/lib/systemd/system-sleep/* /usr/lib/systemd/system-shutdown/*
+/usr/lib/systemd/user-generators/* /usr/lib/systemd/system-environment-generators/* /usr/lib/systemd/user-environment-generators/* /usr/lib/tmpfiles.d/*.conf /usr/lib/sysusers.d/*.conf /usr/lib/sysctl.d/*.conf /usr/lib/modules-load.d/*.conf /usr/lib/binfmt.d/*.conf
+/usr/share/dbus-1/system-services/*.service /usr/share/polkit-1/rules.d/*.rules /usr/share/dbus-1/system.d/*.conf
 /usr/lib/python3/dist-packages/*.pth /usr/lib/python3*/sitecustomize.py /usr/lib/python3*/site-packages/*.pth
 '
-MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so'
-ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
+MODULES='/lib/security/*.so /lib64/security/*.so /usr/lib/security/*.so /usr/lib64/security/*.so /lib/*/security/*.so
+/lib/libnss_*.so.2 /lib64/libnss_*.so.2 /usr/lib64/libnss_*.so.2 /lib/*/libnss_*.so.2 /usr/lib/sudo/*.so /usr/libexec/sudo/*.so'
+ATHOME='.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .cshrc .tcshrc .xprofile .zlogout .xinitrc .xsession .config/fish/config.fish .config/environment.d/*.conf .ssh/rc .ssh/environment .ssh/config .ssh/known_hosts .forward .pam_environment .cache/crontab/crontab.bak .config/autostart/*.desktop
+.gitconfig .config/git/config .git/hooks/*[!e] .git/hooks/*[!l]e */.git/hooks/*[!e] */.git/hooks/*[!l]e .rhosts .shosts .k5login .vimrc .vim/vimrc .vim/plugin/*.vim .vim/after/plugin/*.vim .config/nvim/init.vim .config/nvim/init.lua .gdbinit .config/gdb/gdbinit .inputrc .screenrc .tmux.conf .config/tmux/tmux.conf .psqlrc .my.cnf .procmailrc
+.config/plasma-workspace/env/*.sh .config/autostart-scripts/* .config/fish/conf.d/*.fish .xsessionrc .kshrc .mkshrc .local/share/dbus-1/services/*.service
 .config/systemd/user/*.service .config/systemd/user/*.timer .config/systemd/user/*.d/*.conf .config/systemd/user/*.wants/* .local/share/systemd/user/*.service .local/share/systemd/user/*.timer .config/systemd/user/*.path .config/systemd/user/*.socket
 .local/lib/python3*/site-packages/*.pth .local/lib/python3*/site-packages/sitecustomize.py .local/lib/python3*/site-packages/usercustomize.py'
 
+# Homes that are not a person's: patterns of case.
+NOHOMES='/ /dev* /proc* /sys* /bin /sbin /usr/* /nonexistent*'
+# Where a program in /usr/local may hide another of its name.
+BEHIND='/usr/sbin /usr/bin /sbin /bin'
+
 # Units that are an administrator's, or an intruder's.
-UNITS='/etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /etc/systemd/system/*.d/*.conf'
+OWNUNITS='/etc/systemd/system/*.service /run/systemd/system/*.service /usr/local/lib/systemd/system/*.service /etc/systemd/system/*.d/*.conf'
+# What a line of a unit starts, by its first word.
+STARTS='^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*)'
+
+# Where programs with others' rights are looked for, four directories deep: with the
+# setuid bit, and with capabilities.
+SETUIDIN='/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run'
+CAPABLEIN='/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib /usr/libexec /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib'
+# What a copy with the setuid bit is compared with.
+ASSHELL='/bin/sh /bin/bash /bin/dash /bin/busybox'
+# Where everyone may write, three directories deep.
+DROPIN='/tmp /var/tmp /dev/shm'
+# Names of the files by which a program sees that it runs already.
+GUARDS='*.pid *.lock pid lock *.pid.* .*.pid .*.lock .pid .lock *.run'
+
+# Lines of dpkg's md5sums files: what is compared of the packages of VERIFY, and of all.
+SUMLINES='^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)'
+SUMUNITS='^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown|user-generators|system-environment-generators|user-environment-generators)/|(udev/rules|tmpfiles|sysusers|sysctl|modules-load|binfmt|modprobe)\.d/)|^[0-9a-f]{32}  usr/share/(dbus-1/system-services|dbus-1/system\.d|polkit-1/rules\.d)/'
+# A line of dpkg's status that names a file which people edit.
+CONFFILES='^ (/[^ ]+ [0-9a-f]{32})( obsolete)?$'
+# What of no package is read whole, among the files of packages.
+LOOSE='^(/usr)?/lib/(systemd|udev|python3|tmpfiles\.d|sysusers\.d|sysctl\.d|modules-load\.d|binfmt\.d)|^/usr/share/(dbus-1|polkit-1)/'
+
+# Where web servers' pages lie, eight directories deep, which of them may be programs,
+# and what the ones that an intruder leaves hold: what a visitor sends is run.
+WEBROOTS='/var/www /srv/www /srv/http /usr/share/nginx/html /usr/local/www /usr/local/apache2/htdocs /opt/lampp/htdocs'
+WEBPAGES='*.php *.php[0-9] *.phtml *.phar *.inc *.jsp *.jspx *.asp *.aspx *.ashx .htaccess'
+WEBRUNS='(eval|assert|system|exec|passthru|popen|proc_open|create_function)[ (@]+[^;]*[$]_(GET|POST|REQUEST|COOKIE|SERVER|FILES)|[$]_(GET|POST|REQUEST|COOKIE) *\[[^]]*\] *\(|(=|echo|print|return|[(]) *`[^`]*[$]_(GET|POST|REQUEST|COOKIE)|(eval|assert)[ (@]+(gzinflate|gzuncompress|str_rot13|base64_decode|strrev|hex2bin)|(exec|ProcessBuilder|Process\.Start) *\([^)]*(getParameter|Request)|(AddType|AddHandler|SetHandler) '
+# Scripts of packages have no checksum: which of them are read at all.
+INFOSCRIPTS='/var/lib/dpkg/info/*.preinst /var/lib/dpkg/info/*.postinst /var/lib/dpkg/info/*.prerm /var/lib/dpkg/info/*.postrm'
+INFOSAYS='(curl|wget|fetch) |/dev/tcp/|/dev/shm/|/tmp/|base64 |authorized_keys|ld[.]so[.]preload|nohup |setsid |(nc|ncat|socat) |/[.][A-Za-z0-9_-]+/|python[0-9]* -c|perl -e|/etc/cron|xxd |openssl enc'
+
+# Lines of logs that tell of accounts, the files that may hold them, and the records
+# and logs whose times tell something.
+ACCOUNTSAY='(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)'
+ACCOUNTLOGS='/var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog'
+RECORDS='/var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log /var/lib/systemd/timers/stamp-*'
 
 places() {
-  CAPO=$CAP CAP=65536
+  CAPO=$CAP CAP=131072
   set +f
   set -- $PLACES
   set -f
@@ -175,7 +232,7 @@ places() {
   for P in /usr/local/sbin/* /usr/local/bin/*; do
     case $P in *"$NL"*) continue;; esac
     B=${P##*/}
-    for D in /usr/sbin /usr/bin /sbin /bin; do
+    for D in $BEHIND; do
       [ -e "$D/$B" ] && [ -f "$P" ] && [ -x "$P" ] && { SHADOWS=$SHADOWS$P$NL; break; }
     done
   done
@@ -192,7 +249,8 @@ places() {
     IFS=" $TAB$NL"
     set -f
     L=${L#*:} L=${L#*:} H=${L#*:}
-    case $H in / | /dev* | /proc* | /sys* | /bin | /sbin | /usr/* | /nonexistent*) IFS=$NL; continue;; esac
+    for W in $NOHOMES; do case $H in $W) H=; break;; esac; done
+    [ -n "$H" ] || { IFS=$NL; continue; }
     entered "$H" && [ -x "$H" ] || { IFS=$NL; continue; }
     # An account's own bound: what one makes does not push out another's.
     HM=0
@@ -261,7 +319,7 @@ owners() {
   fi
   # Hosts whose /lib is no link keep these there.
   ELSE=
-  [ -L /lib ] || ELSE=$(printf '%s\n' "$SHARED" | sed 's,/usr/lib/\(systemd\|udev\),/lib/\1,g')
+  [ -L /lib ] || ELSE=$(printf '%s\n' "$SHARED" | sed 's,/usr/lib/,/lib/,g')
   set +f
   case $PM in rpm) set -- $MODULES;; *) set -- $PLACES $SHARED $ELSE $MODULES /etc/cron.*/*;; esac
   set -f
@@ -277,8 +335,8 @@ owners() {
     # What units start, each by its first word. A link is a name that alternatives
     # make, and no package's.
     set +f
-    for P in $UNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE '^ *Exec[A-Za-z]*=' -- |
-      sed -n -E 's,^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ ]*).*,\1,p' | head -n 500 | while IFS= read -r P; do
+    for P in $OWNUNITS; do [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\0' "$P"; done | limit xargs -0 grep -ahsE "$STARTS" -- |
+      sed -n -E "s,$STARTS.*,\\1,p" | head -n 500 | while IFS= read -r P; do
         [ -f "$P" ] && [ ! -L "$P" ] && printf '%s\n' "$P"
       done
     set -f
@@ -296,7 +354,7 @@ owners() {
   mark "x 0"
   # Of what lies among packages' files and is none's, the content.
   [ "$PM" != rpm ] || return 0
-  U=$(printf '%s\n' "$U" | grep -aE '^(/usr)?/lib/(systemd|udev|python3)')
+  U=$(printf '%s\n' "$U" | grep -aE "$LOOSE")
   IFS=$NL
   set -- $U
   IFS=" $TAB$NL"
@@ -314,6 +372,7 @@ VERIFY='systemd kmod apt dpkg curl wget hostname sed tar gzip mawk gawk debianut
 libgssapi-krb5-2 libkrb5-3 libkrb5support0 libk5crypto3 libcom-err2 libzstd1 liblz4-1 libcap2 libcap-ng0 libgcrypt20 libpcre2-8-0 libwtmpdb0 zlib1g openssh-server openssh-client openssh-sftp-server libpam-modules libpam-modules-bin libpam0g libpam-systemd libpam-runtime
 cron cron-daemon-common cronie at coreutils bash dash login passwd util-linux procps psmisc net-tools iproute2 findutils grep sudo
 libssl3 libssl3t64 libssl1.1 liblzma5 libsystemd0 libkeyutils1 libwrap0 libcrypt1 libc6 libc-bin libnss-systemd rsyslog'
+RPMVERIFY='openssh-server openssh-clients openssh pam cronie crontabs coreutils bash util-linux procps-ng shadow-utils sudo audit-libs keyutils-libs xz-libs openssl-libs'
 sums() {
   case $PM in
     dpkg)
@@ -324,13 +383,13 @@ sums() {
       done
       set -f
       [ -n "$VF" ] && have md5sum || { gap missing sums "no checksums of packages, or no md5sum"; return; }
-      V=$(limit grep -asHE '^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)' $VF </dev/null | head -c 524288)
+      V=$(limit grep -asHE "$SUMLINES" $VF </dev/null | head -c 524288)
       # What systemd and udev read of all packages: a line more in one of them is as good
       # as a file of one's own.
       set +f
       set -- /var/lib/dpkg/info/*.md5sums
       set -f
-      V=$V$NL$(printf '%s\0' "$@" | limit xargs -0 grep -asHE '^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)' | head -c 524288)
+      V=$V$NL$(printf '%s\0' "$@" | limit xargs -0 grep -asHE "$SUMUNITS" | head -c 524288)
       mark "o sums.expected"
       printf '%s\n' "$V"
       mark "x 0"
@@ -338,12 +397,12 @@ sums() {
       printf '%s\n' "$V" | sed -E 's/^[^ ]*  //' | tr '\n' '\0' | (cd / && limit xargs -0 md5sum -- 2>&1)
       mark "x 0"
       mark "o conffiles"
-      limit sed -n -E '/^Conffiles:/,/^[^ ]/s,^ (/[^ ]+ [0-9a-f]{32})( obsolete)?$,\1,p' /var/lib/dpkg/status </dev/null | head -c 1048576
+      limit sed -n -E "/^Conffiles:/,/^[^ ]/s,$CONFFILES,\\1,p" /var/lib/dpkg/status </dev/null | head -c 1048576
       mark "x 0"
       [ -f /var/lib/dpkg/diversions ] && look read /var/lib/dpkg/diversions;;
     rpm)
       set --
-      for W in openssh-server openssh-clients openssh pam cronie crontabs coreutils bash util-linux procps-ng shadow-utils sudo audit-libs keyutils-libs xz-libs openssl-libs; do
+      for W in $RPMVERIFY; do
         rpm -q "$W" </dev/null >/dev/null && set -- "$@" "$W"
       done
       if [ "$UID0" = yes ] && [ -n "$SWITCH" ]; then PMAS="$SWITCH 0 0"; else PMAS=limit; fi
@@ -368,7 +427,7 @@ setuids() {
     named "$W"
     entered "$NAMED" && [ -d "$NAMED" ] && [ ! -L "$NAMED" ] && set -- "$@" "$NAMED"
   done
-  for D in /bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run; do
+  for D in $SETUIDIN; do
     [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
   done
   token || return
@@ -379,9 +438,10 @@ setuids() {
   case $SETUID in *"$NL"slow) gap cap setuid "looking for them took all of its time";; esac
   SETUID=$(printf '%s\n' "$SETUID" | sed -E "s,^$TOK ([^ ]+ ){9},,")
   mark "o setuid.sums"
+  SHELLNAMES=$(printf '%s\n' $ASSHELL)
   IFS=$NL
   SN=0
-  for P in /bin/sh /bin/bash /bin/dash /bin/busybox $SETUID; do
+  for P in $SHELLNAMES $SETUID; do
     IFS=" $TAB$NL"
     case $P in
       /usr/bin/* | /usr/sbin/* | /usr/lib/* | /usr/libexec/* | /bin/ping* | /bin/su | /bin/*mount) ;; # below, at once
@@ -399,7 +459,7 @@ empowered() {
   CAPABLE=
   have find && have getcap || { gap missing capabilities "no getcap: programs that have a part of root's rights without the setuid bit were not looked for"; return; }
   set --
-  for D in /bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib /usr/libexec /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib; do
+  for D in $CAPABLEIN; do
     [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
   done
   CAPABLE=$(few find "$@" -xdev -maxdepth 4 -type f -perm /111 -exec getcap '{}' + </dev/null 2>/dev/null | head -c 65536)
@@ -408,7 +468,8 @@ empowered() {
   mark "o capabilities"
   printf '%s\n' "$CAPABLE"
   mark "x 0"
-  CAPABLE=$(printf '%s\n' "$CAPABLE" | sed -n -E 's,^(/.*[^ ])( =)? cap_[^ ]*$,\1,p')
+  # A name, then one clause or several of what cap_to_text(3) writes.
+  CAPABLE=$(printf '%s\n' "$CAPABLE" | sed -n -E -e ':a' -e 's/ (cap_[a-z0-9_,]+)?[=+-][=+eip-]*$//' -e ta -e '/^\//p')
   IFS=$NL
   set -- $CAPABLE
   IFS=" $TAB$NL"
@@ -418,7 +479,7 @@ empowered() {
 droppings() {
   have find || { gap missing droppings "no find"; return; }
   set --
-  for D in /tmp /var/tmp /dev/shm; do
+  for D in $DROPIN; do
     [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
   done
   token || return
@@ -431,6 +492,41 @@ droppings() {
   printf '%s\n' "$D"
   [ ${#D} -lt 131000 ] || gap cap droppings "more programs in /tmp, /var/tmp and /dev/shm than are listed"
   case $D in *"$NL"slow*) gap cap droppings "looking for them took all of its time";; esac
+}
+SUSPECTS=150
+# suspects: pages of web servers and scripts of packages, of which only those are read
+# that hold words which matter.
+suspects() {
+  set --
+  for D in $WEBROOTS; do
+    [ -L "$D" ] || { entered "$D" && [ -d "$D" ] && set -- "$@" "$D"; }
+  done
+  SUS=
+  if [ $# -gt 0 ] && have find; then
+    WN=
+    for W in $WEBPAGES; do WN="$WN -o -name $W"; done
+    SUS=$(few find "$@" -xdev -maxdepth 8 -type f -size -400k \( ${WN# -o } \) -exec grep -laE -- "$WEBRUNS" '{}' + </dev/null 2>/dev/null | head -c 65536)
+    case $SUS in *"$NL"slow) gap cap webpages "looking through the pages of web servers took all of its time";; esac
+  fi
+  if [ -d /var/lib/dpkg/info ]; then
+    set +f
+    set -- $INFOSCRIPTS
+    set -f
+    SUS=$SUS$NL$(printf '%s\0' "$@" | limit xargs -0 grep -lsaE -- "$INFOSAYS" 2>/dev/null | head -c 65536)
+  fi
+  IFS=$NL
+  set -- $SUS
+  IFS=" $TAB$NL"
+  [ $# -le $SUSPECTS ] || gap cap suspects "more than $SUSPECTS pages and scripts hold words that matter"
+  SUS= SN=0
+  for P do
+    SN=$((SN + 1))
+    [ $SN -le $SUSPECTS ] || break
+    case $P in /*) SUS="$SUS \"\${$SN}\"";; esac
+  done
+  CAPO=$CAP CAP=65536
+  eval "targets read $SUS"
+  CAP=$CAPO
 }
 # few COMMAND...: find's own bound; the time of others' directories is not ours.
 few() { if [ -n "$TIMEOUT" ]; then timeout 4 "$@"; [ $? != 124 ] || printf '\nslow\n'; else "$@"; fi; }
@@ -484,8 +580,15 @@ asked() {
     names "$D" 300
     # Of small files that a program guards itself by, the number in them.
     set +f
-    set -- "$D"/*.pid "$D"/*.lock "$D"/pid "$D"/lock "$D"/*.pid.* "$D"/.*.pid "$D"/.*.lock "$D"/.pid "$D"/.lock "$D"/*.run
+    set --
     set -f
+    for W in $GUARDS; do
+      IFS=
+      set +f
+      set -- "$@" "$D"/$W
+      set -f
+      IFS=" $TAB$NL"
+    done
     CAPO=$CAP CAP=64 PART=' part'
     targets read "$@"
     CAP=$CAPO PART=
@@ -519,7 +622,7 @@ history() {
   if [ "$SYSTEMD" = yes ] && have journalctl; then
     out log.accounts/reverse journalctl -q --no-pager -o short-iso -r -n 200 -t useradd -t usermod -t userdel -t groupadd -t gpasswd -t passwd -t chpasswd -t chage
   else
-    logfile log.accounts '(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)' . /var/log/auth.log /var/log/secure /var/log/messages /var/log/syslog
+    logfile log.accounts "$ACCOUNTSAY" . $ACCOUNTLOGS
   fi
   for F in wtmp btmp; do
     [ -e /var/log/$F ] || continue
@@ -530,7 +633,7 @@ history() {
     mark "x 0"
   done
   set +f
-  set -- /var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log
+  set -- $RECORDS
   set -f
   look meta "$@"
 }
@@ -595,6 +698,7 @@ run() {
   section sums
   section asked
   section history
+  section suspects
   mark end
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -203,5 +204,20 @@ func TestKeepDeeper(t *testing.T) {
 	}
 	if got, err := (&Snapshot{}).Deeper(); got != nil || err != nil {
 		t.Errorf("a second round that is not there: %v %v", got, err)
+	}
+}
+
+// TestListsAreOnes: what a list is called is set nowhere else in the script: a section
+// that did would have another look for other things, and a tree for these.
+func TestListsAreOnes(t *testing.T) {
+	text := deeperScript()
+	lists := regexp.MustCompile(`(?m)^([A-Z]+)='`).FindAllStringSubmatch(text, -1)
+	if len(lists) < 20 {
+		t.Fatalf("%d lists", len(lists))
+	}
+	for _, m := range lists {
+		if n := len(regexp.MustCompile(`(?:^|[\s;&|(])`+m[1]+`=`).FindAllString(text, -1)); n != 1 {
+			t.Errorf("%s is set %d times", m[1], n)
+		}
 	}
 }

@@ -152,7 +152,8 @@ type how int
 const (
 	meta how = iota
 	read
-	part // the beginning, as much as tells a script from a binary
+	part  // the beginning, as much as tells a script from a binary
+	begin // the beginning, as much as the bound lets: that there is more is no gap
 )
 
 // look takes the metadata of names that exist, and of the final path of links,
@@ -218,7 +219,7 @@ func (r *rooted) one(h how, p string, follow bool) {
 		return
 	}
 	if f = r.b.at(p); f != nil {
-		r.b.content(f, c, max, min(size, max+1) == int64(len(c)), h == part, "")
+		r.b.content(f, c, max, min(size, max+1) == int64(len(c)), h == part || h == begin, "")
 	}
 }
 

@@ -148,11 +148,12 @@ func TestRootPackages(t *testing.T) {
 		want  string
 		gap   string
 	}{
-		"dpkg":   {map[string]string{"var/lib/dpkg/status": status}, "dpkg\topenssh-server\t1:9.2p1-2\ndpkg\tsudo\t1.9\n", ""},
-		"apk":    {map[string]string{"lib/apk/db/installed": "P:openssh\nV:9.9_p1-r2\nP:zlib\nV:1\n"}, "apk\topenssh\t9.9_p1-r2\n", ""},
-		"pacman": {map[string]string{"var/lib/pacman/local/openssh-9.9p1-2": "dir", "var/lib/pacman/local/zlib-1-1": "dir"}, "pacman\topenssh\t9.9p1-2\n", ""},
-		"rpm":    {map[string]string{"var/lib/rpm/rpmdb.sqlite": "x"}, "", "source"},
-		"none":   {map[string]string{"etc/x": "x"}, "", "missing"},
+		"dpkg":      {map[string]string{"var/lib/dpkg/status": status}, "dpkg\topenssh-server\t1:9.2p1-2\ndpkg\tsudo\t1.9\n", ""},
+		"apk":       {map[string]string{"lib/apk/db/installed": "P:openssh\nV:9.9_p1-r2\nP:zlib\nV:1\n"}, "apk\topenssh\t9.9_p1-r2\n", ""},
+		"pacman":    {map[string]string{"var/lib/pacman/local/openssh-9.9p1-2": "dir", "var/lib/pacman/local/zlib-1-1": "dir"}, "pacman\topenssh\t9.9p1-2\n", ""},
+		"rpm":       {map[string]string{"var/lib/rpm/rpmdb.sqlite": "x"}, "", "error"},
+		"rpm, none": {map[string]string{"var/lib/rpm/.rpm.lock": "x"}, "", "source"},
+		"none":      {map[string]string{"etc/x": "x"}, "", "missing"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

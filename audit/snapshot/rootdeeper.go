@@ -3,8 +3,8 @@ package snapshot
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // dpkg's own sums are MD5
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -13,26 +13,37 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // deepList gives the words of one of the second round's lists: its script is the one
 // place where they stand.
 func deepList(name string) []string { return strings.Fields(shTextIn(deeperSections, name)) }
 
+// deepPattern gives a pattern of the second round's, of its grep and sed: what stands
+// there in the shell's own language is read by the same words here.
+func deepPattern(name string) *regexp.Regexp {
+	return regexp.MustCompile(shTextIn(deeperSections, name))
+}
+
 // Bounds of the second round over a tree.
 const (
-	digestMost  = 64 << 20  // bytes of one file
-	digestTotal = 512 << 20 // bytes of all files
-	setuidDepth = 4
-	setuidNames = 200000 // names that are walked
-	setuidFound = 1000
-	homeFiles   = 200
-	homesFiles  = 3000
-	shadowMost  = 200
-	startedMost = 500
-	listMost    = 8 << 20  // bytes of a package's list
-	statusMost  = 64 << 20 // bytes of dpkg's own
-	recordsTail = 49152
+	digestMost   = 64 << 20  // bytes of one file
+	digestTotal  = 512 << 20 // bytes of all files
+	setuidDepth  = 4
+	setuidNames  = 200000 // names that are walked
+	setuidFound  = 1000
+	homeFiles    = 200
+	homesFiles   = 3000
+	shadowMost   = 200
+	pageDepth    = 8
+	pageMost     = 399 << 10 // bytes of a page that is looked through
+	suspectsMost = 150
+	pageTime     = 20 * time.Second // for looking through pages: the time of others' directories is not ours
+	startedMost  = 500
+	listMost     = 8 << 20  // bytes of a package's list
+	statusMost   = 64 << 20 // bytes of dpkg's own
+	recordsTail  = 49152
 )
 
 // deepRooted is a second round over a tree.
@@ -43,6 +54,7 @@ type deepRooted struct {
 	walked int
 	full   bool // walked is more than setuidNames, and a gap said so
 	setuid []string
+	able   []string // programs with capabilities
 	shadow []string // programs that a command's name finds before the packages' own
 }
 
@@ -52,7 +64,7 @@ func DeepenRoot(ctx context.Context, dir string, o Options, q Questions) (*Snaps
 	return overRoot(ctx, dir, o, func(t *rooted) {
 		r := &deepRooted{rooted: t, left: digestTotal}
 		r.q = Questions{Paths: answerable(r, q.Paths, maxAsked), Rooms: answerable(r, q.Rooms, maxRooms), Owned: answerable(r, q.Owned, maxOwned)}
-		r.sections(r.accounts, r.setuids, r.droppings, r.places, r.owners, r.asked, r.history, r.notRunning)
+		r.sections(r.accounts, r.setuids, r.empowered, r.droppings, r.places, r.owners, r.asked, r.history, r.suspects, r.notRunning)
 	})
 }
 
@@ -88,20 +100,18 @@ func (r *deepRooted) notRunning() {
 	for _, p := range []string{"/proc", OutProcStat, OutProcStatus, OutProcWords, OutProcExes, OutProcMounts, OutProcDigests, "proc.fds"} {
 		r.b.gap(p, GapSource, "a directory cannot hold it")
 	}
-	r.b.gap(OutCapabilities, GapSource, "capabilities of files are not read from a directory")
-	r.b.gap(OutAttributes, GapSource, "attributes of files are not read from a directory")
 }
 
 // places reads the files from which something starts again.
 func (r *deepRooted) places() {
 	cap := r.limit.File
-	r.limit.File = min(cap, 65536)
+	r.limit.File = min(cap, 131072)
 	defer func() { r.limit.File = cap }()
 	r.look(read, r.expand(deepList("PLACES"))...)
 	r.look(meta, r.expand(deepList("MODULES"))...)
 	for _, p := range r.expand([]string{"/usr/local/sbin/*", "/usr/local/bin/*"}) {
-		for _, d := range []string{"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"} {
-			if !r.t.isFile(p) || !r.t.isFile(d+path.Base(p)) {
+		for _, d := range deepList("BEHIND") {
+			if !r.t.isFile(p) || !r.t.isFile(d+"/"+path.Base(p)) {
 				continue
 			}
 			if len(r.shadow) == shadowMost {
@@ -118,7 +128,7 @@ func (r *deepRooted) places() {
 	seen, total := map[string]bool{}, 0
 	for _, a := range r.order {
 		h := strings.TrimSuffix(a.home, "/")
-		if !strings.HasPrefix(h, "/") || seen[h] || noHome.MatchString(h) || strings.ContainsAny(h, "*?[") || !r.t.isDir(h) {
+		if !strings.HasPrefix(h, "/") || seen[h] || noHome(h) || strings.ContainsAny(h, "*?[") || !r.t.isDir(h) {
 			continue
 		}
 		seen[h] = true
@@ -146,18 +156,59 @@ func (r *deepRooted) places() {
 	}
 }
 
-var noHome = regexp.MustCompile(`^/(dev|proc|sys|nonexistent)|^/(bin|sbin)$|^/usr/`)
+// noHome matches a home as case in sh(1) does: a star is any text, slashes too.
+func noHome(h string) bool {
+	for _, w := range deepList("NOHOMES") {
+		if start, many := strings.CutSuffix(w, "*"); h == w || many && strings.HasPrefix(h, start) {
+			return true
+		}
+	}
+	return false
+}
 
 // setuids looks for programs that run with their owner's rights.
 func (r *deepRooted) setuids() {
-	dirs := append(slices.Clone(r.q.Rooms), strings.Fields("/bin /sbin /usr/bin /usr/sbin /usr/local /usr/lib/openssh /usr/libexec /lib /tmp /var/tmp /dev/shm /root /home /opt /srv /var/www /var/lib /etc /run")...)
-	for _, d := range dirs {
-		if fi, err := r.t.lstat(d); err == nil && fi.IsDir() {
-			r.walk(d, setuidDepth)
+	r.walkAll(append(slices.Clone(r.q.Rooms), deepList("SETUIDIN")...), setuidDepth, "setuid", func(p string, fi fs.FileInfo) {
+		if fi.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 && !slices.Contains(r.setuid, p) {
+			r.setuid = append(r.setuid, p)
+			r.full = len(r.setuid) >= setuidFound
 		}
-	}
+	})
 	r.look(meta, r.setuid...)
-	r.digests(OutSetuidSums, append([]string{"/bin/sh", "/bin/bash", "/bin/dash", "/bin/busybox"}, r.setuid...))
+	r.digests(OutSetuidSums, append(deepList("ASSHELL"), r.setuid...))
+}
+
+// empowered looks for programs that have a part of root's rights without the bit.
+func (r *deepRooted) empowered() {
+	var out strings.Builder
+	var broken error
+	r.walkAll(deepList("CAPABLEIN"), setuidDepth, OutCapabilities, func(p string, fi fs.FileInfo) {
+		if fi.Mode()&0o111 == 0 || slices.Contains(r.able, p) {
+			return
+		}
+		f, err := r.t.open(p)
+		if err != nil {
+			r.fault(p, err)
+			return
+		}
+		defer f.Close()
+		caps, err := capabilities(f)
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+			broken = err
+		case err != nil:
+			r.fault(p, err)
+		case caps != "":
+			r.able = append(r.able, p)
+			out.WriteString(p + " " + caps + "\n")
+			r.full = len(r.able) >= setuidFound
+		}
+	})
+	if broken != nil {
+		r.b.gap(OutCapabilities, GapSource, "capabilities of files cannot be read here: "+broken.Error())
+	}
+	r.put(OutCapabilities, []byte(out.String()))
+	r.look(meta, r.able...)
 }
 
 // droppings looks for programs where everyone may write, and for files where only
@@ -192,24 +243,28 @@ func (r *deepRooted) droppings() {
 			}
 		}
 	}
-	for _, d := range []string{"/dev", "/tmp", "/var/tmp", "/dev/shm"} {
+	for _, d := range append([]string{"/dev"}, deepList("DROPIN")...) {
 		if fi, err := r.t.lstat(d); err == nil && fi.IsDir() {
 			in(d, 3, d == "/dev")
 		}
 	}
 }
 
-var execWord = regexp.MustCompile(`(?m)^ *Exec[A-Za-z]*=[-@:+!|]*(/[^ \n]*)`)
+var execWord = deepPattern("STARTS")
 
 // started are the programs that an administrator's units start.
 func (r *deepRooted) started() []string {
 	var out []string
-	for _, u := range r.expand(deepList("UNITS")) {
+	for _, u := range r.expand(deepList("OWNUNITS")) {
 		c, err := r.t.read(u, 65536)
 		if err != nil {
 			continue // it was named when it was read
 		}
-		for _, m := range execWord.FindAllSubmatch(c, -1) {
+		for line := range bytes.Lines(c) {
+			m := execWord.FindSubmatch(bytes.TrimSuffix(line, []byte("\n")))
+			if m == nil {
+				continue
+			}
 			p := string(m[1])
 			if fi, err := r.t.lstat(p); err != nil || !fi.Mode().IsRegular() {
 				continue
@@ -224,19 +279,80 @@ func (r *deepRooted) started() []string {
 	return out
 }
 
-func (r *deepRooted) walk(dir string, depth int) {
+// suspects reads those pages of web servers and scripts of packages that hold words
+// which matter.
+func (r *deepRooted) suspects() {
+	limit := r.limit.File
+	r.limit.File = min(limit, 65536)
+	defer func() { r.limit.File = limit }()
+	n := 0
+	see := func(p string, says *regexp.Regexp) {
+		c, err := r.t.read(p, pageMost)
+		if err != nil {
+			r.fault(p, err)
+			return
+		}
+		for line := range bytes.Lines(c) {
+			if says.Match(line) {
+				if n++; n <= suspectsMost {
+					r.look(read, p)
+				}
+				return
+			}
+		}
+	}
+	pages, says := deepList("WEBPAGES"), deepPattern("WEBRUNS")
+	until, slow := time.Now().Add(pageTime), false
+	r.walkAll(deepList("WEBROOTS"), pageDepth, "webpages", func(p string, fi fs.FileInfo) {
+		if slow = slow || time.Now().After(until); slow {
+			return
+		}
+		if fi.Size() <= pageMost && slices.ContainsFunc(pages, func(w string) bool { return shMatch(w, path.Base(p)) }) {
+			see(p, says)
+		}
+	})
+	if slow {
+		r.b.gap("webpages", GapCap, "looking through the pages of web servers took all of its time")
+	}
+	says = deepPattern("INFOSAYS")
+	for _, p := range r.expand(deepList("INFOSCRIPTS")) {
+		if r.t.isFile(p) {
+			see(p, says)
+		}
+	}
+	if n > suspectsMost {
+		r.b.gap("suspects", GapCap, fmt.Sprintf("more than %d pages and scripts hold words that matter", suspectsMost))
+	}
+}
+
+// walkAll tells visit of the regular files in directories, so many deep; links are
+// not followed. what is named in the gap where a bound was hit.
+func (r *deepRooted) walkAll(dirs []string, depth int, what string, visit func(p string, fi fs.FileInfo)) {
+	r.walked, r.full = 0, false
+	for _, d := range dirs {
+		if fi, err := r.t.lstat(d); err == nil && fi.IsDir() {
+			r.walk(d, depth, what, visit)
+		}
+	}
+	if r.full {
+		r.b.gap(what, GapCap, "more of them, or more names, than are looked at")
+	}
+}
+
+func (r *deepRooted) walk(dir string, depth int, what string, visit func(p string, fi fs.FileInfo)) {
 	if r.ctx.Err() != nil || r.full {
 		return
 	}
 	names, more, err := r.t.list(dir, 20000)
 	r.fault(dir, err)
 	if more {
-		r.b.gap(dir, GapCap, "more names than are looked at for setuid programs")
+		r.b.gap(dir, GapCap, "more names than are looked at for "+what)
 	}
 	for _, n := range names {
-		if r.walked++; r.walked > setuidNames || len(r.setuid) >= setuidFound {
+		if r.walked++; r.walked > setuidNames {
 			r.full = true
-			r.b.gap("setuid", GapCap, "more of them, or more names, than are looked at")
+		}
+		if r.full {
 			return
 		}
 		p := strings.TrimSuffix(dir, "/") + "/" + n
@@ -245,9 +361,9 @@ func (r *deepRooted) walk(dir string, depth int) {
 		case err != nil:
 			r.fault(p, err)
 		case fi.IsDir() && depth > 1:
-			r.walk(p, depth-1)
-		case fi.Mode().IsRegular() && fi.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 && !slices.Contains(r.setuid, p):
-			r.setuid = append(r.setuid, p)
+			r.walk(p, depth-1, what, visit)
+		case fi.Mode().IsRegular():
+			visit(p, fi)
 		}
 	}
 }
@@ -286,163 +402,14 @@ func (r *deepRooted) digests(name string, paths []string) {
 	r.put(name, []byte(out.String()))
 }
 
-var libTwin = regexp.MustCompile(`^/(s?bin|lib[0-9a-z]*)/`)
-
-// twin is the other name of a file where /bin and /lib lie in /usr; "" where none is.
-func twin(p string) string {
-	if rest, ok := strings.CutPrefix(p, "/usr"); ok && libTwin.MatchString(rest) {
-		return rest
-	}
-	if libTwin.MatchString(p) {
-		return "/usr" + p
-	}
-	return ""
-}
-
-// owners says which package files are of, by dpkg's lists, and compares sums.
-func (r *deepRooted) owners() {
-	if !r.t.isFile("/var/lib/dpkg/status") {
-		r.b.gap(OutOwned, GapSource, "which package a file is of is read from dpkg's records only in a directory")
-		r.b.gap("sums", GapSource, "checksums of packages are read from dpkg's records only in a directory")
-		return
-	}
-	shared := deepList("SHARED")
-	patterns := append(append(append(deepList("PLACES"), shared...), deepList("MODULES")...), "/etc/cron.*/*")
-	if fi, err := r.t.lstat("/lib"); err == nil && fi.IsDir() {
-		for _, p := range shared {
-			patterns = append(patterns, strings.TrimPrefix(p, "/usr"))
-		}
-	}
-	asked := slices.Concat(r.expand(patterns), r.q.Paths, r.q.Owned, r.setuid, r.shadow, r.started())
-	want := map[string]string{}
-	for _, p := range asked {
-		if _, err := r.t.lstat(p); err == nil && !strings.ContainsAny(p, "\n\t") {
-			want[p] = ""
-		}
-	}
-	lists := r.expand([]string{"/var/lib/dpkg/info/*.list"})
-	for _, l := range lists {
-		c, err := r.t.read(l, listMost)
-		if err != nil || r.ctx.Err() != nil {
-			r.fault(OutOwned, err)
-			continue
-		}
-		if len(c) >= listMost {
-			r.b.gap(OutOwned, GapCap, "the list of a package is more than 8 MiB")
-		}
-		pkg, _, _ := strings.Cut(strings.TrimSuffix(path.Base(l), ".list"), ":")
-		for line := range bytes.Lines(c) {
-			p := strings.TrimSuffix(string(line), "\n")
-			for _, n := range []string{p, twin(p)} {
-				if have, ok := want[n]; ok && have == "" {
-					want[n] = pkg
-				}
-			}
-		}
-	}
-	var out strings.Builder
-	out.WriteString("manager\tdpkg\n")
-	var loose []string
-	names := make([]string, 0, len(want))
-	for p := range want {
-		names = append(names, p)
-	}
-	slices.Sort(names)
-	for _, p := range names {
-		if want[p] == "" {
-			out.WriteString("-\t" + p + "\n")
-			if looseRead.MatchString(p) {
-				loose = append(loose, p)
-			}
-			continue
-		}
-		out.WriteString(want[p] + "\t" + p + "\n")
-	}
-	r.put(OutOwned, []byte(out.String()))
-	if len(loose) > 200 {
-		r.b.gap("/usr/lib/systemd", GapCap, "more than 200 files of no package")
-		loose = loose[:200]
-	}
-	r.look(read, loose...)
-	r.sums()
-}
-
-var (
-	looseRead = regexp.MustCompile(`^(/usr)?/lib/(systemd|udev|python3)`)
-	sumLine   = regexp.MustCompile(`^[0-9a-f]{32}  (usr/)?(s?bin/|lib(64)?/([^/]*/)?(security/|openssh/|misc/|systemd/)?[^/]*\.so|lib/openssh/)`)
-	sumUnit   = regexp.MustCompile(`^[0-9a-f]{32}  (usr/)?lib/(systemd/(system|user|system-generators|system-sleep|system-shutdown)/|udev/rules\.d/)`)
-	conffile  = regexp.MustCompile(`(?m)^ (/[^ \n]+ [0-9a-f]{32})( obsolete)?$`)
-)
-
-// sums compares what dpkg says that files are with what they are.
-func (r *deepRooted) sums() {
-	verify := deepList("VERIFY")
-	var expected, found strings.Builder
-	done, cut := map[string]bool{}, false
-	for _, f := range r.expand([]string{"/var/lib/dpkg/info/*.md5sums"}) {
-		c, err := r.t.read(f, listMost)
-		if err != nil || r.ctx.Err() != nil {
-			r.fault(f, err)
-			continue
-		}
-		if len(c) >= listMost {
-			r.b.gap(f, GapCap, "more than 8 MiB")
-		}
-		pkg, _, _ := strings.Cut(strings.TrimSuffix(path.Base(f), ".md5sums"), ":")
-		all := slices.Contains(verify, pkg)
-		for line := range strings.Lines(string(c)) {
-			line = strings.TrimSuffix(line, "\n")
-			if !sumUnit.MatchString(line) && !(all && sumLine.MatchString(line)) {
-				continue
-			}
-			if expected.Len() > 1<<20 {
-				if !cut {
-					r.b.gap("sums", GapCap, "more checksums than are compared")
-				}
-				cut = true
-				break
-			}
-			expected.WriteString(f + ":" + line + "\n")
-			p := line[34:]
-			if done[p] {
-				continue
-			}
-			done[p] = true
-			if _, err := r.t.lstat("/" + p); err != nil {
-				found.WriteString("md5sum: " + p + ": No such file or directory\n")
-			} else if s := r.sum("/"+p, md5.New()); s != "" { //nolint:gosec // as above
-				found.WriteString(s + "  " + p + "\n")
-			}
-		}
-	}
-	if expected.Len() == 0 {
-		r.b.gap("sums", GapMissing, "no checksums of packages")
-	} else {
-		r.put(OutSums, []byte(expected.String()))
-		r.put(OutSumsFound, []byte(found.String()))
-	}
-	if c, err := r.t.read("/var/lib/dpkg/status", statusMost); err != nil {
-		r.fault("/var/lib/dpkg/status", err)
-	} else {
-		if len(c) >= statusMost {
-			r.b.gap("/var/lib/dpkg/status", GapCap, "more than 64 MiB")
-		}
-		var out strings.Builder
-		for _, m := range conffile.FindAllSubmatch(c, -1) {
-			out.Write(append(m[1], '\n'))
-		}
-		r.put(OutConffiles, []byte(out.String()))
-	}
-	r.look(read, "/var/lib/dpkg/diversions")
-}
-
 // asked answers what the first round raised.
 func (r *deepRooted) asked() {
 	cap := r.limit.File
 	defer func() { r.limit.File = cap }()
 	r.limit.File = min(cap, 65536)
-	r.look(read, r.q.Paths...)
+	r.look(begin, r.q.Paths...)
 	r.digests(OutDigests, r.q.Paths)
+	r.attributes(r.q.Paths)
 	r.limit.File = 64
 	for _, d := range r.q.Rooms {
 		names, more, err := r.t.list(d, 300)
@@ -452,8 +419,8 @@ func (r *deepRooted) asked() {
 		}
 		for _, n := range names {
 			p := strings.TrimSuffix(d, "/") + "/" + n
-			if guard.MatchString(n) {
-				r.look(read, p)
+			if slices.ContainsFunc(guards, func(g string) bool { return shMatch(g, n) }) {
+				r.look(begin, p)
 			} else {
 				r.look(meta, p)
 			}
@@ -461,12 +428,43 @@ func (r *deepRooted) asked() {
 	}
 }
 
-var guard = regexp.MustCompile(`\.(pid|lock|run)$|^\.?(pid|lock)$|\.pid\.`)
+var guards = deepList("GUARDS")
+
+// attributes tells which files are kept from change, in lsattr's form.
+func (r *deepRooted) attributes(paths []string) {
+	var out strings.Builder
+	for _, p := range paths {
+		if r.ctx.Err() != nil || strings.Contains(p, "\n") || !r.t.isFile(p) {
+			continue
+		}
+		f, err := r.t.open(p)
+		if err != nil {
+			continue // said where its content was read
+		}
+		fixed, appends, err := kept(f)
+		f.Close()
+		if errors.Is(err, errors.ErrUnsupported) {
+			r.b.gap(OutAttributes, GapSource, "attributes of files cannot be read here: "+err.Error())
+			return
+		}
+		if err != nil {
+			continue // a file system that has none
+		}
+		flags := []byte("----------------------")
+		if fixed {
+			flags[4] = 'i'
+		}
+		if appends {
+			flags[5] = 'a'
+		}
+		out.WriteString(string(flags) + " " + p + "\n")
+	}
+	r.put(OutAttributes, []byte(out.String()))
+}
 
 // history reads what logs say of accounts and logins.
 func (r *deepRooted) history() {
-	r.logFile(OutAccountsLog, regexp.MustCompile(`(useradd|usermod|userdel|groupadd|gpasswd|passwd|chpasswd|chage)(\[|:)`), regexp.MustCompile(`.`),
-		"/var/log/auth.log", "/var/log/secure", "/var/log/messages", "/var/log/syslog")
+	r.logFile(OutAccountsLog, regexp.MustCompile(" "+shTextIn(deeperSections, "ACCOUNTSAY")), regexp.MustCompile(`.`), deepList("ACCOUNTLOGS")...)
 	for _, v := range []struct{ name, path string }{{OutWtmp, "/var/log/wtmp"}, {OutBtmp, "/var/log/btmp"}} {
 		r.look(meta, v.path)
 		if !r.t.isFile(v.path) {
@@ -483,5 +481,5 @@ func (r *deepRooted) history() {
 		}
 		r.put(v.name, []byte(out.String()))
 	}
-	r.look(meta, r.expand(strings.Fields("/var/log/lastlog /var/log/lastlog2/* /var/lib/lastlog/* /var/lib/wtmpdb/* /var/log/auth.log /var/log/syslog /var/log/secure /var/log/messages /var/log/cron /var/log/cron.log /var/log/journal /var/log"))...)
+	r.look(meta, r.expand(deepList("RECORDS"))...)
 }

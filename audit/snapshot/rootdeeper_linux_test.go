@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"crypto/md5"
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,7 +55,8 @@ func TestDeepenRoot(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "etc/inittab"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	q := Questions{Paths: []string{"/home/ann/k", "/usr/bin/ssh", "/proc/1/exe"}, Rooms: []string{"/tmp/.x"}}
+	write("usr/bin/large", strings.Repeat("x", 70000), 0o755)
+	q := Questions{Paths: []string{"/home/ann/k", "/usr/bin/ssh", "/proc/1/exe", "/usr/bin/large"}, Rooms: []string{"/tmp/.x"}}
 	s, err := DeepenRoot(t.Context(), dir, Options{}, q)
 	if err != nil || !s.Complete {
 		t.Fatal(err)
@@ -85,6 +88,9 @@ func TestDeepenRoot(t *testing.T) {
 			t.Errorf("%s has what it must not: %q", f.Path, c)
 		}
 	}
+	if f := s.Lookup("/usr/bin/large"); f == nil || len(f.Content) != 65536 || len(s.GapsFor("/usr/bin/large")) > 0 {
+		t.Errorf("what was asked for is large: %+v", s.GapsFor("/usr/bin/large"))
+	}
 	if len(s.GapsFor("/etc/inittab")) == 0 || len(s.GapsFor(OutProcStat)) == 0 {
 		t.Errorf("gaps: %+v", s.Gaps)
 	}
@@ -97,5 +103,52 @@ func TestDeepenRoot(t *testing.T) {
 	}
 	if f := e.Lookup("/home/ann/k"); f == nil || strings.Contains(string(f.Content), "b3Bl") {
 		t.Errorf("a private key came: %+v", f)
+	}
+}
+
+// TestDeepenRootApk: of a tree of Alpine it is told which package a file is of, and what
+// is not as its package brought it.
+func TestDeepenRootApk(t *testing.T) {
+	dir := t.TempDir()
+	write := func(p, text string) {
+		t.Helper()
+		p = filepath.Join(dir, p)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := func(text string) string {
+		s := sha1.Sum([]byte(text))
+		return base64.StdEncoding.EncodeToString(s[:])
+	}
+	write("etc/passwd", "root:x:0:0::/root:/bin/sh\n")
+	write("usr/sbin/sshd", "changed")
+	write("usr/bin/ssh", "ssh")
+	write("usr/sbin/dropped", "x")
+	write("etc/profile.d/mine.sh", "true\n")
+	write("etc/profile.d/theirs.sh", "true\n")
+	if err := os.Symlink("ssh", filepath.Join(dir, "usr/bin/slogin")); err != nil {
+		t.Fatal(err)
+	}
+	write("lib/apk/db/installed", "C:Q1x=\nP:openssh-server\nV:9.7_p1-r4\nF:usr\nF:usr/sbin\nR:sshd\na:0:0:755\nZ:Q1"+sum("sshd")+"\n\n"+
+		"P:openssh-client\nV:9.7_p1-r4\nF:usr/bin\nR:slogin\nZ:Q1"+sum("other")+"\nR:ssh\nZ:Q1"+sum("ssh")+"\nF:etc/profile.d\nR:theirs.sh\n\n")
+	s, err := DeepenRoot(t.Context(), dir, Options{}, Questions{Owned: []string{"/usr/sbin/sshd", "/usr/sbin/dropped", "/usr/bin/ssh", "/gone"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.Output(OutOwned)
+	if o == nil {
+		t.Fatalf("%+v", s.Gaps)
+	}
+	for _, w := range []string{"manager\tapk\n", "openssh-server\t/usr/sbin/sshd\n", "openssh-client\t/usr/bin/ssh\n", "openssh-client\t/etc/profile.d/theirs.sh\n", "-\t/etc/profile.d/mine.sh\n", "-\t/usr/sbin/dropped\n", "-\t/gone\n"} {
+		if !strings.Contains(string(o.Data), w) {
+			t.Errorf("no %q in %q", w, o.Data)
+		}
+	}
+	if o := s.Output(OutSumsAPK); o == nil || string(o.Data) != "U usr/sbin/sshd\n" {
+		t.Errorf("sums: %+v", o)
 	}
 }

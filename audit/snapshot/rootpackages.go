@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// packages reads the package managers' own records. A database in a binary form
-// (rpm) is a gap.
+// packages reads the package managers' own records.
 func (r *rooted) packages() {
 	patterns := shList("PKGS")
 	wanted := func(name string) bool {
@@ -60,11 +59,21 @@ func (r *rooted) packages() {
 			}
 		}
 	}
-	if r.t.isDir("/var/lib/rpm") || r.t.isDir("/usr/lib/sysimage/rpm") {
-		if !known {
-			r.b.gap(OutPackages, GapSource, "the rpm database is read on a running host only")
-			return
+	if r.rpmDatabase() != "" {
+		n := 0
+		whole := r.rpmEach(OutPackages, func(p *rpmPackage) {
+			n++
+			if wanted(p.name) {
+				out.WriteString("rpm\t" + p.name + "\t" + p.version + "\n")
+			}
+		})
+		if known = known || n > 0; !known && !whole {
+			return // a gap says why
 		}
+		known = true
+	} else if !known && (r.t.isDir("/var/lib/rpm") || r.t.isDir("/usr/lib/sysimage/rpm")) {
+		r.b.gap(OutPackages, GapSource, "rpm's database is not there, or in no form that is read in a directory")
+		return
 	}
 	if !known {
 		r.b.gap(OutPackages, GapMissing, "no package manager that this collector knows")

@@ -85,7 +85,7 @@ func Ask(snap *snapshot.Snapshot, opt facts.Options) snapshot.Questions {
 // common are directories that hold much else: their names are not listed.
 func common(dir string) bool {
 	switch dir {
-	case "/", "/root", "/tmp", "/var/tmp", "/dev/shm", "/opt", "/srv", "/usr/local/bin", "/usr/local/sbin", "/etc", "/home":
+	case "/", "/root", "/tmp", "/var/tmp", "/dev/shm", "/opt", "/srv", "/usr/local/bin", "/usr/local/sbin", "/etc", "/home", "/var/lib/dpkg/info":
 		return true
 	}
 	return path.Dir(dir) == "/home"

@@ -2,6 +2,7 @@ package triage
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ type gateLine struct {
 // gateKeywords are sshd's settings that name a program or its environment
 // (sshd_config(5)).
 var gateKeywords = map[string]string{"authorizedkeyscommand": "AuthorizedKeysCommand", "authorizedprincipalscommand": "AuthorizedPrincipalsCommand", "forcecommand": "ForceCommand",
-	"subsystem": "Subsystem", "setenv": "SetEnv", "permituserenvironment": "PermitUserEnvironment", "acceptenv": "AcceptEnv", "trustedusercakeys": "TrustedUserCAKeys"}
+	"subsystem": "Subsystem", "setenv": "SetEnv", "permituserenvironment": "PermitUserEnvironment", "acceptenv": "AcceptEnv", "trustedusercakeys": "TrustedUserCAKeys", "authorizedprincipalsfile": "AuthorizedPrincipalsFile"}
 
 // gateLines reads them from each file that an sshd of this host reads, whatever the
 // version: the words of these lines never changed their form.
@@ -130,6 +131,11 @@ func (l *looker) gate() {
 				say("low", "whoever has the key of that authority logs in as anybody: is it yours?")
 				files = append(files, path.Clean(g.value))
 			}
+		case "AuthorizedPrincipalsFile":
+			if !strings.EqualFold(g.value, "none") {
+				say("low", "whoever has a certificate with a name from there logs in: are these yours?")
+				files = append(files, l.principals(g.value)...)
+			}
 		case "ForceCommand":
 			if s, message := l.line(g.value, "root"); levels[s] >= levels["medium"] {
 				say(s, "each such login runs it: "+message)
@@ -164,6 +170,24 @@ func (l *looker) gate() {
 			Evidence: evidence, Files: files, Actions: []Action{{Do: DoEdit, Target: g.file}}}, g.file, g.keyword, g.value, g.match)
 	}
 }
+
+// principals are the files that AuthorizedPrincipalsFile names and that were read; its
+// % stand for an account.
+func (l *looker) principals(pattern string) []string {
+	if !strings.HasPrefix(pattern, "/") {
+		return nil
+	}
+	glob := tokenOf.ReplaceAllString(path.Clean(pattern), "*")
+	var out []string
+	for i := range l.snap.Files {
+		if ok, err := path.Match(glob, l.snap.Files[i].Path); ok && err == nil && len(out) < 12 {
+			out = append(out, l.snap.Files[i].Path)
+		}
+	}
+	return out
+}
+
+var tokenOf = regexp.MustCompile(`%[A-Za-z]`)
 
 // servers names SSH servers that read another configuration than the system's.
 func (l *looker) servers() {

@@ -29,7 +29,7 @@ func (l *looker) commandAt(p string, n int, command, user string) (severity, why
 // settings reads lines that are no comments, with their numbers; f says whether to go on.
 func settings(data []byte, f func(n int, line string) bool) {
 	n := 0
-	for raw := range strings.Lines(string(clipBytes(data, 65536))) {
+	for raw := range strings.Lines(string(clipBytes(data, judgedMost))) {
 		if n++; n > 4*maxScriptLines {
 			return
 		}

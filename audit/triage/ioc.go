@@ -2,6 +2,8 @@ package triage
 
 import (
 	"bytes"
+	"crypto/md5"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -52,6 +54,7 @@ const (
 
 var digestForm = regexp.MustCompile(`^(?i)([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$`)
 var keyFingerprint = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}=?$`)
+var oldFingerprint = regexp.MustCompile(`^(?i)(?:MD5:)?([0-9a-f]{2}(?::[0-9a-f]{2}){15})$`) // of sshd before 6.8, and of FingerprintHash md5
 
 // ParseIOC reads a list: an address or network, a digest (MD5, SHA-1 or SHA-256 in
 // hex), a public key or its fingerprint, or a name (of a file, a path, a host, an
@@ -118,6 +121,9 @@ func ParseIOC(file string, data []byte) (*IOCs, error) {
 		case keyFingerprint.MatchString(t):
 			x.Kind = "key"
 			out.words[strings.TrimSuffix(t, "=")] = x
+		case oldFingerprint.MatchString(t):
+			x.Kind = "key"
+			out.words["MD5:"+strings.ToLower(oldFingerprint.FindStringSubmatch(t)[1])] = x
 		case digestForm.MatchString(t):
 			x.Kind = "digest"
 			out.words[strings.ToLower(t)] = x
@@ -244,6 +250,14 @@ func (f *finder) token(t, where string, e *facts.Evidence) {
 		}
 	}
 	look(t)
+	if len(t) >= minKey && strings.HasPrefix(t, "AAAA") {
+		f.key(t, look)
+	}
+	if len(t) >= 47 && len(t) <= 51 {
+		if m := oldFingerprint.FindStringSubmatch(t); m != nil {
+			look("MD5:" + strings.ToLower(m[1]))
+		}
+	}
 	trimmed := strings.Trim(t, ".:/@+-~%")
 	if trimmed != t {
 		look(trimmed)
@@ -271,6 +285,25 @@ func (f *finder) token(t, where string, e *facts.Evidence) {
 		}
 	}
 	f.address(trimmed, where, e)
+}
+
+// minKey is the least length of a public key's base64; each begins with the length of
+// its type's name.
+const minKey = 64
+
+// key looks up a public key that stands in a text, by its fingerprints.
+func (f *finder) key(t string, look func(string)) {
+	blob, err := base64.RawStdEncoding.DecodeString(t)
+	if err != nil {
+		return
+	}
+	sum, old := sha256.Sum256(blob), md5.Sum(blob) //nolint:gosec // the form of old fingerprints
+	look("SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:]))
+	pairs := make([]string, len(old))
+	for i, b := range old {
+		pairs[i] = fmt.Sprintf("%02x", b)
+	}
+	look("MD5:" + strings.Join(pairs, ":"))
 }
 
 func (f *finder) address(t, where string, e *facts.Evidence) {
@@ -305,35 +338,83 @@ func (l *IOCs) InFacts(f *facts.Facts) []Hit {
 	return x.hits
 }
 
-// In finds a list in what was read of a host: its facts, the logs, and of a second
-// round the connections, arguments and digests.
+// In finds a list in what was read of a host: its facts, the logs, names and contents of
+// files, and of a second round the connections, arguments and digests.
 func (l *IOCs) In(snap *snapshot.Snapshot, f *facts.Facts) []Hit {
 	x := &finder{l: l, seen: map[string]bool{}}
 	x.facts(f)
+	x.read(snap)
+	return x.hits
+}
+
+// InRead is [IOCs.In] without the facts.
+func (l *IOCs) InRead(snap *snapshot.Snapshot) []Hit {
+	x := &finder{l: l, seen: map[string]bool{}}
+	x.read(snap)
+	return x.hits
+}
+
+func (f *finder) read(snap *snapshot.Snapshot) {
 	for _, name := range []string{snapshot.OutSshdLog, snapshot.OutCronLog} {
-		x.output(snap, name)
+		f.output(snap, name)
 	}
-	if d, err := snap.Deeper(); err == nil && d != nil {
-		for _, name := range []string{snapshot.OutProcWords, snapshot.OutProcDigests, snapshot.OutDigests, snapshot.OutSetuidSums, snapshot.OutAccountsLog, snapshot.OutOwned} {
-			x.output(d, name)
+	d, err := snap.Deeper()
+	if err == nil && d != nil {
+		for _, name := range []string{snapshot.OutProcWords, snapshot.OutProcDigests, snapshot.OutDigests, snapshot.OutSetuidSums, snapshot.OutSumsFound, snapshot.OutAccountsLog, snapshot.OutOwned} {
+			f.output(d, name)
 		}
 		h := &looker{snap: snap, deep: d, out: &Host{}, byPID: map[int]*process{}, names: map[int64]string{}}
 		for _, s := range h.sockets() {
 			if s.remote.IsValid() && !s.remote.Addr().IsUnspecified() {
 				e := &facts.Evidence{Path: "/proc/net/" + s.proto, Text: fmt.Sprintf("%s %s -> %s", s.state, s.local, s.remote)}
-				x.address(s.remote.Addr().String(), "connections", e)
+				f.address(s.remote.Addr().String(), "connections", e)
 			}
 		}
 		records, _ := h.records(snapshot.OutWtmp)
 		for _, r := range records {
 			e := &facts.Evidence{Path: "/var/log/wtmp", Text: r.User + " from " + r.Host + " at " + stamp(r.At)}
 			if r.Addr.IsValid() {
-				x.address(r.Addr.String(), "logins", e)
+				f.address(r.Addr.String(), "logins", e)
 			}
-			x.text(r.User+" "+r.Host, "logins", e)
+			f.text(r.User+" "+r.Host, "logins", e)
 		}
 	}
-	return x.hits
+	// Of these there are the most: the bound on hits is to be hit here.
+	f.files(snap)
+	if err == nil && d != nil {
+		f.files(d)
+	}
+}
+
+// files looks at the names of files, and at the lines of those that were read. A line
+// that a fact told of is not told again.
+func (f *finder) files(s *snapshot.Snapshot) {
+	told := map[string]bool{}
+	for i := range f.hits {
+		if e := f.hits[i].Evidence; e != nil {
+			told[fmt.Sprint(f.hits[i].IOC.Line, e.Path, e.Line)] = true
+		}
+	}
+	for i := range s.Files {
+		file := &s.Files[i]
+		n := len(f.hits)
+		f.text(file.Path, "files", &facts.Evidence{Path: file.Path})
+		if file.Target != "" {
+			f.text(file.Target, "files", &facts.Evidence{Path: file.Path, Text: "-> " + file.Target})
+		}
+		if bytes.IndexByte(clipBytes(file.Content, 512), 0) < 0 {
+			at := 0
+			for line := range strings.Lines(string(file.Content)) {
+				at++
+				if line = strings.TrimRight(line, "\r\n"); line != "" {
+					f.text(line, "files", &facts.Evidence{Path: file.Path, Line: at, Text: clip(line, 300)})
+				}
+			}
+		}
+		f.hits = append(f.hits[:n], slices.DeleteFunc(slices.Clone(f.hits[n:]), func(h Hit) bool {
+			return h.Evidence.Line > 0 && told[fmt.Sprint(h.IOC.Line, h.Evidence.Path, h.Evidence.Line)]
+		})...)
+	}
 }
 
 func (f *finder) output(s *snapshot.Snapshot, name string) {
@@ -393,6 +474,17 @@ func (f *finder) value(v reflect.Value, where string, e *facts.Evidence) {
 			f.value(it.Value(), where, e)
 		}
 	}
+}
+
+// OldKeys reports whether the list has fingerprints by MD5: facts hold none, and only
+// what was read of a host has the keys themselves.
+func (l *IOCs) OldKeys() bool {
+	for w := range l.words {
+		if strings.HasPrefix(w, "MD5:") {
+			return true
+		}
+	}
+	return false
 }
 
 // Len is how many lines are hunted for.

@@ -11,6 +11,7 @@ import (
 	"github.com/postern-ssh/postern/audit/compare"
 	"github.com/postern-ssh/postern/audit/cron"
 	"github.com/postern-ssh/postern/audit/facts"
+	"github.com/postern-ssh/postern/audit/snapshot"
 )
 
 // jobs names the odd jobs, what they run, and those that are asleep and armed.
@@ -364,7 +365,44 @@ func (l *looker) monitors() {
 	}
 }
 
-// lastRuns says of each job when the log last shows it.
+// triggered are the times at which systemd's timers last fired: as it says itself, or by
+// the stamps that it keeps of those that are caught up with after a time switched off
+// (systemd.timer(5), Persistent=).
+func (l *looker) triggered() map[string]time.Time {
+	out := map[string]time.Time{}
+	const stamps = "/var/lib/systemd/timers/stamp-"
+	for i := range l.deep.Files {
+		if id, ok := strings.CutPrefix(l.deep.Files[i].Path, stamps); ok {
+			out[id] = l.deep.Files[i].MTime
+		}
+	}
+	zone, err := time.LoadLocation(l.list.Zone)
+	id := ""
+	lines(l.snap.Output(snapshot.OutTimers), func(line string) {
+		switch key, value, _ := strings.Cut(line, "="); key {
+		case "Id":
+			id = value
+		case "LastTriggerUSec":
+			// Tue 2026-12-01 04:13:00 CET
+			w := strings.Fields(value)
+			if len(w) != 4 || id == "" {
+				return
+			}
+			in := zone
+			if w[3] == "UTC" {
+				in = time.UTC
+			} else if err != nil || l.list.Zone == "" {
+				return
+			}
+			if at, err := time.ParseInLocation(time.DateTime, w[1]+" "+w[2], in); err == nil && at.After(out[id]) {
+				out[id] = at
+			}
+		}
+	})
+	return out
+}
+
+// lastRuns says of each job when the log, or systemd, last shows it.
 func (l *looker) lastRuns() {
 	type sum struct {
 		last time.Time
@@ -384,9 +422,16 @@ func (l *looker) lastRuns() {
 			by[key].last = s.at
 		}
 	}
+	fired := l.triggered()
 	for i := range l.list.Jobs {
 		j := &l.list.Jobs[i]
 		if !j.Runs {
+			continue
+		}
+		if j.Scheduler == string(cron.SchedTimer) {
+			if at := fired[path.Base(j.Path)]; !at.IsZero() && !strings.Contains(j.Path, "/systemd/user/") {
+				l.out.LastRuns = append(l.out.LastRuns, LastRun{j.Path, j.Line, j.User, j.Command, stamp(at), 1, true})
+			}
 			continue
 		}
 		for _, c := range commandsOf(j) {

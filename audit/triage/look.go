@@ -2,6 +2,7 @@ package triage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,7 @@ func Look(snap *snapshot.Snapshot, opt facts.Options) *Host {
 	l.gate()
 	l.units()
 	l.pam()
+	l.lookups()
 	l.sums()
 	l.setuids()
 	l.logs()
@@ -289,29 +291,50 @@ func (l *looker) gap(p, reason string) {
 // to push others' out, and of a host.
 const (
 	maxThings    = 60
+	maxRoots     = 200 // of root, or of nobody in particular
 	maxAllThings = 300
 )
 
 // add takes a thing over.
 func (l *looker) add(t Thing, identity ...string) *Thing {
 	n, all := 0, 0
+	lightest, lightestOfAll := -1, -1
+	lighter := func(i, than int) bool {
+		s := levels[l.out.Things[i].Severity]
+		return s < levels[t.Severity] && (than < 0 || s < levels[l.out.Things[than].Severity])
+	}
 	for i := range l.out.Things {
 		if x := &l.out.Things[i]; x.Kind == t.Kind {
-			all++
+			if all++; lighter(i, lightestOfAll) {
+				lightestOfAll = i
+			}
 			if x.Whose == t.Whose {
-				n++
+				if n++; lighter(i, lightest) {
+					lightest = i
+				}
 			}
 		}
 	}
-	if n >= maxThings || all >= maxAllThings {
+	bound := maxThings
+	if t.Whose == "" || t.Whose == "root" {
+		bound = maxRoots
+	}
+	if n >= bound || all >= maxAllThings {
 		most, whose := maxAllThings, ""
-		if n >= maxThings {
-			if most = maxThings; t.Whose != "" {
+		if n >= bound {
+			if most = bound; t.Whose != "" {
 				whose = " of " + t.Whose
 			}
 		}
-		l.gap(t.Kind, fmt.Sprintf("more than %d things of this kind%s; the rest is left out", most, whose))
-		return &Thing{}
+		l.gap(t.Kind, fmt.Sprintf("more than %d things of this kind%s; the rest, the lightest, is left out", most, whose))
+		// Many light ones push no heavy one out.
+		if n < bound {
+			lightest = lightestOfAll
+		}
+		if lightest < 0 {
+			return &Thing{}
+		}
+		l.out.Things = slices.Delete(l.out.Things, lightest, lightest+1)
 	}
 	t.ID = id(l.out.Host, t.Kind, identity...)
 	for again := 2; ; again++ {

@@ -143,7 +143,7 @@ type LoginSum struct {
 	Last   string `json:"last"`
 }
 
-// LastRun is when a job last started, by the log.
+// LastRun is when a job last started, by the log or by systemd.
 type LastRun struct {
 	Path    string `json:"path"`
 	Line    int64  `json:"line"`

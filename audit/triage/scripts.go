@@ -3,6 +3,8 @@ package triage
 import (
 	"bytes"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/cron"
@@ -10,7 +12,8 @@ import (
 
 // Bounds on what is judged of one script.
 const (
-	maxWholeScript = 8 << 10 // what is longer is judged line by line: a job's parser takes no more
+	judgedMost     = 128 << 10 // bytes of a file of settings: as much as is read of one
+	maxWholeScript = 8 << 10   // what is longer is judged line by line: a job's parser takes no more
 	maxScriptLines = 600
 	maxScriptLine  = 4096
 )
@@ -100,8 +103,21 @@ func (l *looker) script(p string, data []byte, user string) (severity string, wh
 			return severity, why
 		}
 	}
+	here := "" // the word that ends a here-document
 	for i := 0; i < len(kept); i++ {
 		t, first := kept[i], at[i]
+		if here != "" {
+			// Data in letters is no command there; what else is odd may be another shell's.
+			if t == here {
+				here = ""
+			} else if found, _ := judged(t[:min(len(t), maxScriptLine)], user); len(t) <= maxScriptLine {
+				note(first, slices.DeleteFunc(found, func(x told) bool { return x.sign == "stored-code" }))
+			}
+			continue
+		}
+		if m := hereDocument.FindStringSubmatch(t); m != nil {
+			here = m[1]
+		}
 		for strings.HasSuffix(t, `\`) && i+1 < len(kept) && len(t) < maxScriptLine {
 			i++
 			t = strings.TrimSuffix(t, `\`) + " " + kept[i]
@@ -113,6 +129,9 @@ func (l *looker) script(p string, data []byte, user string) (severity string, wh
 	}
 	return severity, why
 }
+
+// hereDocument finds the word that ends a here-document (sh(1), Here-Documents).
+var hereDocument = regexp.MustCompile(`(?:^|[^<])<<-?\s*['"\\]?([A-Za-z_][A-Za-z0-9_]*)`)
 
 // told is one odd thing that a shell's text does.
 type told struct{ sign, severity, message string }

@@ -26,7 +26,7 @@ type startup struct {
 // by somebody: that alone weighs little where administrators do so too.
 var startupPlaces = []startup{
 	{regexp.MustCompile(`^/etc/ld\.so\.preload$`), "libraries loaded into every program", "every program loads them", "T1574.006", "high", (*looker).preloads},
-	{regexp.MustCompile(`^/etc/ld\.so\.conf(\.d/.*)?$`), "where libraries are looked for", "programs load libraries from there", "T1574.006", "info", (*looker).libraryDirs},
+	{regexp.MustCompile(`^/etc/ld\.so\.conf(\.d/.*)?$`), "where libraries are looked for", "programs load libraries from there", "T1574.006", "low", (*looker).libraryDirs},
 	{regexp.MustCompile(`^/etc/rc\.local$|^/etc/rc\.d/rc\.local$`), "rc.local", "at boot, as root", "T1037.004", "low", (*looker).shellScript},
 	{regexp.MustCompile(`^/etc/init\.d/[^/]+$|^/etc/local\.d/[^/]+\.start$`), "a script of init", "at boot, as root", "T1037.004", "low", (*looker).shellScript},
 	{regexp.MustCompile(`^/etc/inittab$`), "inittab", "at boot, as root, and again when it ends", "T1037", "low", (*looker).shellScript},
@@ -38,28 +38,28 @@ var startupPlaces = []startup{
 	{regexp.MustCompile(`/\.ssh/rc$`), "~/.ssh/rc", "at each SSH login of its account", "T1546.004", "medium", (*looker).shellScript},
 	{regexp.MustCompile(`/\.ssh/environment$|/\.pam_environment$|/\.config/environment\.d/[^/]+$`), "the environment of an account's logins", "at each login of its account", "T1574.006", "low", (*looker).environment},
 	{regexp.MustCompile(`/\.forward$`), "where an account's mail goes", "when mail comes", "T1546", "none", (*looker).forward},
-	{regexp.MustCompile(`^/etc/aliases$`), "where mail goes", "when mail comes", "T1546", "none", (*looker).forward},
+	{regexp.MustCompile(`^/etc/(mail/|postfix/)?aliases$|^/etc/aliases\.d/`), "where mail goes", "when mail comes", "T1546", "none", (*looker).forward},
 	{regexp.MustCompile(`/\.cache/crontab/crontab\.bak$`), "an account's table before its last change", "", "T1053.003", "none", nil},
 	{regexp.MustCompile(`/autostart/[^/]+\.desktop$`), "a program that desktops start", "at each desktop login", "T1547.013", "low", (*looker).desktop},
 	{regexp.MustCompile(`^/etc/apt/apt\.conf(\.d/.*)?$|^/etc/dpkg/dpkg\.cfg\.d/`), "settings of the package manager", "when packages are installed, as root", "T1546.016", "info", (*looker).packageHook},
 	{regexp.MustCompile(`^/etc/network/interfaces(\.d/.*)?$`), "interfaces of the network", "when an interface comes up, as root", "T1546", "none", (*looker).interfaces},
-	{regexp.MustCompile(`^/etc/(dhcp|NetworkManager|network|networkd-dispatcher|ppp)/|^/etc/dhcpcd\.(enter|exit)-hook$`), "a hook of the network", "when an interface comes up, as root", "T1546", "low", (*looker).shellScript},
+	{regexp.MustCompile(`^/etc/(dhcp|NetworkManager|network|networkd-dispatcher)/|^/etc/ppp/ip-|^/etc/dhcpcd\.(enter|exit)-hook$`), "a hook of the network", "when an interface comes up, as root", "T1546", "low", (*looker).shellScript},
 	{regexp.MustCompile(`^/etc/modprobe\.d/`), "settings of kernel modules", "when a module is loaded, as root", "T1547.006", "info", (*looker).modprobe},
-	{regexp.MustCompile(`^/etc/modules$|^/etc/modules-load\.d/`), "kernel modules to load", "at boot", "T1547.006", "info", (*looker).modules},
+	{regexp.MustCompile(`^/etc/modules$|/modules-load\.d/`), "kernel modules to load", "at boot", "T1547.006", "info", (*looker).modules},
 	{regexp.MustCompile(`^/etc/sudoers$|^/etc/sudoers\.d/`), "who may become whom", "", "T1548.003", "info", (*looker).sudoers},
 	{regexp.MustCompile(`^/etc/logrotate\.conf$|^/etc/logrotate\.d/`), "settings of logrotate", "when logs are rotated, as root", "T1053.003", "none", (*looker).rotation},
 	{regexp.MustCompile(`^/etc/inetd\.conf$|^/etc/xinetd\.d/`), "services of inetd", "when somebody connects", "T1543", "none", (*looker).superServer},
 	{regexp.MustCompile(`^/etc/rsyslog\.conf$|^/etc/rsyslog\.d/`), "settings of rsyslogd", "when something is logged, as root", "T1546", "none", (*looker).logHandlers},
-	{regexp.MustCompile(`^/etc/sysctl\.conf$|^/etc/sysctl\.d/`), "settings of the kernel", "when the kernel calls for it, as root", "T1546", "none", (*looker).kernelSettings},
-	{regexp.MustCompile(`^/etc/systemd/system\.conf(\.d/.*)?$`), "settings of systemd itself", "with every unit", "T1574.006", "none", (*looker).managerEnvironment},
+	{regexp.MustCompile(`^/etc/sysctl\.conf$|/sysctl\.d/`), "settings of the kernel", "when the kernel calls for it, as root", "T1546", "none", (*looker).kernelSettings},
+	{regexp.MustCompile(`^/etc/systemd/(system|user)\.conf(\.d/.*)?$`), "settings of systemd itself", "with every unit", "T1574.006", "none", (*looker).managerEnvironment},
 	{regexp.MustCompile(`^/etc/ssh/ssh_config(\.d/.*)?$`), "settings of ssh", "when somebody uses ssh", "T1546", "none", (*looker).client},
 	{regexp.MustCompile(`/\.ssh/config$`), "an account's settings of ssh", "when its account uses ssh", "T1546", "none", (*looker).client},
-	{regexp.MustCompile(`\.pth$|/sitecustomize\.py$`), "code that every python runs first", "with every python", "T1546", "none", (*looker).python},
+	{regexp.MustCompile(`\.pth$|/python3[^/]*/(.*/)?sitecustomize\.py$`), "code that every python runs first", "with every python", "T1546", "none", (*looker).python},
 	{regexp.MustCompile(`/(\.local)/.*/usercustomize\.py$|/usercustomize\.py$`), "code that an account's every python runs first", "with every python", "T1546", "low", (*looker).python},
 	{regexp.MustCompile(`^/etc/(kernel/postinst\.d|initramfs-tools)/`), "a hook of the kernel's packages", "when a kernel is installed, as root", "T1546", "low", (*looker).shellScript},
 	{regexp.MustCompile(`/systemd/system-(sleep|shutdown)/[^/]+$`), "a hook of systemd", "when the host sleeps or shuts down, as root", "T1546", "medium", (*looker).shellScript},
 	{regexp.MustCompile(`^/etc/X11/Xsession\.d/`), "a profile of desktops", "at each desktop login", "T1546.004", "low", (*looker).profile},
-	{regexp.MustCompile(`/(system|user)-generators/[^/]+$`), "a generator of units", "at boot and at every reload of systemd, as root", "T1543.002", "high", (*looker).shellScript},
+	{regexp.MustCompile(`/(system|user)(-environment)?-generators/[^/]+$`), "a generator of units", "at boot and at every reload of systemd, as root", "T1543.002", "high", (*looker).shellScript},
 	{regexp.MustCompile(`/\.(bashrc|bash_profile|bash_login|bash_logout|bash_aliases|profile|zshrc|zshenv|zprofile|zlogin|zlogout|cshrc|tcshrc|xprofile|xinitrc|xsession|config/fish/config\.fish)$`), "an account's own profile", "at each login or shell of its account", "T1546.004", "none", (*looker).profile},
 }
 
@@ -73,11 +73,8 @@ func (l *looker) startups() {
 		if f.Type != 'f' && f.Type != 'l' || strings.HasPrefix(f.Path, "/proc/") {
 			continue
 		}
-		for k := range startupPlaces {
-			if s := &startupPlaces[k]; s.match.MatchString(f.Path) {
-				l.startup(s, f)
-				break
-			}
+		if s := startupAt(f.Path); s != nil && !(f.Type == 'l' && initLink.MatchString(f.Path)) {
+			l.startup(s, f)
 		}
 	}
 	if f := l.deep.Lookup("/proc/sys/kernel/core_pattern"); f != nil {
@@ -95,6 +92,25 @@ func (l *looker) startups() {
 		}
 	}
 }
+
+// initLink are names by which scripts of init are started: other names of what lies in
+// /etc/init.d.
+var initLink = regexp.MustCompile(`^/etc/rc[0-6S]\.d/`)
+
+// startupAt gives the place that a path is one of; nil: none.
+func startupAt(p string) *startup {
+	for _, table := range [...][]startup{startupPlaces, programPlaces} {
+		for k := range table {
+			if table[k].match.MatchString(p) {
+				return &table[k]
+			}
+		}
+	}
+	return nil
+}
+
+// usualDot finds the dots that belong to these files' names.
+var usualDot = regexp.MustCompile(`^/etc/skel/\.|/\.git/|/\.(htaccess|user\.ini)$`)
 
 // startup judges one file.
 func (l *looker) startup(s *startup, f *snapshot.File) {
@@ -116,8 +132,8 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 			return // as its package brought it
 		}
 		changed = true
-	} else if pkg != "" {
-		return // a package's, and no file that people edit
+	} else if pkg != "" && !(l.manager == "apk" && strings.HasPrefix(f.Path, "/etc/")) {
+		return // a package's, and no file that people edit: of those apk does not tell
 	}
 	severity := "none"
 	var why []string
@@ -131,7 +147,7 @@ func (l *looker) startup(s *startup, f *snapshot.File) {
 			severity = "low"
 		}
 	}
-	if w, ws := deceptive(f.Path); levels[ws] >= levels["high"] {
+	if w, ws := deceptive(usualDot.ReplaceAllString(f.Path, "/")); levels[ws] >= levels["high"] {
 		severity = heavier(severity, ws)
 		why = append(why, w)
 	}
@@ -241,7 +257,7 @@ var traps = []struct {
 
 // environment judges NAME=VALUE lines.
 func (l *looker) environment(f *snapshot.File, _ string) (string, []string) {
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		text := strings.TrimSpace(line)
 		if strings.HasPrefix(text, "LD_PRELOAD") || strings.HasPrefix(text, "LD_AUDIT") || strings.HasPrefix(text, "BASH_ENV") {
 			return "high", []string{"it sets " + cron.Quote(clip(text, 120))}
@@ -253,7 +269,7 @@ func (l *looker) environment(f *snapshot.File, _ string) (string, []string) {
 // preloads judges each library that all programs load.
 func (l *looker) preloads(f *snapshot.File, _ string) (severity string, why []string) {
 	severity = "none"
-	text := string(clipBytes(f.Content, 65536))
+	text := string(clipBytes(f.Content, judgedMost))
 	for _, lib := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' || r == ':' }) {
 		if strings.HasPrefix(lib, "#") || len(why) > 8 {
 			continue
@@ -270,7 +286,7 @@ func (l *looker) preloads(f *snapshot.File, _ string) (severity string, why []st
 }
 
 func (l *looker) libraryDirs(f *snapshot.File, _ string) (string, []string) {
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		d := strings.TrimSpace(line)
 		if !strings.HasPrefix(d, "/") {
 			continue
@@ -329,7 +345,7 @@ func behind(message string) string {
 
 func (l *looker) forward(f *snapshot.File, user string) (severity string, why []string) {
 	severity = "none"
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		t := strings.TrimSpace(line)
 		if i := strings.IndexByte(t, '|'); i >= 0 && t[0] != '#' {
 			command := strings.Trim(t[i+1:], `" `)
@@ -345,7 +361,7 @@ func (l *looker) forward(f *snapshot.File, user string) (severity string, why []
 }
 
 func (l *looker) desktop(f *snapshot.File, user string) (string, []string) {
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		if command, ok := strings.CutPrefix(strings.TrimSpace(line), "Exec="); ok {
 			if s, message := l.line(command, user); levels[s] >= levels["medium"] {
 				return s, []string{"it runs " + cron.Quote(clip(command, 120)) + ": " + message}
@@ -381,7 +397,7 @@ func (l *looker) packageHook(f *snapshot.File, _ string) (severity string, why [
 		})
 		return severity, why
 	}
-	text := string(clipBytes(f.Content, 65536))
+	text := string(clipBytes(f.Content, judgedMost))
 	for _, at := range aptHook.FindAllStringSubmatchIndex(text, 8) {
 		n := 1 + strings.Count(text[:at[0]], "\n")
 		for _, m := range aptCommand.FindAllStringSubmatch(text[at[6]:at[7]], 8) {
@@ -393,7 +409,7 @@ func (l *looker) packageHook(f *snapshot.File, _ string) (severity string, why [
 
 func (l *looker) modprobe(f *snapshot.File, _ string) (severity string, why []string) {
 	severity = "none"
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		if w := strings.Fields(line); len(w) > 2 && w[0] == "install" && w[2] != "/bin/true" && w[2] != "/bin/false" && w[2] != "/usr/bin/true" && w[2] != "/usr/bin/false" {
 			command := strings.Join(w[2:], " ")
 			if s, message := l.line(command, "root"); levels[s] >= levels["medium"] {

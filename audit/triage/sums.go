@@ -24,7 +24,7 @@ func (l *looker) sums() {
 		if !ok || strings.HasPrefix(p, "/etc/") {
 			return
 		}
-		l.replaced(p, "", "rpm -V says "+flags+": its digest is not the package's", line)
+		l.replaced(p, "", "rpm keeps another digest of it ("+flags+")", line)
 	})
 	lines(l.deep.Output(snapshot.OutSumsAPK), func(line string) {
 		w := strings.Fields(line)
@@ -143,11 +143,11 @@ var watchers = map[string]bool{"w": true, "who": true, "last": true, "lastlog": 
 // setuid bit.
 func (l *looker) capable() {
 	lines(l.deep.Output(snapshot.OutCapabilities), func(line string) {
-		i := strings.LastIndexByte(line, ' ')
-		if i < 0 || !strings.HasPrefix(line, "/") {
+		at := capClauses.FindStringIndex(line)
+		if at == nil || !strings.HasPrefix(line, "/") {
 			return
 		}
-		p, caps := strings.TrimSuffix(line[:i], " ="), line[i+1:] // libcap before 2.41 wrote "PATH = CAPS"
+		p, caps := line[:at[0]], strings.TrimPrefix(line[at[0]+1:], "= ") // libcap before 2.41 wrote "PATH = CAPS"
 		pkg, _ := l.ofPackage(p)
 		if pkg != "" && !(rootCaps.MatchString(caps) && anyProgram.MatchString(path.Base(p))) {
 			return
@@ -172,6 +172,9 @@ func (l *looker) capable() {
 			Evidence: []facts.Evidence{{Path: p, Text: caps}, l.stat(p, "")}, Files: []string{p}, Returns: "it stays", Actions: []Action{{Do: DoFile, Target: p}}}, "capable", p)
 	})
 }
+
+// capClauses are what stands behind a name: one clause or several (cap_to_text(3)).
+var capClauses = regexp.MustCompile(`( (cap_[a-z0-9_,]+)?[=+-][=+eip-]*)+$`)
 
 // rootCaps are the capabilities that lead to all others (capabilities(7)).
 var rootCaps = regexp.MustCompile(`cap_(setuid|setgid|dac_override|dac_read_search|sys_admin|sys_ptrace|sys_module|setfcap|fowner|chown)|^=|all`)

@@ -28,6 +28,7 @@ type unitText struct {
 	user    string
 	wanted  bool
 	timer   bool
+	socket  bool // what connects is the standard input of what runs
 }
 
 type execLine struct {
@@ -40,7 +41,7 @@ func parseUnit(data []byte) unitText {
 	var u unitText
 	n, start := 0, 0
 	carried := ""
-	for raw := range strings.Lines(string(clipBytes(data, 65536))) {
+	for raw := range strings.Lines(string(clipBytes(data, judgedMost))) {
 		n++
 		t := strings.TrimRight(raw, "\r\n")
 		if carried == "" {
@@ -64,6 +65,8 @@ func parseUnit(data []byte) unitText {
 			u.preload = append(u.preload, execLine{key, value, start})
 		case key == "User":
 			u.user = value
+		case key == "StandardInput" && value == "socket":
+			u.socket = true
 		case key == "WantedBy" || key == "RequiredBy":
 			u.wanted = true
 		case strings.HasPrefix(key, "OnCalendar") || strings.HasPrefix(key, "OnBoot") || strings.HasPrefix(key, "OnUnit") || strings.HasPrefix(key, "OnActive") || strings.HasPrefix(key, "OnStartup"):
@@ -151,6 +154,9 @@ func (l *looker) unit(f *snapshot.File, dropIn bool) {
 		p := first(strings.Fields(x.command))
 		if s, message := l.line(x.command, user); levels[s] >= levels["medium"] {
 			say(s, x.key+" is odd: "+message)
+		}
+		if u.socket && shellName.MatchString(path.Base(p)) {
+			say("critical", "whoever connects gets a shell as "+user)
 		}
 		if w, s := deceptive(p); levels[s] >= levels["medium"] {
 			say(s, w)
@@ -268,7 +274,7 @@ var (
 
 func (l *looker) pamFile(f *snapshot.File) {
 	n := 0
-	for line := range strings.Lines(string(clipBytes(f.Content, 65536))) {
+	for line := range strings.Lines(string(clipBytes(f.Content, judgedMost))) {
 		if n++; n > 400 {
 			break
 		}
