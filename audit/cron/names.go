@@ -1,6 +1,8 @@
 package cron
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -163,16 +165,23 @@ func reads(c string) string {
 	return ""
 }
 
+// readableByLength gives the names of a length in their order, so that the same
+// name is near to the same one each time.
+var readableByLength = sync.OnceValue(func() map[int][]string {
+	m := map[int][]string{}
+	for _, name := range slices.Sorted(maps.Keys(readable)) {
+		m[len(name)] = append(m[len(name)], name)
+	}
+	return m
+})
+
 // nearMiss returns the known program that is one substituted or swapped letter
 // away, or "". Added and missing letters make too many honest names.
 func nearMiss(c string) string {
 	if len(c) < 7 || len(c) > 32 || readable[c] || daemons[c] {
 		return ""
 	}
-	for known := range readable {
-		if len(known) != len(c) {
-			continue
-		}
+	for _, known := range readableByLength()[len(c)] {
 		diff, first := 0, -1
 		for i := range len(c) {
 			if c[i] != known[i] {
