@@ -290,7 +290,9 @@ func (b *builder) target(an *cron.Analysis, t *cron.Target, uid int64) Target {
 			allKnown = allKnown && b.look(c).Known
 		}
 	}
-	if out.Exists != "yes" && allKnown {
+	// Of a name that is known in part, or of one of several, nothing follows from its
+	// absence.
+	if out.Exists != "yes" && allKnown && t.Reason == "" {
 		out.Exists = "no"
 	}
 	if out.Exists != "unknown" {
