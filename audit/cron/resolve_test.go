@@ -18,7 +18,7 @@ func targets(a *Analysis) []string {
 		switch {
 		case t.Search:
 			s += "?" + t.Word
-		case strings.HasPrefix(t.Reason, "the working directory may be "):
+		case t.May:
 			s += t.Path + " (may)"
 		case t.Reason != "":
 			s += "!" + t.Word
