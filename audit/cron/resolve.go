@@ -433,7 +433,7 @@ func (r *resolver) relative(t Target) {
 	}
 	for _, p := range r.may {
 		if t.Path = joinPath(p, t.Word); t.Path != "" {
-			t.May, t.Reason = true, "the working directory may be " + Quote(clip(p, 80))
+			t.May, t.Reason = true, "the working directory may be "+Quote(clip(p, 80))
 			r.target(t)
 		}
 	}

@@ -150,7 +150,7 @@ func (b *builder) ownerMode(f *snapshot.File) string {
 
 // meta is what a daemon looks at before it reads a file.
 func (b *builder) meta(f *snapshot.File, name string) cron.FileMeta {
-	m := cron.FileMeta{Type: f.Type, Mode: f.Mode, UID: f.UID, LinkUID: -1, Links: f.Links}
+	m := cron.FileMeta{Type: f.Type, Mode: f.Mode, UID: f.UID, LinkUID: -1, Links: f.Links, Flags: b.in.cronFlags}
 	if f.Type == 'l' {
 		m.LinkUID = f.UID
 		m.UID = -1
