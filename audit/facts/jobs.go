@@ -192,7 +192,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 		Runs: j.Runs() && tableRuns, Reason: j.Reason,
 		Evidence: []Evidence{{Path: j.Path, Line: j.Line, Text: shown(j)}},
 	}
-	if !tableRuns {
+	if !tableRuns && (j.Fate != cron.FateDropped || j.Reason == "") { // else it names the line that drops the table
 		out.Reason = tableReason
 	}
 	if out.Runs && b.in.cronRuns == no && scheduler != string(cron.SchedTimer) && scheduler != string(cron.SchedAt) {
