@@ -56,6 +56,9 @@ func (j *Job) ResolveWith(home string, d Daemon, homes func(user string) string)
 		}
 	}
 	if j.Exec {
+		if e.Cwd == "~" { // WorkingDirectory=~
+			e.Cwd = e.Home
+		}
 		return resolveExec(j, e)
 	}
 	a := Resolve(j.Command, e, d)

@@ -135,6 +135,11 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 		}
 	}
 	t.Lost = int64(parsed.Lost())
+	for i := 0; i < len(jobs) && t.Lost > 0 && t.Reason == ""; i++ {
+		if !jobs[i].Runs() {
+			t.Reason = jobs[i].Reason
+		}
+	}
 	if !t.Runs && t.Lost == 0 {
 		t.Lost = int64(len(jobs))
 	}
