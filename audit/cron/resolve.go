@@ -424,7 +424,8 @@ func (r *resolver) meet(others ...string) {
 	if slices.Contains(places, "") {
 		places = append(places, r.may...)
 	}
-	r.cwd, r.may = "", slices.DeleteFunc(places, func(p string) bool { return p == "" })
+	places = slices.DeleteFunc(places, func(p string) bool { return p == "" })
+	r.cwd, r.may = "", places[:min(len(places), maxPlaces)]
 }
 
 // relative records a target whose name is relative while the working directory is
