@@ -148,6 +148,31 @@ func TestUnitFiles(t *testing.T) {
 	}
 }
 
+// Packages bring a job for cron and a timer for systemd, of which the one yields to
+// the other; and a timer's service may have steps. Neither is there twice.
+func TestExpectNotTwice(t *testing.T) {
+	timer := TimerJobs("certbot.timer", "/lib/systemd/system/certbot.timer", ParseUnit([]byte("[Timer]\nOnCalendar=daily\n")),
+		ParseUnit([]byte("[Service]\nExecStartPre=/usr/bin/certbot --check\nExecStart=/usr/bin/certbot -q renew\n")), Manager{})
+	line := func(s string) []*Job { return ParseTable([]byte(s), System, Debian, Options{}).Jobs() }
+	script := []*Job{{Scheduler: SchedRunParts, Path: "/etc/cron.daily/certbot", User: "root", Command: "/etc/cron.daily/certbot", Raw: "/etc/cron.daily/certbot", Fate: FateRuns}}
+	for name, c := range map[string]struct {
+		jobs []*Job
+		want ExpectState
+	}{
+		"steps of one service":  {timer, ExpectPresent},
+		"a line that yields":    {append(line("0 */12 * * * root test -x /usr/bin/certbot -a \\! -d /run/systemd/system && certbot -q renew\n"), timer...), ExpectPresent},
+		"a script of its name":  {append(script, timer...), ExpectPresent},
+		"a line that does not":  {append(line("0 */12 * * * root certbot -q renew\n"), timer...), ExpectDuplicated},
+		"a script and no timer": {script, ExpectPresent},
+		"a yielding line alone": {line("0 */12 * * * root [ -d /run/systemd/system ] || certbot -q renew\n"), ExpectPresent},
+		"two lines that would":  {line("0 1 * * * root [ -d /run/systemd/system ] || certbot renew\n0 2 * * * root [ -d /run/systemd/system ] || certbot renew\n"), ExpectDuplicated},
+	} {
+		if got, at := Expect(c.jobs, Expectation{Match: "*certbot*"}); got != c.want {
+			t.Errorf("%s: %s %v, want %s", name, got, at, c.want)
+		}
+	}
+}
+
 func TestExpect(t *testing.T) {
 	table := func(s string) []*Job { return ParseTable([]byte(s), System, Debian, Options{}).Jobs() }
 	const monitor = "*/5 * * * * root /usr/local/bin/monitor.sh --all\n"
