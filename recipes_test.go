@@ -84,7 +84,7 @@ func TestSystemdRecipe(t *testing.T) {
 		t.Fatal("no timer")
 	}
 	s, u := cron.ParseUnit([]byte(service)), cron.ParseUnit([]byte(timer))
-	jobs := cron.TimerJobs("postern.timer", filepath.Join("/etc/systemd/system", "postern.timer"), u, s)
+	jobs := cron.TimerJobs("postern.timer", filepath.Join("/etc/systemd/system", "postern.timer"), u, s, cron.Manager{})
 	if len(jobs) != 1 || jobs[0].User != "audit" {
 		t.Fatalf("%d jobs: %+v", len(jobs), jobs)
 	}

@@ -138,6 +138,7 @@ type differ struct {
 	doubts   map[string]bool
 	looked   map[string]bool   // targets
 	was, is  map[string]string // whether targets existed; nil: not asked yet
+	mails    map[mailChange]*mailJobs
 	searched int
 	full     bool
 }

@@ -2,7 +2,9 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -28,6 +30,7 @@ func (d *differ) jobs() {
 		oldDone[m.Old], newDone[m.New] = true, true
 		d.job(old[m.Old], new[m.New], m)
 	}
+	d.mailed()
 	for i, j := range old {
 		if d.full {
 			return
@@ -135,6 +138,57 @@ func (d *differ) job(old, new *facts.Job, m *compare.Match) {
 	}
 	if m.How == compare.Same || m.How == compare.Rescheduled {
 		d.targets(new)
+	}
+	d.mail(old, new)
+}
+
+// mailChange is where the jobs of a table send their mail now, and sent it before.
+type mailChange struct{ table, old, new string }
+
+// mailJobs are the jobs of a table whose mail goes elsewhere.
+type mailJobs struct {
+	first, was *facts.Job
+	n          int
+}
+
+// mail notes that a job's mail goes elsewhere. It is told once for a table, since
+// one line above its jobs decides for all of them.
+func (d *differ) mail(old, new *facts.Job) {
+	change := mailChange{new.Path, recipient(old), recipient(new)}
+	if change.old == change.new || old.User != new.User {
+		return
+	}
+	if d.mails == nil {
+		d.mails = map[mailChange]*mailJobs{}
+	}
+	if d.mails[change] == nil {
+		d.mails[change] = &mailJobs{first: new, was: old}
+	}
+	d.mails[change].n++
+}
+
+func recipient(j *facts.Job) string {
+	to, set := j.Environment["MAILTO"]
+	switch {
+	case !set:
+		return cron.Quote(j.User)
+	case to == "":
+		return "nobody"
+	}
+	return cron.Quote(short(to))
+}
+
+func (d *differ) mailed() {
+	changes := slices.SortedFunc(maps.Keys(d.mails), func(a, b mailChange) int {
+		return cmp.Or(cmp.Compare(a.table, b.table), cmp.Compare(a.new, b.new), cmp.Compare(a.old, b.old))
+	})
+	for _, change := range changes {
+		jobs, more := d.mails[change], ""
+		if jobs.n > 1 {
+			more = fmt.Sprintf(" and of %d more of its table", jobs.n-1)
+		}
+		d.add(Change{Kind: "job", What: "altered", Severity: policies.Low, Subject: change.table, Old: evidence(jobs.was.Evidence), New: evidence(jobs.first.Evidence),
+			Message: fmt.Sprintf("the mail of the job %s of %s%s goes to %s, and went to %s", cron.Quote(short(jobs.first.Command)), jobs.first.User, more, change.new, change.old)})
 	}
 }
 

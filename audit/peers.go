@@ -62,9 +62,13 @@ func (s *sums) addPeer(h *Host) {
 	p := compare.PeerHost{Name: h.Name, Names: []string{h.Address, f.Host.Hostname}, Groups: h.Groups,
 		Kind: f.Host.OS + " " + f.Host.Version, Whole: jobsWhole(f),
 		Jobs: make([]compare.PeerJob, 0, len(f.Jobs))}
+	// Where no table's job runs at all (a container without cron), that is one thing
+	// and not one of each job.
+	cronRuns := len(f.Host.Cron) > 0 || slices.ContainsFunc(f.Jobs, func(j facts.Job) bool { return j.Runs && j.Scheduler != string(cron.SchedTimer) })
 	for i := range f.Jobs {
 		if j := &f.Jobs[i]; j.Form != nil {
-			p.Jobs = append(p.Jobs, compare.PeerJob{Form: j.Form, Path: j.Path, Line: int(j.Line)})
+			dead := !j.Runs && (cronRuns || j.Scheduler == string(cron.SchedTimer))
+			p.Jobs = append(p.Jobs, compare.PeerJob{Form: j.Form, Path: j.Path, Line: int(j.Line), Dead: dead})
 		}
 	}
 	s.peers.Add(p)
@@ -125,6 +129,8 @@ func peerRule(x *compare.PeerFinding) (string, policies.Severity) {
 		return RulePeerAltered, policies.Medium
 	}
 	switch {
+	case x.How == compare.Stopped && x.Dead:
+		return RulePeerMissing, policies.Medium
 	case x.How == compare.MovedUser, x.Hair:
 		return RulePeerAltered, policies.High
 	case x.How == compare.Rewritten && x.Where != compare.InArgument:
@@ -149,6 +155,9 @@ func peerMessage(x *compare.PeerFinding) string {
 		if n := len(x.Hosts); n > 1 {
 			host = fmt.Sprintf("%s and %d more hosts lack", x.Hosts[0], n-1)
 		}
+		if x.Like {
+			return fmt.Sprintf("%s a job like %s of %s, of which %s have one each", host, cron.Quote(short(x.Old)), x.User, peers)
+		}
 		return fmt.Sprintf("%s the job %s of %s that %s have", host, cron.Quote(short(x.Old)), x.User, peers)
 	case compare.PeerRare:
 		return fmt.Sprintf("%s job %s of %s runs on none of its peers (%d hosts in %s)", who, cron.Quote(short(x.New)), x.User, x.Of, cron.Quote(x.Group))
@@ -160,6 +169,11 @@ func peerMessage(x *compare.PeerFinding) string {
 		return fmt.Sprintf("%s job %s runs as %s, and as another account on %s", who, cron.Quote(short(x.New)), x.User, peers)
 	case compare.Rescheduled:
 		return fmt.Sprintf("%s job %s of %s runs at other times (%s) than on %s (%s)", who, cron.Quote(short(x.New)), x.User, x.NewTimes, peers, x.OldTimes)
+	case compare.Stopped:
+		if x.Dead {
+			return fmt.Sprintf("%s job %s of %s is there and never runs, and runs on %s", who, cron.Quote(short(x.New)), x.User, peers)
+		}
+		return fmt.Sprintf("%s job %s of %s runs, and is there and never runs on %s", who, cron.Quote(short(x.New)), x.User, peers)
 	case compare.Reset:
 		return fmt.Sprintf("%s job %s of %s runs with other settings than on %s", who, cron.Quote(short(x.New)), x.User, peers)
 	}

@@ -15,10 +15,10 @@ import (
 
 // peer is a host with the jobs of a user's table of root's.
 func peer(name, table string) *Host {
-	h := &Host{Name: name, Groups: []string{"web"}, State: Audited, Facts: &facts.Facts{}}
+	h := &Host{Name: name, Groups: []string{"web"}, State: Audited, Facts: &facts.Facts{Host: facts.Host{Cron: []string{"cron"}}}}
 	for _, j := range cron.ParseTable([]byte(table), cron.User, cron.Debian, cron.Options{User: "root"}).Jobs() {
 		form := compare.FormOf(j)
-		h.Facts.Jobs = append(h.Facts.Jobs, facts.Job{Path: "/var/spool/cron/crontabs/root", Line: int64(j.Line), User: "root", Command: j.Command, Form: &form})
+		h.Facts.Jobs = append(h.Facts.Jobs, facts.Job{Path: "/var/spool/cron/crontabs/root", Line: int64(j.Line), User: "root", Command: j.Command, Runs: j.Runs(), Form: &form})
 	}
 	return h
 }
@@ -38,6 +38,10 @@ func TestPeerOutcomes(t *testing.T) {
 		"more often": {"* 4 * * * sh ../update\n*/5 * * * * /usr/local/sbin/monitor\n", []string{
 			`low peer-job-changed [web07] web07's job "sh ../update" of root runs at other times (* 4 * * *) than on 23 peers in "web" (0 4 * * *); at /var/spool/cron/crontabs/root:1`,
 		}, ExitClean},
+		"one table is dead": {"0 4 * * * sh ../update\n*/5 * * * * /usr/local/sbin/monitor\n61 * * * * x\n", []string{
+			`medium peer-job-missing [web07] web07's job "sh ../update" of root is there and never runs, and runs on 23 peers in "web"; at /var/spool/cron/crontabs/root:1`,
+			`medium peer-job-missing [web07] web07's job "/usr/local/sbin/monitor" of root is there and never runs, and runs on 23 peers in "web"; at /var/spool/cron/crontabs/root:2`,
+		}, ExitFound},
 		"one more": {table + "@reboot /opt/x\n", []string{
 			`low peer-job-rare [web07] web07's job "/opt/x" of root runs on none of its peers (24 hosts in "web"); at /var/spool/cron/crontabs/root:3`,
 		}, ExitClean},

@@ -221,6 +221,59 @@ func TestPeers(t *testing.T) {
 			}
 			return h
 		}, nil},
+		"flags in another order": {func(h []PeerHost) []PeerHost {
+			for i := range h {
+				h[i].put(t, 1, "*/5 * * * * rsync -a --delete --exclude x /srv/data/ store:/data")
+			}
+			h[6].put(t, 1, "*/5 * * * * rsync --exclude x --delete -a /srv/data/ store:/data")
+			return h
+		}, []string{`altered [web07] rsync -a --delete --exclude x /srv/data/ store:/data -> rsync --exclude x --delete -a /srv/data/ store:/data argument`}},
+		"a path of its own each": {func(h []PeerHost) []PeerHost {
+			for i := range h {
+				h[i].put(t, 1, fmt.Sprintf("*/5 * * * * /srv/site%d/cron.sh", 100+i))
+			}
+			return h
+		}, nil},
+		"all but one have a path of their own": {func(h []PeerHost) []PeerHost {
+			for i := range h {
+				h[i].put(t, 1, fmt.Sprintf("*/5 * * * * /srv/site%d/cron.sh", 100+i))
+			}
+			h[6].Jobs = append(h[6].Jobs[:1], h[6].Jobs[2:]...)
+			return h
+		}, []string{`missing [web07] /srv/site100/cron.sh ->`}},
+		"another number than all": {func(h []PeerHost) []PeerHost {
+			for i := range h {
+				h[i].put(t, 1, "*/5 * * * * /srv/site1/cron.sh")
+			}
+			h[6].put(t, 1, "*/5 * * * * /srv/site7/cron.sh")
+			return h
+		}, []string{`altered [web07] /srv/site1/cron.sh -> /srv/site7/cron.sh command`}},
+		"it never runs": {func(h []PeerHost) []PeerHost { h[6].Jobs[1].Dead = true; return h },
+			[]string{`altered [web07] /usr/local/sbin/monitor -> /usr/local/sbin/monitor`}},
+		"it runs nowhere": {func(h []PeerHost) []PeerHost {
+			for i := range h {
+				h[i].Jobs[1].Dead = true
+			}
+			return h
+		}, nil},
+		"one of three, by a hair": {func(h []PeerHost) []PeerHost { h[1].put(t, 2, "0 4 * * 0 sh '. ../update'"); return h[:3] },
+			[]string{`altered [web02] sh ../update -> sh '. ../update' look`}},
+		"one of three, otherwise": {func(h []PeerHost) []PeerHost { h[1].put(t, 2, "0 4 * * 0 /opt/another/thing --entirely"); return h[:3] }, nil},
+		"one of three lacks it":   {func(h []PeerHost) []PeerHost { h[1].Jobs = h[1].Jobs[:2]; return h[:3] }, nil},
+		"a twin on one of three": {func(h []PeerHost) []PeerHost { h[1].put(t, 3, "*/5 * * * * /usr/local/sbin/.monitor"); return h[:3] },
+			[]string{`twin [web02] /usr/local/sbin/monitor -> /usr/local/sbin/.monitor look`}},
+		"two of two": {func(h []PeerHost) []PeerHost { h[1].put(t, 2, "0 4 * * 0 sh '. ../update'"); return h[:2] }, nil},
+		"half and half": {func(h []PeerHost) []PeerHost {
+			for i := range 10 {
+				h[i].put(t, 2, "0 4 * * 0 sh '. ../update'")
+			}
+			return h
+		}, nil},
+		"a table or a timer": {func(h []PeerHost) []PeerHost {
+			f := FormOf(&cron.Job{User: "root", Command: "/usr/local/sbin/monitor", Schedule: cron.Schedule{Kind: cron.ScheduleElapsed, Every: 300}, Exec: true})
+			h[6].Jobs[1].Form = &f
+			return h
+		}, []string{`altered [web07] /usr/local/sbin/monitor -> /usr/local/sbin/monitor`}},
 		"no group": {func(h []PeerHost) []PeerHost { h[1].Groups, h[1].Jobs = nil, nil; return h }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postern-ssh/postern/audit/cron"
@@ -36,6 +37,11 @@ const longest = 1024
 // quarter of the length.
 func Differ(a, b string) (d Difference, ok bool) {
 	limit := near(a, b)
+	if reordered(a, b) {
+		d.Edits, d.Where = cron.Distance(a, b), InArgument
+		d.Old, d.New = changedWords(a, b)
+		return d, true
+	}
 	apart := len(a) - len(b)
 	if apart < 0 {
 		apart = -apart
@@ -63,6 +69,24 @@ func Differ(a, b string) (d Difference, ok bool) {
 		d.Hair = true
 	}
 	return d, true
+}
+
+// reordered reports two commands of the same words in which options alone changed
+// their places: the words without a dash follow each other as they did.
+func reordered(a, b string) bool {
+	if len(a) != len(b) || a == b || len(a) > longest || strings.Count(a, " ") != strings.Count(b, " ") {
+		return false
+	}
+	x, y := strings.Split(a, " "), strings.Split(b, " ")
+	plain := func(words []string) []string {
+		return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
+	}
+	if x[0] != y[0] || !slices.Equal(plain(x), plain(y)) {
+		return false
+	}
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
 }
 
 func cut(s string) string { return s[:min(len(s), longest)] }

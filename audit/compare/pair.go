@@ -11,6 +11,7 @@ const (
 	Rescheduled Alteration = "rescheduled" // the times differ
 	Reset       Alteration = "environment" // the settings in force differ
 	MovedUser   Alteration = "user"        // another account runs it
+	Stopped     Alteration = "stopped"     // it never runs on one side (of peers alone)
 	Rewritten   Alteration = "command"     // the command differs; the rest may too
 )
 

@@ -31,6 +31,8 @@ type PeerFinding struct {
 	OldTimes, NewTimes string
 	Path               string // where New stands on the first host
 	Line               int
+	Dead               bool // New never runs
+	Like               bool // the peers do not have Old itself: each has its own, which differs in numbers alone
 }
 
 // Find compares the hosts and empties the collection. Its time is linear in the
@@ -77,14 +79,15 @@ func (p *Peers) countAll() {
 				}
 			}
 		}
-		if g.whole < LeastPeers {
+		if g.whole < fewPeers {
 			continue
 		}
 		for form, n := range g.ofWhole {
-			if int(n)*5 >= g.whole*4 {
+			if g.few() && int(n) >= g.whole-1 || !g.few() && int(n)*5 >= g.whole*4 {
 				g.common = append(g.common, form)
 			}
 		}
+		p.countClans(g)
 		slices.Sort(g.common)
 	}
 	// The smallest group says most about a host.
@@ -93,6 +96,86 @@ func (p *Peers) countAll() {
 			return cmp.Or(cmp.Compare(len(p.groups[a].members), len(p.groups[b].members)), cmp.Compare(p.groups[a].name, p.groups[b].name))
 		})
 	}
+}
+
+// few reports a group of which no more is told than what differs by a hair.
+func (g *stratum) few() bool { return g.whole < LeastPeers }
+
+// countClans counts the clans of a group, and makes the first member of a
+// scattered one that next to all have common.
+func (p *Peers) countClans(g *stratum) {
+	g.clans = map[int32]*clan{}
+	for form := range g.count {
+		c := p.infos[form].clan
+		if g.clans[c] == nil {
+			g.clans[c] = &clan{}
+		}
+		g.clans[c].forms++
+	}
+	for form := range g.clans {
+		if g.clans[form].forms == 1 {
+			delete(g.clans, form)
+		}
+	}
+	if len(g.clans) == 0 {
+		return
+	}
+	for _, form := range g.common {
+		if c := g.clans[p.infos[form].clan]; c != nil {
+			c.common = true
+		}
+	}
+	for _, m := range g.members {
+		seen := map[int32]bool{}
+		for _, j := range p.hosts[m].jobs {
+			form := p.infos[j.form].clan
+			if c := g.clans[form]; c != nil && !seen[form] {
+				seen[form] = true
+				c.holders++
+				c.whole += one(p.hosts[m].whole)
+			}
+		}
+	}
+	for form, c := range g.clans {
+		if !g.few() && c.scattered() && int(c.whole)*5 >= g.whole*4 {
+			g.common = append(g.common, form)
+		}
+	}
+}
+
+func one(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// has reports whether a host has a common job of its group: that form, or where
+// each has a member of a clan, one of these.
+func (p *Peers) has(h *digest, g *stratum, form int32) bool {
+	if _, found := slices.BinarySearchFunc(h.jobs, form, func(j held, form int32) int { return int(j.form) - int(form) }); found {
+		return true
+	}
+	if c := g.clans[form]; c != nil && c.scattered() {
+		return slices.ContainsFunc(h.jobs, func(j held) bool { return p.infos[j.form].clan == form })
+	}
+	return false
+}
+
+// heldBy and wholeBy count the hosts that have a form, or one of its clan where
+// each has its own; wholeBy those of which all is known.
+func (g *stratum) heldBy(form int32) int {
+	if c := g.clans[form]; c != nil && c.scattered() {
+		return int(c.holders)
+	}
+	return int(g.count[form])
+}
+
+func (g *stratum) wholeBy(form int32) int {
+	if c := g.clans[form]; c != nil && c.scattered() {
+		return int(c.whole)
+	}
+	return int(g.ofWhole[form])
 }
 
 type foundKey struct {
@@ -124,6 +207,9 @@ func (f *finder) host(h *digest) {
 				best, match = i, x
 			}
 		}
+		if f.groups[m.stratum].few() && (best < 0 || !match.Hair) {
+			continue
+		}
 		if best < 0 {
 			f.note(PeerMissing, h, m.form, -1, m.stratum, Match{}, held{path: -1})
 			continue
@@ -135,8 +221,12 @@ func (f *finder) host(h *digest) {
 		if used[i] {
 			continue
 		}
-		if twin, match, ok := f.twin(h, j, i); ok {
+		few := len(f.groups[at].members) < LeastPeers
+		if twin, match, ok := f.twin(h, j, i); ok && (!few || match.Where == InLook) {
 			f.note(PeerTwin, h, twin, j.form, at, match, j)
+			continue
+		}
+		if few {
 			continue
 		}
 		f.note(PeerRare, h, -1, j.form, at, Match{}, j)
@@ -154,17 +244,13 @@ func (f *finder) lacking(h *digest) []missing {
 	seen := map[int32]bool{}
 	for _, s := range h.strata {
 		g := &f.groups[s]
-		k := 0
 		for _, form := range g.common {
-			for k < len(h.jobs) && h.jobs[k].form < form {
-				k++
-			}
-			if k < len(h.jobs) && h.jobs[k].form == form || seen[form] || f.infos[form].lost {
+			if f.has(h, g, form) || seen[form] || f.infos[form].lost {
 				continue
 			}
 			explained := slices.ContainsFunc(h.strata, func(o int32) bool {
 				other := &f.groups[o]
-				return o != s && other.whole >= 3 && int(other.ofWhole[form])*5 <= other.whole
+				return o != s && other.whole >= 3 && other.wholeBy(form)*5 <= other.whole
 			})
 			if !explained {
 				seen[form] = true
@@ -179,9 +265,12 @@ func (f *finder) lacking(h *digest) []missing {
 // groups, of whatever size, has it in common, that explains it.
 func (f *finder) rare(h *digest) (out []held, stratum int32) {
 	stratum = -1
-	for _, s := range h.strata {
-		if len(f.groups[s].members) >= LeastPeers {
+	for _, s := range h.strata { // from the smallest; a small one only where there is no other
+		n := len(f.groups[s].members)
+		if n >= LeastPeers || n >= fewPeers && stratum < 0 {
 			stratum = s
+		}
+		if n >= LeastPeers {
 			break
 		}
 	}
@@ -196,7 +285,7 @@ func (f *finder) rare(h *digest) (out []held, stratum int32) {
 		for _, s := range h.strata {
 			g := &f.groups[s]
 			n, k := len(g.members), int(g.count[j.form])
-			if n >= LeastPeers && k > max(1, n/20) || n > 1 && n < LeastPeers && k == n {
+			if n >= LeastPeers && k > max(1, n/20) || n > 1 && n < LeastPeers && k == n || n >= LeastPeers && g.isScattered(f.infos[j.form].clan) {
 				rare = false
 				break
 			}
@@ -206,6 +295,12 @@ func (f *finder) rare(h *digest) (out []held, stratum int32) {
 		}
 	}
 	return out, stratum
+}
+
+// isScattered reports a clan of which more hosts than one have each their own.
+func (g *stratum) isScattered(form int32) bool {
+	c := g.clans[form]
+	return c != nil && c.scattered() && int(c.holders) > max(1, len(g.members)/20)
 }
 
 // twin looks for a job of h that others have too and that j is almost: what is
@@ -251,6 +346,8 @@ func (f *finder) alike(old, new int32) (Match, bool) {
 		return Match{How: MovedUser}, true
 	case a.user != b.user:
 		return Match{}, false
+	case a.command == b.command && a.dead != b.dead:
+		return Match{How: Stopped}, true
 	case a.command == b.command && a.env != b.env:
 		return Match{How: Reset}, true
 	case a.command == b.command:
@@ -274,11 +371,11 @@ func (f *finder) note(kind PeerKind, h *digest, old, new, stratum int32, m Match
 	x := &PeerFinding{Kind: kind, Hosts: []string{h.name}, Group: g.name, Of: len(g.members), Peers: len(g.members), How: m.How, Difference: m.Difference, Line: int(at.line)}
 	if old >= 0 {
 		o := &f.infos[old]
-		x.Old, x.OldTimes, x.User, x.Peers = o.command, o.times, o.user, int(g.count[old])
+		x.Old, x.OldTimes, x.User, x.Peers, x.Like = o.command, o.times, o.user, g.heldBy(old), g.clans[old] != nil && g.clans[old].scattered()
 	}
 	if new >= 0 {
 		n := &f.infos[new]
-		x.New, x.NewTimes, x.User = n.command, n.times, n.user
+		x.New, x.NewTimes, x.User, x.Dead = n.command, n.times, n.user, n.dead
 	}
 	if at.path >= 0 && int(at.path) < len(f.path) {
 		x.Path = f.path[at.path]

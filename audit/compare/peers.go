@@ -11,6 +11,9 @@ import (
 const (
 	// LeastPeers is the number of hosts from which on a group can be compared.
 	LeastPeers = 5
+	// fewPeers is the number from which on a job that differs by a hair from that of
+	// all others is told; of less than LeastPeers nothing else is.
+	fewPeers = 3
 
 	maxHostForms = 1000     // jobs of one host
 	maxForms     = 1 << 21  // different jobs of all hosts
@@ -25,6 +28,7 @@ type PeerJob struct {
 	*Form
 	Path string
 	Line int
+	Dead bool // it is there and never runs
 }
 
 // PeerHost is one host of a fleet.
@@ -43,6 +47,7 @@ type Peers struct {
 	seed   maphash.Seed
 	hosts  []digest
 	forms  map[uint64]int32
+	clans  map[uint64]int32 // forms that differ in numbers alone, wherever these stand
 	infos  []formInfo
 	paths  map[string]int32
 	path   []string
@@ -64,7 +69,9 @@ type held struct{ form, path, line int32 }
 
 type formInfo struct {
 	user, times, shape, command, env string
-	lost                             bool // its texts are not kept
+	dead                             bool
+	lost                             bool  // its texts are not kept
+	clan                             int32 // the first form of its clan
 }
 
 type stratum struct {
@@ -74,11 +81,22 @@ type stratum struct {
 	count   map[int32]int32 // form -> members that have it
 	ofWhole map[int32]int32 // form -> members of which all is known that have it
 	common  []int32
+	clans   map[int32]*clan // by the first form
 }
+
+// clan is what a group has of jobs that differ in numbers alone.
+type clan struct {
+	forms, holders, whole int32 // different jobs; hosts that have one; those of which all is known
+	common                bool  // one of its jobs is common
+}
+
+// scattered reports a clan of which each host has a member of its own: /srv/site7/x
+// here and /srv/site8/x there.
+func (c *clan) scattered() bool { return !c.common && c.forms > 1 && c.forms*2 >= c.holders }
 
 // NewPeers gives an empty collection.
 func NewPeers() *Peers {
-	return &Peers{seed: maphash.MakeSeed(), forms: map[uint64]int32{}, paths: map[string]int32{}, strata: map[string]int32{}}
+	return &Peers{seed: maphash.MakeSeed(), forms: map[uint64]int32{}, clans: map[uint64]int32{}, paths: map[string]int32{}, strata: map[string]int32{}}
 }
 
 // Add takes a host in. It keeps nothing of h but what its jobs are made of.
@@ -95,7 +113,7 @@ func (p *Peers) Add(h PeerHost) {
 			p.capped, d.whole = true, false
 			break
 		}
-		form, ok := p.form(j.Form, names)
+		form, ok := p.form(j, names)
 		if !ok {
 			p.capped, d.whole = true, false
 			continue
@@ -127,19 +145,13 @@ func (p *Peers) Capped() bool { return p.capped }
 
 // form gives the number of a form. Forms that differ in nothing but the host's own
 // name and the digits of plain arguments are one: hosts are numbered everywhere.
-func (p *Peers) form(f *Form, names []string) (int32, bool) {
-	var h maphash.Hash
-	h.SetSeed(p.seed)
+func (p *Peers) form(f *PeerJob, names []string) (int32, bool) {
 	loose := looseCommand(f.Command, names)
 	env := f.Env
 	if env != "" {
 		env = withoutNames(env, names)
 	}
-	for _, part := range [...]string{f.User, f.Shape, loose, env} {
-		h.WriteString(part)
-		h.WriteByte(0)
-	}
-	key := h.Sum64()
+	key := p.key(f, loose, env)
 	if n, ok := p.forms[key]; ok {
 		return n, true
 	}
@@ -148,16 +160,37 @@ func (p *Peers) form(f *Form, names []string) (int32, bool) {
 	}
 	n := int32(len(p.infos))
 	p.forms[key] = n
-	info := formInfo{lost: true}
+	info := formInfo{lost: true, dead: f.Dead, clan: n}
 	size := len(f.User) + len(f.Times) + len(f.Shape) + len(f.Command) + len(f.Env)
 	if size <= 4*longest && p.texts+size <= maxTexts {
 		p.texts += size
 		// Clones: the host's table must not stay in memory for the sake of a line.
 		info = formInfo{user: strings.Clone(f.User), times: strings.Clone(f.Times), shape: strings.Clone(f.Shape),
-			command: strings.Clone(f.Command), env: strings.Clone(f.Env)}
+			command: strings.Clone(f.Command), env: strings.Clone(f.Env), dead: f.Dead, clan: n}
+	}
+	if bare, any := withoutNumbers(loose); any {
+		key = p.key(f, bare, env)
+		if first, ok := p.clans[key]; ok {
+			info.clan = first
+		} else {
+			p.clans[key] = n
+		}
 	}
 	p.infos = append(p.infos, info)
 	return n, true
+}
+
+func (p *Peers) key(f *PeerJob, command, env string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(p.seed)
+	for _, part := range [...]string{f.User, f.Shape, command, env} {
+		h.WriteString(part)
+		h.WriteByte(0)
+	}
+	if f.Dead {
+		h.WriteByte(1)
+	}
+	return h.Sum64()
 }
 
 func (p *Peers) place(path string) int32 {
@@ -219,18 +252,33 @@ func looseCommand(command string, names []string) string {
 		if i == 0 || strings.IndexByte(word, '/') >= 0 {
 			b.WriteString(word)
 		} else {
-			digits := false
-			for k := 0; k < len(word); k++ {
-				if c := word[k]; c < '0' || c > '9' {
-					b.WriteByte(c)
-					digits = false
-				} else if !digits {
-					b.WriteByte('0')
-					digits = true
-				}
-			}
+			numberless(&b, word)
 		}
 		i = end
 	}
 	return b.String()
+}
+
+// withoutNumbers makes one digit of every number; any says that there was one.
+func withoutNumbers(s string) (out string, any bool) {
+	if !strings.ContainsAny(s, "123456789") && !strings.Contains(s, "00") {
+		return s, false
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	numberless(&b, s)
+	return b.String(), true
+}
+
+func numberless(b *strings.Builder, s string) {
+	digits := false
+	for k := 0; k < len(s); k++ {
+		if c := s[k]; c < '0' || c > '9' {
+			b.WriteByte(c)
+			digits = false
+		} else if !digits {
+			b.WriteByte('0')
+			digits = true
+		}
+	}
 }

@@ -207,6 +207,9 @@ func TestRunsUnheld(t *testing.T) {
 func TestLoggedRun(t *testing.T) {
 	for name, c := range map[string]struct{ tag, message, user, command string }{
 		"Debian":        {"CRON[12]", "(root) CMD (   cd / && x (y))", "root", "cd / && x (y)"},
+		"cron -L 9":     {"CRON[12]", "(root) CMD ([4711] x -y)", "root", "x -y"},
+		"brackets":      {"CRON[12]", "(root) CMD ([ -x /y ] && /y)", "root", "[ -x /y ] && /y"},
+		"more brackets": {"CRON[12]", "(root) CMD ([4711] [12] x)", "root", "[12] x"},
 		"cronie":        {"CROND[12]", "(bob) CMD (x)", "bob", "x"},
 		"busybox":       {"crond[3]", "USER root pid 77 cmd run-parts /etc/periodic/15min", "root", "run-parts /etc/periodic/15min"},
 		"another word":  {"CRON[12]", "(root) RELOAD (crontabs/root)", "", ""},

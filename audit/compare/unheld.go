@@ -109,6 +109,17 @@ func octal(s string) bool {
 	return s[0] >= '0' && s[0] <= '3' && s[1] >= '0' && s[1] <= '7' && s[2] >= '0' && s[2] <= '7'
 }
 
+// withoutPID takes off the "[PID] " that Debian's cron writes before a command from
+// -L 9 on.
+func withoutPID(command string) string {
+	rest, found := strings.CutPrefix(command, "[")
+	pid, rest, closed := strings.Cut(rest, "] ")
+	if !found || !closed || pid == "" || strings.Trim(pid, "0123456789") != "" {
+		return command
+	}
+	return rest
+}
+
 // LoggedRun reads the message of a scheduler's log line: "(USER) CMD (COMMAND)" of
 // Debian's cron and cronie, "USER USER pid N cmd COMMAND" of busybox.
 func LoggedRun(tag, message string) (user, command string, ok bool) {
@@ -121,6 +132,9 @@ func LoggedRun(tag, message string) (user, command string, ok bool) {
 	if rest, found := strings.CutPrefix(message, "("); found {
 		user, rest, found = strings.Cut(rest, ") CMD (")
 		command, closed := strings.CutSuffix(rest, ")")
+		if name == "CRON" || strings.HasSuffix(name, "cron") {
+			command = withoutPID(command)
+		}
 		return user, strings.TrimSpace(command), found && closed && user != "" && !strings.ContainsAny(user, " ()")
 	}
 	if rest, found := strings.CutPrefix(message, "USER "); found {

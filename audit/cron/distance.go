@@ -2,6 +2,7 @@ package cron
 
 import (
 	"strings"
+	"sync"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -74,6 +75,8 @@ func Nearness(part, text string) int {
 	return best
 }
 
+var printers = sync.Pool{New: func() any { return syntax.NewPrinter(syntax.SingleLine(true)) }}
+
 // NormalCommand returns one text for spellings of a command that a shell takes for
 // the same: blanks between words are single, literal words are quoted one way.
 // Nothing else is changed: no blank inside a word, no letter, no order. What is no
@@ -95,7 +98,9 @@ func NormalCommand(command string) string {
 		return true
 	})
 	var b strings.Builder
-	if err := syntax.NewPrinter(syntax.SingleLine(true)).Print(&b, f); err != nil {
+	p := printers.Get().(*syntax.Printer)
+	defer printers.Put(p)
+	if err := p.Print(&b, f); err != nil {
 		return trimmed
 	}
 	return strings.TrimSpace(b.String())

@@ -72,10 +72,34 @@ func Expect(jobs []*Job, e Expectation) (ExpectState, []int) {
 		}
 		running = exact
 	}
-	if len(running) > 1 {
-		return ExpectDuplicated, running
+	if twice := apart(jobs, running); len(twice) > 1 {
+		return ExpectDuplicated, twice
 	}
 	return ExpectPresent, running
+}
+
+// apart leaves of several jobs those that do their work beside each other: of the
+// steps that one timer starts the first, and of a timer and what packages bring for
+// cron on hosts without systemd the timer.
+func apart(jobs []*Job, list []int) []int {
+	timers := map[string]bool{}
+	out := filter(list, func(i int) bool {
+		j := jobs[i]
+		if j.Scheduler != SchedTimer {
+			return true
+		}
+		again := timers[j.ID]
+		timers[j.ID] = true
+		return !again
+	})
+	if len(timers) == 0 {
+		return out
+	}
+	return filter(out, func(i int) bool {
+		j := jobs[i]
+		return !(j.Scheduler != SchedTimer && strings.Contains(j.Raw, "/run/systemd/system") ||
+			j.Scheduler == SchedRunParts && timers[baseName(j.Command)+".timer"])
+	})
 }
 
 // The bounds of a search among comments.

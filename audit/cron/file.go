@@ -1,6 +1,9 @@
 package cron
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // FileKind says what a file of a scheduler is.
 type FileKind uint8
@@ -25,6 +28,37 @@ type FileMeta struct {
 	Links       int64  // hard links of the file that is read; 0 unknown
 	OwnerIsUser bool   // spool: the owner is the account that the file is named after
 	Account     Tri    // spool: whether that account exists
+	Flags       Flags  // how the daemon was started
+}
+
+// Flags are what a daemon's command line changes about the files that it reads.
+type Flags struct {
+	LSB     bool // Debian's cron -l: the LSB's names count in cron.d, and no others
+	Any     bool // cronie's crond -p: neither type, owner, mode nor links are looked at
+	Cluster bool // cronie's crond -c: users' tables are read on the host that .cron.hostname names
+}
+
+// ParseFlags reads the arguments of daemon d, without its own name.
+func ParseFlags(d Daemon, args []string) (f Flags) {
+	valued := map[Daemon]string{Debian: "Lx", Cronie: "mx"}[d]
+	if valued == "" {
+		return f
+	}
+	for i := 0; i < len(args) && len(args[i]) > 1 && args[i][0] == '-' && args[i] != "--"; i++ {
+		for k := 1; k < len(args[i]); k++ {
+			c := args[i][k]
+			if strings.IndexByte(valued, c) >= 0 {
+				if k+1 == len(args[i]) {
+					i++
+				}
+				break
+			}
+			f.LSB = f.LSB || d == Debian && c == 'l'
+			f.Any = f.Any || d == Cronie && c == 'p'
+			f.Cluster = f.Cluster || d == Cronie && c == 'c'
+		}
+	}
+	return f
 }
 
 // FileVerdict says whether daemon d reads a file at all, and why not. Unknown
@@ -32,7 +66,7 @@ type FileMeta struct {
 // its path. Rules as observed on Debian 11 to 13, cronie 1.5.2 to 1.7.2, busybox
 // 1.35 to 1.37, dcron 4.5 and systemd-cron 2.5.1.
 func FileVerdict(kind FileKind, name string, m FileMeta, d Daemon) (read Tri, reason string) {
-	if ok, why := fileName(kind, name, d); !ok {
+	if ok, why := fileName(kind, name, d, m.Flags); !ok {
 		return No, why
 	}
 	if kind == FileEtcCrontab || kind == FileCronD && d != Dcron {
@@ -75,11 +109,14 @@ func FileVerdict(kind FileKind, name string, m FileMeta, d Daemon) (read Tri, re
 }
 
 // fileName applies the daemons' rules for names.
-func fileName(kind FileKind, name string, d Daemon) (bool, string) {
+func fileName(kind FileKind, name string, d Daemon, f Flags) (bool, string) {
 	switch kind {
 	case FileCronD:
 		switch d {
 		case Debian:
+			if f.LSB {
+				return lsbName(name), lsbReason(name)
+			}
 			if !plainName(name, "_-") {
 				return false, "the name holds a byte other than letters, digits, _ and -: Debian's cron ignores the file"
 			}
@@ -120,7 +157,7 @@ func fileName(kind FileKind, name string, d Daemon) (bool, string) {
 
 // systemVerdict judges /etc/crontab and the files of cron.d.
 func systemVerdict(kind FileKind, m FileMeta, d Daemon) (Tri, string) {
-	if d == SystemdCron {
+	if d == SystemdCron || d == Cronie && m.Flags.Any {
 		return Yes, "" // it looks at neither owner nor mode
 	}
 	if m.UID < 0 {
@@ -152,6 +189,12 @@ func systemVerdict(kind FileKind, m FileMeta, d Daemon) (Tri, string) {
 func spoolVerdict(name string, m FileMeta, d Daemon) (Tri, string) {
 	if m.Account == No {
 		return No, "ORPHAN: there is no account " + Quote(name) + "; the table is read as soon as there is one"
+	}
+	if d == Cronie && m.Flags.Cluster {
+		return Unknown, "crond -c reads users' tables on the host that .cron.hostname names, and which that is was not looked at"
+	}
+	if d == Cronie && m.Flags.Any && m.Account == Yes {
+		return Yes, ""
 	}
 	if m.UID < 0 {
 		return Unknown, "its owner was not seen"
@@ -202,10 +245,31 @@ func RunPartsName(name string, d Daemon) bool {
 	case Cronie:
 		return name != "" && !hasSuffixOf(name, "~", ",", ".rpmsave", ".rpmorig", ".rpmnew", ".swp", ",v", ".cfsaved") && name[0] != '.'
 	case SystemdCron:
-		ok, _ := fileName(FileCronD, name, SystemdCron)
+		ok, _ := fileName(FileCronD, name, SystemdCron, Flags{})
 		return ok
 	}
 	return plainName(name, "_-.") && name[0] != '.'
+}
+
+// The names that Debian's cron reads in cron.d with -l, as its program holds them.
+var (
+	lsbHierarchical = regexp.MustCompile(`^_?([a-z0-9_.]+-)+[a-z0-9]+$`)
+	lsbTraditional  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	lsbExcluded     = regexp.MustCompile(`^[a-z0-9-].*dpkg-(old|dist)$`)
+)
+
+func lsbName(name string) bool {
+	if lsbHierarchical.MatchString(name) {
+		return !lsbExcluded.MatchString(name)
+	}
+	return lsbTraditional.MatchString(name)
+}
+
+func lsbReason(name string) string {
+	if lsbName(name) {
+		return ""
+	}
+	return "no name of the LSB: cron was started with -l, and ignores the file"
 }
 
 func plainName(name, also string) bool {

@@ -1,6 +1,9 @@
 package cron
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // What the daemons read, as observed; each line is one file as it lay there.
 func TestFileVerdict(t *testing.T) {
@@ -67,6 +70,46 @@ func TestFileVerdict(t *testing.T) {
 					t.Errorf("verdict %v with reason %q", got, why)
 				}
 			})
+		}
+	}
+}
+
+// What a daemon was started with decides which files it reads.
+func TestFileVerdictByFlags(t *testing.T) {
+	root := FileMeta{Type: 'f', Mode: 0o644, Links: 1, Account: Yes}
+	for _, c := range []struct {
+		d    Daemon
+		args string
+		kind FileKind
+		file string
+		mode uint32
+		uid  int64
+		want Tri
+	}{
+		{Debian, "-f", FileCronD, "org.foo-bar", 0o644, 0, No},
+		{Debian, "-f -l", FileCronD, "org.foo-bar", 0o644, 0, Yes},
+		{Debian, "-L 5 -fl", FileCronD, "org.foo-bar", 0o644, 0, Yes},
+		{Debian, "-L l", FileCronD, "org.foo-bar", 0o644, 0, No},
+		{Debian, "-Ll", FileCronD, "org.foo-bar", 0o644, 0, No},
+		{Debian, "-l", FileCronD, "plain", 0o644, 0, Yes},
+		{Debian, "-l", FileCronD, "Upper", 0o644, 0, No},
+		{Debian, "-l", FileCronD, "under_score", 0o644, 0, No},
+		{Debian, "-l", FileCronD, "x.bak", 0o644, 0, No},
+		{Debian, "-l", FileCronD, "a-b.dpkg-old", 0o644, 0, No},
+		{Debian, "-l", FileRunParts, "org.foo-bar", 0o755, 0, No},
+		{Cronie, "-n", FileCronD, "x", 0o777, 1000, No},
+		{Cronie, "-n -p", FileCronD, "x", 0o777, 1000, Yes},
+		{Cronie, "-p", FileCronD, "x~", 0o644, 0, No},
+		{Cronie, "-m p", FileCronD, "x", 0o777, 0, No},
+		{Cronie, "-p", FileSpool, "u", 0o666, 1000, Yes},
+		{Cronie, "-c", FileSpool, "u", 0o600, 0, Unknown},
+		{Cronie, "-c", FileCronD, "x", 0o644, 0, Yes},
+		{Busybox, "-l 8 -p", FileSpool, "u", 0o644, 1000, No},
+	} {
+		m := root
+		m.Mode, m.UID, m.Flags = c.mode, c.uid, ParseFlags(c.d, strings.Fields(c.args))
+		if got, why := FileVerdict(c.kind, c.file, m, c.d); got != c.want || (got == Yes) != (why == "") {
+			t.Errorf("%v %s: %s is %v (%s), want %v", c.d, c.args, c.file, got, why, c.want)
 		}
 	}
 }

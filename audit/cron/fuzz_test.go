@@ -27,7 +27,7 @@ func FuzzOtherTables(f *testing.F) {
 			jobs = append(jobs, j)
 		}
 		u := ParseUnit(data)
-		jobs = append(jobs, TimerJobs("x.timer", "/x.timer", u, u)...)
+		jobs = append(jobs, TimerJobs("x.timer", "/x.timer", u, u, Manager{})...)
 		jobs = append(jobs, ParseTimers(data)...)
 		if len(jobs) > 64 {
 			jobs = jobs[:64]

@@ -98,3 +98,21 @@ func TestShellOfTable(t *testing.T) {
 		}
 	}
 }
+
+// A file that one of several places lacks is no missing one, and neither is a name
+// that is known in part.
+func TestNothingMissingThatMayBeElsewhere(t *testing.T) {
+	look := func(p string) FileInfo { return FileInfo{Known: true, Exists: p == "/b/x", Type: 'f', Mode: 0o755} }
+	for line, want := range map[string]bool{
+		"* * * * * cd /a || cd /b; ./x": false,
+		"* * * * * /a/*/x":              false,
+		"* * * * * /a/x$(date)":         false,
+		"* * * * * /a/x":                true,
+	} {
+		j := ParseTable([]byte(line+"\n"), User, Cronie, Options{User: "u"}).Jobs()[0]
+		signs := Signs(j, j.Resolve("/home/u", Cronie), SignContext{Daemon: Cronie, UID: -1, Look: look})
+		if got := hasSign(signs, "missing-target"); got != want {
+			t.Errorf("%s: missing-target %v, want %v: %+v", line, got, want, signs)
+		}
+	}
+}

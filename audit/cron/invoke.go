@@ -65,8 +65,8 @@ func (r *resolver) invoke(c Command) []int {
 			}
 		}
 		c.Name = programName(c.Args[0])
-		if c.Name == "busybox" && len(c.Args) > 1 {
-			c.Wrappers = append(c.Wrappers, "busybox")
+		if (c.Name == "busybox" || c.Name == "toybox") && len(c.Args) > 1 {
+			c.Wrappers = append(c.Wrappers, c.Name)
 			c.Args = c.Args[1:]
 			continue
 		}
@@ -107,7 +107,7 @@ func (r *resolver) invoke(c Command) []int {
 			at := r.add(c)
 			return append(at, r.nested(w.code, at, c.Input)...)
 		}
-		if hasWord("ssh pdsh clush dsh pssh parallel-ssh", c.Name) || c.Name == "watch" || c.Name == "parallel" && len(rest) == 1 {
+		if hasWord("ssh pdsh clush dsh pssh parallel-ssh sg", c.Name) || c.Name == "watch" || c.Name == "parallel" && len(rest) == 1 {
 			at := r.add(c)
 			return append(at, r.nested(joinWords(rest), at, c.Input)...)
 		}
@@ -152,7 +152,7 @@ func (r *resolver) invoke(c Command) []int {
 	if c.Name == "java" || c.Name == "mono" || c.Name == "dotnet" || c.Name == "make" || c.Name == "gmake" || (c.Name == "at" || c.Name == "batch") && hasFlag(&c, 'f') {
 		return r.given(c)
 	}
-	if (c.Name == "at" || c.Name == "batch") && (len(c.Input) > 0 || c.HasHere) && !hasFlag(&c, 'l') && !hasFlag(&c, 'c') && !hasFlag(&c, 'r') && !hasFlag(&c, 'f') {
+	if (c.Name == "at" || c.Name == "batch") && (len(c.Input) > 0 || c.HasHere || readsFile(&c)) && !hasFlag(&c, 'l') && !hasFlag(&c, 'c') && !hasFlag(&c, 'r') && !hasFlag(&c, 'f') {
 		// What it reads is run by a shell, later.
 		c.ReadsCode = true
 		at := r.add(c)
@@ -185,6 +185,11 @@ func (r *resolver) invoke(c Command) []int {
 		at = r.unknownWrapper(c, at)
 	}
 	return at
+}
+
+// readsFile reports a command whose input is a file.
+func readsFile(c *Command) bool {
+	return slices.ContainsFunc(c.Redirects, func(rd Redirect) bool { return rd.Op == "<" })
 }
 
 // programName is the last component of a command word, "" where it is not known.
@@ -306,7 +311,7 @@ func (r *resolver) commandTarget(c Command, at int) {
 		t.Reason = "part of the path is not known"
 	case !w.Literal:
 		t.Reason = "it depends on " + Quote(clip(w.Text, 80))
-	case w.Glob && strings.IndexByte(w.Text, '/') >= 0:
+	case w.Glob && strings.IndexByte(w.Text, '/') >= 0 && baseName(w.Text) != "[":
 		t.Reason = "a pattern"
 	case builtins[w.Text], r.funcs[w.Text], w.Text == "":
 		return
@@ -314,7 +319,8 @@ func (r *resolver) commandTarget(c Command, at int) {
 		t.Search, t.SetPath = true, r.setPath(&c)
 	default:
 		if t.Path = r.abs(w.Text); t.Path == "" {
-			t.Reason = "the working directory is not known"
+			r.relative(t)
+			return
 		}
 	}
 	if t.Path == "" && !t.Search && (w.Literal || strings.HasPrefix(w.Text, "/")) && t.Reason != "" {
@@ -352,6 +358,7 @@ func (r *resolver) chdir(c Command) []int {
 	if len(at) == 0 {
 		return nil
 	}
+	r.may = nil
 	args := c.Args[1:]
 	for len(args) > 0 && len(args[0].Text) > 1 && args[0].Text[0] == '-' && args[0].Literal {
 		args = args[1:]
@@ -417,12 +424,13 @@ func (r *resolver) operand(w Word, how How, at int) {
 		t.Reason = "a pattern"
 		t.Path = partial(w.Text)
 	default:
-		if t.Path = r.abs(w.Text); t.Path == "" {
-			t.Reason = "the working directory is not known"
-		}
 		if how == HowScript || how == HowSourced {
 			last := baseName(w.Text)
 			t.Dir = last == "" || last == "." || last == ".."
+		}
+		if t.Path = r.abs(w.Text); t.Path == "" {
+			r.relative(t)
+			return
 		}
 	}
 	r.target(t)
@@ -437,7 +445,7 @@ func (r *resolver) interpret(c Command, lang, options string) []int {
 	}
 	i := 1
 	var text *Word
-	module, stdin := false, false
+	module, stdin, dir := false, false, ""
 scan:
 	for ; i < len(c.Args); i++ {
 		t := c.Args[i].Text
@@ -502,6 +510,11 @@ scan:
 				i++
 				break scan
 			case strings.IndexByte(valued, f) >= 0:
+				if lang == "ruby" && f == 'C' { // it changes there first
+					if dir = t[k+1:]; dir == "" && i+1 < len(c.Args) {
+						dir = c.Args[i+1].Text
+					}
+				}
 				module = module || f == 'm' && strings.HasPrefix(lang, "py")
 				if k+1 == len(t) {
 					i++
@@ -558,6 +571,11 @@ scan:
 		}
 		if len(w.From) > 0 || w.Proc || w.Text == "/dev/stdin" {
 			r.a.Commands[at[0]].ReadsCode = true
+		}
+		if dir != "" {
+			saved := r.cwd
+			defer func() { r.cwd = saved }()
+			r.cwd = r.abs(dir)
 		}
 		r.operand(w, HowScript, at[0])
 		r.joined(at[0], true)

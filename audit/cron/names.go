@@ -1,6 +1,8 @@
 package cron
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -38,7 +40,7 @@ init login acpid irqbalance chronyd ntpd cupsd avahi-daemon networkmanager wpa_s
 rpcbind inetd xinetd accounts-daemon gdm lightdm smartd thermald tuned firewalld bash-daemon bioset hald messagebus portmap statd nscd nslcd sssd`)
 
 // honestNear are programs of their own whose names are one letter off another's.
-var honestNear = set("chronyc mongodump mongos dockers podman mysqldumper mysqlimport postgrey nginxctl httpd2 dovecot2 munin2 zabbix2 rsyncd certbot2 systemd-cat monitord monitors backupd backupy backups cleanups updates updaters watchdogd curl-config pythonw ansibles iptable ip6tables vmstats iostats")
+var honestNear = set("chronyc mysqlimport postgrey iptable ip6tables pythonw systemd-cat")
 
 // readable are names that a homoglyph or a near miss may copy.
 var readable = set(`sshd crond cron atd anacron systemd systemctl systemd-journald systemd-logind systemd-udevd systemd-resolved systemd-networkd systemd-timesyncd
@@ -166,19 +168,31 @@ func reads(c string) string {
 	return ""
 }
 
+// readableByLength gives the names of a length in their order, so that the same
+// name is near to the same one each time.
+var readableByLength = sync.OnceValue(func() map[int][]string {
+	m := map[int][]string{}
+	for _, name := range slices.Sorted(maps.Keys(readable)) {
+		m[len(name)] = append(m[len(name)], name)
+	}
+	return m
+})
+
 // nearMiss returns the known program that is one substituted or swapped letter
 // away, or "". Added and missing letters make too many honest names.
 func nearMiss(c string) string {
 	if len(c) < 7 || len(c) > 32 || readable[c] || daemons[c] || honestNear[c] {
 		return ""
 	}
-	for known := range readable {
-		if len(known) != len(c) {
+	byLength := readableByLength()
+	for _, length := range [...]int{len(c) - 1, len(c) + 1} {
+		for _, known := range byLength[length] {
 			if oneLetter(known, c) {
 				return known
 			}
-			continue
 		}
+	}
+	for _, known := range byLength[len(c)] {
 		diff, first := 0, -1
 		for i := range len(c) {
 			if c[i] != known[i] {

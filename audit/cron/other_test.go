@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -129,13 +130,46 @@ func TestCalendar(t *testing.T) {
 func TestUnitFiles(t *testing.T) {
 	timer := ParseUnit([]byte("[Unit]\n# c\nDescription=x\n[Timer]\nOnCalendar=Mon 03:00\nRandomizedDelaySec=1h 30min\nUnit=real.service\n"))
 	service := ParseUnit([]byte("[Service]\nUser=bob\nExecStart=/usr/bin/old\n"))
-	service.Append(ParseUnit([]byte("[Service]\nExecStart=\nExecStart=/bin/sh -c \\\n  'id'\n")))
-	jobs := TimerJobs("x.timer", "/etc/systemd/system/x.timer", timer, service)
+	service.Append(ParseUnit([]byte("[Service]\nExecStart=\nExecStart=/bin/sh -c \\\n  'id'\n")), "/etc/systemd/system/real.service.d/z.conf")
+	jobs := TimerJobs("x.timer", "/etc/systemd/system/x.timer", timer, service, Manager{})
 	if len(jobs) != 1 || jobs[0].Command != "/bin/sh -c  'id'" || jobs[0].User != "bob" || jobs[0].Line != 5 || jobs[0].Schedule.Delay != 5400 || jobs[0].Schedule.Words() != "at 03:00 on Monday" {
 		t.Errorf("%+v", jobs[0])
 	}
-	if j := TimerJobs("y.timer", "", &Unit{}, nil)[0]; j.Fate != FateNever || j.Reason == "" {
+	// The vendor's files look innocent: what a drop-in decides is said of it.
+	if want := `its command stands in the drop-in "/etc/systemd/system/real.service.d/z.conf", line 3`; jobs[0].Note != want {
+		t.Errorf("%q, want %q", jobs[0].Note, want)
+	}
+	timer.Append(ParseUnit([]byte("[Timer]\nOnCalendar=\nOnCalendar=minutely\n")), "/run/x.conf")
+	if j := TimerJobs("x.timer", "", timer, service, Manager{})[0]; j.Line != 0 || !strings.HasPrefix(j.Note, `its times stand in the drop-in "/run/x.conf", line 3; `) {
+		t.Errorf("line %d, %q", j.Line, j.Note)
+	}
+	if j := TimerJobs("y.timer", "", &Unit{}, nil, Manager{})[0]; j.Fate != FateNever || j.Reason == "" {
 		t.Errorf("a timer without a time: %+v", j)
+	}
+}
+
+// Packages bring a job for cron and a timer for systemd, of which the one yields to
+// the other; and a timer's service may have steps. Neither is there twice.
+func TestExpectNotTwice(t *testing.T) {
+	timer := TimerJobs("certbot.timer", "/lib/systemd/system/certbot.timer", ParseUnit([]byte("[Timer]\nOnCalendar=daily\n")),
+		ParseUnit([]byte("[Service]\nExecStartPre=/usr/bin/certbot --check\nExecStart=/usr/bin/certbot -q renew\n")), Manager{})
+	line := func(s string) []*Job { return ParseTable([]byte(s), System, Debian, Options{}).Jobs() }
+	script := []*Job{{Scheduler: SchedRunParts, Path: "/etc/cron.daily/certbot", User: "root", Command: "/etc/cron.daily/certbot", Raw: "/etc/cron.daily/certbot", Fate: FateRuns}}
+	for name, c := range map[string]struct {
+		jobs []*Job
+		want ExpectState
+	}{
+		"steps of one service":  {timer, ExpectPresent},
+		"a line that yields":    {append(line("0 */12 * * * root test -x /usr/bin/certbot -a \\! -d /run/systemd/system && certbot -q renew\n"), timer...), ExpectPresent},
+		"a script of its name":  {append(script, timer...), ExpectPresent},
+		"a line that does not":  {append(line("0 */12 * * * root certbot -q renew\n"), timer...), ExpectDuplicated},
+		"a script and no timer": {script, ExpectPresent},
+		"a yielding line alone": {line("0 */12 * * * root [ -d /run/systemd/system ] || certbot -q renew\n"), ExpectPresent},
+		"two lines that would":  {line("0 1 * * * root [ -d /run/systemd/system ] || certbot renew\n0 2 * * * root [ -d /run/systemd/system ] || certbot renew\n"), ExpectDuplicated},
+	} {
+		if got, at := Expect(c.jobs, Expectation{Match: "*certbot*"}); got != c.want {
+			t.Errorf("%s: %s %v, want %s", name, got, at, c.want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package cron
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -55,6 +56,9 @@ func (j *Job) ResolveWith(home string, d Daemon, homes func(user string) string)
 		}
 	}
 	if j.Exec {
+		if e.Cwd == "~" { // WorkingDirectory=~
+			e.Cwd = e.Home
+		}
 		return resolveExec(j, e)
 	}
 	a := Resolve(j.Command, e, d)
@@ -74,7 +78,8 @@ type resolver struct {
 	e     ResolveEnv
 	vars  map[string]Word
 	funcs map[string]bool
-	cwd   string // "" not known
+	cwd   string   // "" not known
+	may   []string // where the shell may be, while cwd is not known
 	depth int
 	frame frame
 	read  int // bytes parsed so far
@@ -292,7 +297,12 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 			outs = r.add(Command{Redirects: redirs, Input: in})
 		}
 	case *syntax.CallExpr:
-		outs = r.call(c, in, redirs, here, hasHere)
+		call := func() []int { return r.call(c, in, redirs, here, hasHere) }
+		if s.Background {
+			outs = r.inSubshell(call)
+		} else {
+			outs = call()
+		}
 	case *syntax.BinaryCmd:
 		switch c.Op {
 		case syntax.Pipe, syntax.PipeAll:
@@ -303,17 +313,29 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 			outs = r.inSubshell(func() []int { return r.stmt(c.Y, left) })
 		default:
 			outs = r.stmt(c.X, in)
+			cwd := r.cwd
 			outs = append(outs, r.stmt(c.Y, in)...)
+			if c.Op == syntax.OrStmt {
+				r.meet(cwd)
+			}
 		}
 	case *syntax.Subshell:
 		outs = r.inSubshell(func() []int { return r.stmts(c.Stmts, in) })
 	case *syntax.Block:
 		outs = r.stmts(c.Stmts, in)
 	case *syntax.IfClause:
+		var ends []string // where each branch leaves the shell
 		for n := c; n != nil; n = n.Else {
 			outs = append(outs, r.stmts(n.Cond, in)...)
+			cwd := r.cwd
 			outs = append(outs, r.stmts(n.Then, in)...)
+			ends = append(ends, r.cwd)
+			if r.cwd = cwd; n.Else == nil && len(n.Cond) > 0 {
+				ends = append(ends, cwd) // there is no else
+			}
 		}
+		r.cwd = ends[0]
+		r.meet(ends[1:]...)
 	case *syntax.WhileClause:
 		outs = append(r.stmts(c.Cond, in), r.stmts(c.Do, in)...)
 	case *syntax.ForClause:
@@ -339,9 +361,13 @@ func (r *resolver) stmt(s *syntax.Stmt, in []int) []int {
 		}
 	case *syntax.CaseClause:
 		r.word(c.Word)
+		cwd := r.cwd
+		ends := []string{cwd}
 		for _, item := range c.Items {
 			outs = append(outs, r.stmts(item.Stmts, in)...)
+			ends, r.cwd = append(ends, r.cwd), cwd
 		}
+		r.meet(ends...)
 	case *syntax.FuncDecl:
 		if c.Name != nil {
 			if r.funcs == nil {
@@ -405,11 +431,45 @@ func swarms(f *syntax.FuncDecl) bool {
 	return together && calls > 1
 }
 
+// meet tells that the shell is in one of several places now: where they are not
+// one, the working directory is not known, and these are what it may be.
+func (r *resolver) meet(others ...string) {
+	places := []string{r.cwd}
+	for _, o := range others {
+		if !slices.Contains(places, o) && len(places) < maxPlaces {
+			places = append(places, o)
+		}
+	}
+	if len(places) == 1 {
+		return
+	}
+	if slices.Contains(places, "") {
+		places = append(places, r.may...)
+	}
+	places = slices.DeleteFunc(places, func(p string) bool { return p == "" })
+	r.cwd, r.may = "", places[:min(len(places), maxPlaces)]
+}
+
+// relative records a target whose name is relative while the working directory is
+// not known: one for each place that it may be.
+func (r *resolver) relative(t Target) {
+	if t.Reason = "the working directory is not known"; len(r.may) == 0 || strings.HasPrefix(t.Word, "/") {
+		r.target(t)
+		return
+	}
+	for _, p := range r.may {
+		if t.Path = joinPath(p, t.Word); t.Path != "" {
+			t.May, t.Reason = true, "the working directory may be "+Quote(clip(p, 80))
+			r.target(t)
+		}
+	}
+}
+
 // inSubshell restores what a subshell cannot change for its parent.
 func (r *resolver) inSubshell(f func() []int) []int {
-	cwd := r.cwd
+	cwd, may := r.cwd, r.may
 	outs := f()
-	r.cwd = cwd
+	r.cwd, r.may = cwd, may
 	return outs
 }
 

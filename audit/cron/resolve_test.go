@@ -9,7 +9,8 @@ import (
 )
 
 // targets says what a command runs, one short text each: how:path, how:?word for a
-// name that PATH decides, how:!word for what cannot be told.
+// name that PATH decides, how:!word for what cannot be told, how:path (may) for one
+// of several places.
 func targets(a *Analysis) []string {
 	var out []string
 	for i := range a.Targets {
@@ -18,6 +19,8 @@ func targets(a *Analysis) []string {
 		switch {
 		case t.Search:
 			s += "?" + t.Word
+		case t.May:
+			s += t.Path + " (may)"
 		case t.Reason != "":
 			s += "!" + t.Word
 		default:
@@ -89,6 +92,43 @@ func TestResolve(t *testing.T) {
 		{"wrapper of one's own", "/tmp/nice /x/y", []string{"command:/tmp/nice", "command:/x/y"}},
 		{"comment", "/x/y # /z", []string{"command:/x/y"}},
 		{"unclosed quote", `echo "a`, []string{}},
+		{"env -S with settings", `env -S "A=b B=c /x/y z"`, []string{"command:/x/y"}},
+		{"env -iS", `env -iS 'A=b /x/y'`, []string{"command:/x/y"}},
+		{"cd in the background", "cd /srv & ./x", []string{"command:/home/u/x"}},
+		{"sudo -iu", "sudo -iu bob ./x; sudo -nHi -u bob ./y; sudo -u ivan ./z", []string{"command:~bob/x", "command:~bob/y", "command:/home/u/z"}},
+		{"one cd or another", "cd /a || cd /b; ./x; sh y; cd c; ./z; cd /d; ./v", []string{"command:/b/x (may)", "command:/a/x (may)", "command:?sh", "script:/b/y (may)", "script:/a/y (may)", "command:!./z", "command:/d/v"}},
+		{"a cd or the end", "cd /a || exit 1; ./x", []string{"command:/a/x"}},
+		{"a cd in one branch", "if test -d /a; then cd /a; fi; ./x", []string{"command:/a/x (may)", "command:/home/u/x (may)"}},
+		{"a cd in the condition", "if cd /a; then ./x; fi", []string{"command:/a/x"}},
+		{"a cd in each branch", "if test x; then cd /a; else cd /a; fi; ./x", []string{"command:/a/x"}},
+		{"a cd in some case", "case $a in x) cd /a;; esac; ./x", []string{"command:/home/u/x (may)", "command:/a/x (may)"}},
+		{"a loop over a pattern", `for f in /opt/j/*.sh; do "$f"; sh "$f"; done`, []string{"command:!/opt/j/*.sh", "command:?sh", "script:!/opt/j/*.sh"}},
+		{"the command [", "/usr/bin/[ -f /a ] && /x/y", []string{"command:/usr/bin/[", "command:/x/y"}},
+		{"ruby -C", "ruby -C /opt run.rb", []string{"command:?ruby", "script:/opt/run.rb"}},
+		{"at reads a file", "at now + 1 minute < /x/y", []string{"command:?at", "script:/x/y"}},
+		{"batch reads a file", "batch < /x/y", []string{"command:?batch", "script:/x/y"}},
+		{"the program loader", "/lib64/ld-linux-x86-64.so.2 --library-path /l /x/y", []string{"command:/lib64/ld-linux-x86-64.so.2", "command:/x/y"}},
+		{"musl's loader", "/lib/ld-musl-x86_64.so.1 /x/y", []string{"command:/lib/ld-musl-x86_64.so.1", "command:/x/y"}},
+		{"systemd-inhibit", "systemd-inhibit --what=sleep --why 'a b' /x/y", []string{"command:/x/y"}},
+		{"solo", "solo -port=3801 /x/y", []string{"command:/x/y"}},
+		{"capsh", "capsh --user=app -- -c /x/y", []string{"command:?bash", "command:/x/y"}},
+		{"sg", "sg www -c '/x/y a'", []string{"command:/x/y"}},
+		{"sg without -c", "sg www '/x/y a'", []string{"command:/x/y"}},
+		{"ssh-agent", "ssh-agent -t 60 /x/y", []string{"command:/x/y"}},
+		{"runcon with options", "runcon -t x_t /x/y", []string{"command:/x/y"}},
+		{"runcon with a context", "runcon system_u:x:y:s0 /x/y", []string{"command:/x/y"}},
+		{"toybox", "toybox nice /x/y", []string{"command:/x/y"}},
+		{"ip netns exec", "ip netns exec blue /x/y", []string{"command:/x/y"}},
+		{"ip -n", "ip -n blue addr show", []string{"command:?ip"}},
+		{"secrets into the environment", "op run --env-file x -- /x/y; doppler run -p z -- /x/y2; chamber exec svc -- /x/y3; aws-vault exec prod -- /x/y4",
+			[]string{"command:/x/y", "command:/x/y2", "command:/x/y3", "command:/x/y4"}},
+		{"direnv", "direnv exec /opt ./x", []string{"command:/home/u/x"}},
+		{"nvm", "nvm exec 18 node /x/y.js", []string{"command:?node", "script:/x/y.js"}},
+		{"monitors of jobs", "cronitor exec KEY /x/y; runitor -uuid k -- /x/y2; sentry-cli monitors run m -- /x/y3",
+			[]string{"command:/x/y", "command:/x/y2", "command:/x/y3"}},
+		{"containers without a verb", "lxc-attach -n c -- /x/y; pct exec 101 -- /x/y; vagrant ssh -c /x/y; incus exec c -- /x/y; adb shell /x/y; pdsh -w h /x/y", nil},
+		{"libslack's daemon", "daemon -n x -- /x/y", []string{"command:/x/y"}},
+		{"queues", "nq /x/y; tsp -L l /x/y2", []string{"command:/x/y", "command:/x/y2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := Resolve(c.line, ResolveEnv{Home: "/home/u"}, Debian)

@@ -18,6 +18,7 @@ const (
 	maxWords  = 4096
 	maxDepth  = 6         // sh -c inside sh -c
 	maxRounds = 8         // of a loop whose words are known
+	maxPlaces = 6         // where a shell may be after one cd or another
 	maxParsed = 512       // commands of one job
 	maxText   = 32 << 10  // bytes handed to the shell parser for one job
 	maxGrown  = 128 << 10 // bytes that variables may add to one job
@@ -398,6 +399,8 @@ func (r *resolver) param(b *strings.Builder, p *syntax.ParamExp, out *Word, quot
 		return
 	}
 	if plain && known {
+		// A loop's variable holds one of the names that a pattern stands for.
+		out.Glob = out.Glob || value.Glob || !quoted && strings.ContainsAny(value.Text, "*?[")
 		b.WriteString(value.Text)
 		out.From = append(out.From, value.From...)
 		if !value.Literal {

@@ -17,7 +17,7 @@ func (s *signer) host() {
 			continue
 		}
 		if !f.Exists {
-			s.missing(p)
+			s.missing(t, p)
 			continue
 		}
 		s.owner(p, f)
@@ -49,9 +49,15 @@ func (s *signer) found(t *Target) (string, FileInfo) {
 
 // missing judges a target that is not there: a dead job, or a slot that someone
 // can fill.
-func (s *signer) missing(p string) {
+func (s *signer) missing(t *Target, p string) {
+	if t.Reason != "" && !t.May {
+		return // known in part: no file is called that
+	}
 	if dir, why := s.writableAbove(p); why != "" {
 		s.add("open-slot", Medium, "%s does not exist, and %s: whoever puts a file there has it run by this job", q(p), quoteWhy(dir, why))
+		return
+	}
+	if t.May {
 		return
 	}
 	s.add("missing-target", Info, "%s does not exist: the job does nothing", q(p))

@@ -305,7 +305,7 @@ func FuzzTable(f *testing.F) {
 		}
 		ParseTimers(data)
 		ParseAt("a0000101bf8c2e", data, Options{})
-		TimerJobs("x.timer", "", ParseUnit(data), ParseUnit(data))
+		TimerJobs("x.timer", "", ParseUnit(data), ParseUnit(data), Manager{})
 	})
 }
 

@@ -43,13 +43,55 @@ var wrappers = map[string]wrapper{
 	"softlimit": {short: "amdsflcroptmn"}, "envdir": {operands: 1}, "chpst": {short: "uUebmdopfcrtC/", user: true, chdir: 'C'}, "s6-setuidgid": {operands: 1}, "setuidgid": {operands: 1}, "gosu": {operands: 1}, "su-exec": {operands: 1},
 	"script": {short: "IOBTEom", long: "--log-in --log-out --log-io --log-timing --echo --output-limit --logging-format", code: "c", optional: true},
 	"tini":   {short: "e"}, "dumb-init": {short: "r"}, "faketime": {short: "f", operands: 1}, "caffeinate": {short: "tw"}, "cgexec": {short: "g"}, "firejail": {}, "bwrap": {remote: true, optional: true}, "strace": {short: "oepPsE"}, "ts": {optional: true},
-	"ssh":  {short: "bcDEeFIiJLlmOopQRSWw", operands: 1, remote: true, optional: true, code: ""},
-	"pdsh": {short: "wxlgtufRX", remote: true, optional: true}, "clush": {short: "wxgXlftu", remote: true, optional: true}, "dsh": {short: "mgfon", remote: true, optional: true}, "pssh": {short: "hHlpotxO", remote: true, optional: true}, "parallel-ssh": {short: "hHlpotxO", remote: true, optional: true}, "pscp": {short: "hHlpot", remote: true, optional: true}, "srun": {short: "nNpctJAowqC", remote: true, optional: true}, "mpirun": {short: "nH", remote: true, optional: true},
+	"ssh":             {short: "bcDEeFIiJLlmOopQRSWw", operands: 1, remote: true, optional: true, code: ""},
+	"systemd-inhibit": {long: "--what --who --why --mode"}, "solo": {}, "nq": {}, "tsp": {short: "LNDWEi"}, "with-contenv": {}, "shush": {}, "valgrind": {},
+	"sg": {operands: 1, code: "c"}, "ssh-agent": {short: "atEOP", optional: true}, "daemon": {short: "nuDFPpoOEtmlsTCXLMIrU", long: "--name --user --chdir --pidfile --output --stdout --stderr --errlog --dbglog --respawn --delay"},
+	"lxc-attach": {short: "nPeasgugof", long: "--name --lxcpath --arch --uid --gid", remote: true, optional: true},
+	"pdsh":       {short: "wxlgtufRX", remote: true, optional: true}, "clush": {short: "wxgXlftu", remote: true, optional: true}, "dsh": {short: "mgfon", remote: true, optional: true}, "pssh": {short: "hHlpotxO", remote: true, optional: true}, "parallel-ssh": {short: "hHlpotxO", remote: true, optional: true}, "pscp": {short: "hHlpot", remote: true, optional: true}, "srun": {short: "nNpctJAowqC", remote: true, optional: true}, "mpirun": {short: "nH", remote: true, optional: true},
 	"rsh": {short: "l", operands: 1, remote: true, optional: true}, "mosh": {operands: 1, remote: true, optional: true}, "sshpass": {short: "pfdP"},
 }
 
+// runners start a command behind a verb and so many words more: direnv exec DIR CMD.
+// A -- ends these, whatever stands before it.
+var runners = map[string]struct {
+	verbs string // "" none
+	words int
+}{
+	"ip": {"exec", 1}, "direnv": {"exec", 1}, "nvm": {"exec run", 1}, "cronitor": {"exec", 1}, "aws-vault": {"exec", 1}, "chamber": {"exec", 1}, "sentry-cli": {"run", 1},
+	"op": {"run", 0}, "doppler": {"run", 0}, "infisical": {"run", 0}, "dotenvx": {"run", 0}, "teller": {"run", 0}, "runitor": {},
+}
+
+// unwrapRunner reads the programs of runners.
+func unwrapRunner(name string, args []Word) ([]Word, wrapped, bool) {
+	spec, i := runners[name], 1
+	for spec.verbs != "" && i < len(args) && !hasWord(spec.verbs, args[i].Text) {
+		if args[i].Text == "--" {
+			return nil, wrapped{}, false // of a verb that is not known
+		}
+		i++
+	}
+	if spec.verbs != "" {
+		i++
+	}
+	for k := i; k < len(args); k++ {
+		if args[k].Text == "--" {
+			return args[k+1:], wrapped{}, k+1 < len(args)
+		}
+	}
+	if i += spec.words; spec.words == 0 || i >= len(args) || strings.HasPrefix(args[i].Text, "-") {
+		return nil, wrapped{}, false
+	}
+	return args[i:], wrapped{}, true
+}
+
+// isLoader reports the program loader, which starts the program that it is given.
+func isLoader(name string) bool {
+	return name == "ld.so" || strings.HasPrefix(name, "ld") && strings.Contains(name, ".so") &&
+		(strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld-musl") || strings.HasPrefix(name, "ld64.so") || strings.HasPrefix(name, "ld-2."))
+}
+
 // containers run a command elsewhere: docker exec [options] NAME CMD.
-var containers = map[string]bool{"docker": true, "podman": true, "nerdctl": true, "kubectl": true, "oc": true, "docker-compose": true, "lxc": true, "lxc-attach": true, "machinectl": true, "vagrant": true, "crictl": true, "ctr": true}
+var containers = map[string]bool{"docker": true, "podman": true, "nerdctl": true, "kubectl": true, "oc": true, "docker-compose": true, "lxc": true, "machinectl": true, "vagrant": true, "crictl": true, "ctr": true, "incus": true, "pct": true, "adb": true}
 
 // containerValued are options of docker exec and run that take a value.
 const containerValued = " -u --user -w --workdir -e --env --env-file --name -v --volume -p --publish --network --net --entrypoint --rm= -h --hostname --mount -l --label --memory -m --cpus -n --namespace -c --container -f --file "
@@ -63,6 +105,13 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 	switch name {
 	case "su", "runuser":
 		return unwrapSu(name, args)
+	case "capsh": // what stands behind -- or == goes to bash
+		for i := 1; i+1 < len(args); i++ {
+			if args[i].Text == "--" || args[i].Text == "==" {
+				return append([]Word{{Text: "bash", Literal: true}}, args[i+1:]...), w, true
+			}
+		}
+		return nil, w, false
 	case "find":
 		return unwrapFind(args)
 	case "start-stop-daemon":
@@ -72,7 +121,13 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 	case "screen", "tmux":
 		return unwrapTerminal(name, args)
 	}
+	if _, is := runners[name]; is {
+		return unwrapRunner(name, args)
+	}
 	spec, found := wrappers[name]
+	if isLoader(name) {
+		spec, found = wrapper{long: "--library-path --inhibit-rpath --audit --preload --argv0 --glibc-hwcaps-prepend --glibc-hwcaps-mask"}, true
+	}
 	if !found {
 		return nil, w, false
 	}
@@ -115,13 +170,16 @@ func unwrap(name string, args []Word) (rest []Word, w wrapped, ok bool) {
 			if w.code != "" {
 				return nil, w, true
 			}
+			if name == "runcon" {
+				operands = 0 // the context is given by parts
+			}
 			if name == "command" && (t == "-v" || t == "-V") {
 				return nil, wrapped{}, false // it only asks
 			}
-			if name == "sudo" && (t == "-i" || t == "--login" || t[1] != '-' && strings.HasSuffix(t, "i") && strings.Trim(t[1:], "AbEHnPSski") == "") {
+			if name == "sudo" && (t == "--login" || t[1] != '-' && strings.HasPrefix(strings.TrimLeft(t[1:], "AbBEHKknPSs"), "i")) {
 				w.login = true
 			}
-			if name == "env" && (t == "-S" || strings.HasPrefix(t, "-S") || t == "--split-string" || strings.HasPrefix(t, "--split-string=")) {
+			if name == "env" && splits(t) {
 				return envSplit(args, j, w)
 			}
 			continue
@@ -232,25 +290,35 @@ func hasWord(list, w string) bool {
 	return false
 }
 
-// envSplit reads env -S "CMD ARGS".
+// splits reports env's option -S, alone or behind others: -iS.
+func splits(t string) bool {
+	return strings.HasPrefix(t, "--split-string") || t[1] != '-' && strings.HasPrefix(strings.TrimLeft(t[1:], "i0v"), "S")
+}
+
+// envSplit reads env -S "A=b CMD ARGS": the words take the option's place.
 func envSplit(args []Word, i int, w wrapped) ([]Word, wrapped, bool) {
 	t := args[i].Text
 	rest := args[i+1:]
-	text := ""
-	switch {
-	case strings.HasPrefix(t, "--split-string="):
-		text = t[len("--split-string="):]
-	case strings.HasPrefix(t, "-S") && len(t) > 2:
-		text = t[2:]
-	case len(rest) > 0:
+	text, has := "", false
+	if strings.HasPrefix(t, "--") {
+		_, text, has = strings.Cut(t, "=")
+	} else {
+		_, text, _ = strings.Cut(t, "S")
+		has = text != ""
+	}
+	if !has && len(rest) > 0 {
 		text, rest = rest[0].Text, rest[1:]
 	}
-	var out []Word
+	out := []Word{args[0]}
 	for _, f := range strings.Fields(text) {
 		out = append(out, Word{Text: f, Literal: true})
 	}
-	out = append(out, rest...)
-	return out, w, len(out) > 0
+	inner, more, ok := unwrap("env", append(out, rest...))
+	more.assigns = append(w.assigns, more.assigns...)
+	if more.cwd == "" {
+		more.cwd = w.cwd
+	}
+	return inner, more, ok
 }
 
 // unwrapSu reads su and runuser: [-] [-s SHELL] [USER] -c STRING, runuser -u USER CMD.
@@ -450,12 +518,13 @@ func unwrapFind(args []Word) ([]Word, wrapped, bool) {
 // unwrapContainer reads docker exec and docker run and their like.
 func unwrapContainer(args []Word) ([]Word, wrapped, bool) {
 	i := 1
-	for i < len(args) && !hasWord("exec run attach shell", args[i].Text) {
+	for i < len(args) && !hasWord("exec run attach shell ssh", args[i].Text) {
 		i++
 	}
 	if i >= len(args) {
 		return nil, wrapped{}, false
 	}
+	verb := i
 	for i++; i < len(args) && strings.HasPrefix(args[i].Text, "-"); i++ {
 		if args[i].Text == "--" {
 			break
@@ -472,8 +541,8 @@ func unwrapContainer(args []Word) ([]Word, wrapped, bool) {
 			break
 		}
 	}
-	if i >= len(args) {
-		return nil, wrapped{}, false
+	if i >= len(args) { // the image's own command, or vagrant ssh -c CMD
+		i = verb + 1
 	}
-	return args[i:], wrapped{remote: true}, true
+	return args[min(i, len(args)):], wrapped{remote: true}, i < len(args)
 }

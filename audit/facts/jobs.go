@@ -135,6 +135,11 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 		}
 	}
 	t.Lost = int64(parsed.Lost())
+	for i := 0; i < len(jobs) && t.Lost > 0 && t.Reason == ""; i++ {
+		if !jobs[i].Runs() {
+			t.Reason = jobs[i].Reason
+		}
+	}
 	if !t.Runs && t.Lost == 0 {
 		t.Lost = int64(len(jobs))
 	}
@@ -150,7 +155,7 @@ func (b *builder) ownerMode(f *snapshot.File) string {
 
 // meta is what a daemon looks at before it reads a file.
 func (b *builder) meta(f *snapshot.File, name string) cron.FileMeta {
-	m := cron.FileMeta{Type: f.Type, Mode: f.Mode, UID: f.UID, LinkUID: -1, Links: f.Links}
+	m := cron.FileMeta{Type: f.Type, Mode: f.Mode, UID: f.UID, LinkUID: -1, Links: f.Links, Flags: b.in.cronFlags}
 	if f.Type == 'l' {
 		m.LinkUID = f.UID
 		m.UID = -1
@@ -192,7 +197,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 		Runs: j.Runs() && tableRuns, Reason: j.Reason,
 		Evidence: []Evidence{{Path: j.Path, Line: j.Line, Text: shown(j)}},
 	}
-	if !tableRuns {
+	if !tableRuns && (j.Fate != cron.FateDropped || j.Reason == "") { // else it names the line that drops the table
 		out.Reason = tableReason
 	}
 	if out.Runs && b.in.cronRuns == no && scheduler != string(cron.SchedTimer) && scheduler != string(cron.SchedAt) {
@@ -290,7 +295,9 @@ func (b *builder) target(an *cron.Analysis, t *cron.Target, uid int64) Target {
 			allKnown = allKnown && b.look(c).Known
 		}
 	}
-	if out.Exists != "yes" && allKnown {
+	// Of a name that is known in part, or of one of several, nothing follows from its
+	// absence.
+	if out.Exists != "yes" && allKnown && t.Reason == "" {
 		out.Exists = "no"
 	}
 	if out.Exists != "unknown" {

@@ -147,6 +147,37 @@ func TestCronRuns(t *testing.T) {
 	}
 }
 
+// Debian's cron -l reads other names in cron.d: what runs is asked first, and where
+// nothing runs what it would be started with.
+func TestCronReadsByItsFlags(t *testing.T) {
+	const options = "# EXTRA_OPTS=\"\"\nEXTRA_OPTS='-l' \n"
+	for name, c := range map[string]struct {
+		change func(h *host)
+		lsb    bool
+	}{
+		"as it comes":    {func(h *host) { h.daemon(650, "/usr/sbin/cron", "/usr/sbin/cron\x00-f\x00", 0) }, false},
+		"-l runs":        {func(h *host) { h.daemon(650, "/usr/sbin/cron", "/usr/sbin/cron\x00-f\x00-l\x00", 0) }, true},
+		"-l is only set": {func(h *host) { h.text("/etc/default/cron", options) }, true},
+		"-l is set, and not running": {func(h *host) {
+			h.text("/etc/default/cron", options).daemon(650, "/usr/sbin/cron", "/usr/sbin/cron\x00-f\x00", 0)
+		}, false},
+		"a comment": {func(h *host) { h.text("/etc/default/cron", "#EXTRA_OPTS=-l\n") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := plainHost().text("/etc/cron.d/org.foo-bar", "* * * * * root /bin/x\n").text("/etc/cron.d/Plain_1", "* * * * * root /bin/y\n")
+			c.change(h)
+			f := h.facts()
+			runs := map[string]bool{}
+			for _, j := range f.Jobs {
+				runs[j.Path] = j.Runs
+			}
+			if runs["/etc/cron.d/org.foo-bar"] != c.lsb || runs["/etc/cron.d/Plain_1"] == c.lsb {
+				t.Errorf("%v", runs)
+			}
+		})
+	}
+}
+
 func TestTargets(t *testing.T) {
 	for name, c := range map[string]struct {
 		change   func(h *host)

@@ -11,11 +11,17 @@ import (
 // schedulers finds out which daemon reads the tables here.
 func (b *builder) schedulers() {
 	kinds := map[string]bool{}
+	var started []string // the arguments of the daemon that runs
 	data, missing := b.output(snapshot.OutDaemons)
 	lines(data, func(line string) {
 		// Any account may call a process of its own cron; atd gives up root's uid.
-		if pid, kind, ok := strings.Cut(line, "\t"); ok && (b.processUID("/proc/"+pid) <= 0 || strings.TrimSpace(kind) == "atd") {
-			kinds[strings.TrimSpace(kind)] = true
+		pid, kind, ok := strings.Cut(line, "\t")
+		if kind = strings.TrimSpace(kind); !ok || b.processUID("/proc/"+pid) > 0 && kind != "atd" {
+			return
+		}
+		kinds[kind] = true
+		if cmdline, ok := b.fs.read("/proc/" + pid + "/cmdline"); ok && len(cmdline) > 0 && (kind == "cron" || kind == "crond") {
+			started = strings.Split(strings.TrimRight(string(cmdline), "\x00"), "\x00")[1:]
 		}
 	})
 	_, version := b.installed("cron")
@@ -38,6 +44,10 @@ func (b *builder) schedulers() {
 		}
 	}
 	b.in.daemonVersion = version
+	if started == nil { // none was seen: as it would be started
+		started = b.startArguments()
+	}
+	b.in.cronFlags = cron.ParseFlags(b.in.daemon, started)
 	for _, k := range []string{"cron", "crond", "busybox-crond", "anacron", "atd", "systemd-cron"} {
 		if kinds[k] {
 			b.f.Host.Cron = append(b.f.Host.Cron, k)
@@ -58,6 +68,22 @@ func (b *builder) schedulers() {
 	default:
 		b.in.cronRuns = no
 	}
+}
+
+// startArguments are what the packages' files add to the command line of cron.
+func (b *builder) startArguments() []string {
+	p, name := "/etc/default/cron", "EXTRA_OPTS="
+	if b.in.daemon == cron.Cronie {
+		p, name = "/etc/sysconfig/crond", "CRONDARGS="
+	}
+	data, _ := b.fs.read(p)
+	var out []string
+	lines(data, func(line string) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name); ok {
+			out = strings.Fields(strings.NewReplacer(`"`, " ", "'", " ").Replace(value)) // the last one counts
+		}
+	})
+	return out
 }
 
 // crontab says who may give himself a table (crontab(1)): where cron.allow is, whom

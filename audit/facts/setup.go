@@ -79,6 +79,7 @@ type inputs struct {
 
 	daemon        cron.Daemon
 	daemonVersion string
+	cronFlags     cron.Flags
 	cronRuns      state
 	timers        []byte // what systemd says of its timers, without the next times
 	timersLacks   string
@@ -346,6 +347,7 @@ func (b *builder) describe(buf *bytes.Buffer) {
 		text(a.Addresses...)
 		text(a.User, a.Method, a.Written)
 	}
+	flag(in.cronFlags.LSB, in.cronFlags.Any, in.cronFlags.Cluster)
 	flag(in.dropbear != nil)
 	if d := in.dropbear; d != nil {
 		number(d.uid, int64(len(d.args)))

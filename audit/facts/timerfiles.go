@@ -51,7 +51,7 @@ func (b *builder) timerFile(id string, f *snapshot.File, wanted []string) {
 	}
 	starts := startedBy(timer, id)
 	installed := len(timer.Values("Install", "WantedBy"))+len(timer.Values("Install", "RequiredBy")) > 0
-	for _, j := range cron.TimerJobs(id, f.Path, timer, b.unit(unitDirs, starts)) {
+	for _, j := range cron.TimerJobs(id, f.Path, timer, b.unit(unitDirs, starts), cron.Manager{}) {
 		switch {
 		case !j.Fate.Runs():
 		case b.timesOver(j):
@@ -144,7 +144,7 @@ func (b *builder) unit(dirs []string, id string) *cron.Unit {
 	slices.Sort(order)
 	for _, base := range order {
 		if data, ok := b.fs.read(dropIns[base]); ok {
-			u.Append(cron.ParseUnit(data))
+			u.Append(cron.ParseUnit(data), dropIns[base])
 		}
 	}
 	return u

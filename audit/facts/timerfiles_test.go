@@ -49,7 +49,7 @@ func TestUserTimers(t *testing.T) {
 	dir, put, link := unitTree(t)
 	put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\nbob:x:1001:1001::/home/bob:/bin/bash\n")
 	put("var/lib/systemd/linger/alice", "")
-	for home, program := range map[string]string{"alice": "/home/alice/.local/up", "bob": "/home/bob/up"} {
+	for home, program := range map[string]string{"alice": "%h/.local/up", "bob": "/home/bob/up"} {
 		put("home/"+home+"/.config/systemd/user/up.timer", "[Timer]\nOnCalendar=*:0/10\n[Install]\nWantedBy=timers.target\n")
 		put("home/"+home+"/.config/systemd/user/up.service", "[Service]\nExecStart="+program+"\n")
 	}

@@ -133,12 +133,12 @@ func (b *builder) placeTimer(j *cron.Job) {
 		timer = cron.ParseUnit(f.Content)
 	}
 	starts := startedBy(timer, j.ID)
-	for i, own := range cron.TimerJobs(j.ID, f.Path, timer, b.unit(unitDirs, starts)) {
+	for i, own := range cron.TimerJobs(j.ID, f.Path, timer, b.unit(unitDirs, starts), cron.Manager{}) {
 		if i == 0 {
-			j.Line = own.Line
+			j.Line, j.Env, j.Cwd = own.Line, own.Env, own.Cwd
 		}
 		if own.Step == j.Step && cron.SameExec(own, j) {
-			j.Command, j.Raw, j.Flat = own.Command, own.Raw, false
+			j.Command, j.Raw, j.Flat, j.Note = own.Command, own.Raw, false, own.Note
 			break
 		}
 	}

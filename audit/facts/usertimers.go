@@ -30,21 +30,22 @@ func (b *builder) userTimers() {
 		}
 		own := strings.TrimSuffix(a.Home, "/") + "/.config/systemd/user"
 		b.gaps("jobs", own)
-		b.userTimersIn(own, a.Name, lingers[a.Name], []string{own, globalUserUnits})
+		m := cron.Manager{User: a.Name, Home: path.Clean(a.Home), UID: a.UID}
+		b.userTimersIn(own, m, lingers[a.Name], []string{own, globalUserUnits})
 		if lingers[a.Name] {
 			everyones = true
-			b.userTimersIn(globalUserUnits, a.Name, true, []string{own, globalUserUnits})
+			b.userTimersIn(globalUserUnits, m, true, []string{own, globalUserUnits})
 		}
 	}
 	if !everyones {
 		// Whoever logs in has them: root stands for all.
-		b.userTimersIn(globalUserUnits, "root", false, []string{globalUserUnits})
+		b.userTimersIn(globalUserUnits, cron.Manager{User: "root", Home: "/root"}, false, []string{globalUserUnits})
 	}
 }
 
 // userTimersIn reads the timers of one folder as those of an account; dirs are where
 // its units are looked for.
-func (b *builder) userTimersIn(dir, user string, lingers bool, dirs []string) {
+func (b *builder) userTimersIn(dir string, m cron.Manager, lingers bool, dirs []string) {
 	files := b.fs.entries(dir)
 	if len(files) == 0 {
 		return
@@ -67,14 +68,13 @@ func (b *builder) userTimersIn(dir, user string, lingers bool, dirs []string) {
 		if service == nil {
 			b.gap("jobs", f.Path, "what it starts was not read: "+starts)
 		}
-		for _, j := range cron.TimerJobs(id, f.Path, timer, service) {
-			j.User = user
+		for _, j := range cron.TimerJobs(id, f.Path, timer, service, m) {
 			notes := []string{j.Note}
 			if dir == globalUserUnits {
 				notes = append(notes, "in each account's own manager")
 			}
 			if !lingers {
-				notes = append(notes, "while "+user+" is logged in: the account does not linger")
+				notes = append(notes, "while "+m.User+" is logged in: the account does not linger")
 			}
 			if !slices.Contains(wanted, id) {
 				notes = append(notes, "whether it is enabled was not seen: no link in a .wants folder of "+path.Dir(f.Path)+" names it")

@@ -253,7 +253,7 @@ func describeJob(j *cron.Job, an *cron.Analysis, d cron.Daemon, signs []Sign, se
 
 // startDirectory is where the first command of a job starts.
 func startDirectory(j *cron.Job, an *cron.Analysis) string {
-	if j.Cwd != "" {
+	if j.Cwd != "" && j.Cwd != "~" {
 		return j.Cwd
 	}
 	return an.Commands[0].Cwd

@@ -97,14 +97,14 @@ func (p *page) jobHost(h *audit.HostJobs) {
 	for i := range h.Tables {
 		t := &h.Tables[i]
 		if t.Lost > 0 {
-			n := fmt.Sprintf("%d jobs", t.Lost)
+			n, verb := fmt.Sprintf("%d jobs", t.Lost), "run"
 			if t.Lost == 1 {
-				n = "1 job"
+				n, verb = "1 job", "runs"
 			}
 			if t.Path != standardInput {
 				n += " of " + Path(t.Path)
 			}
-			p.para(2, p.level("high")+"  ", n+" never run: "+Inline(t.Reason))
+			p.para(2, p.level("high")+"  ", n+" never "+verb+": "+Inline(t.Reason))
 		}
 	}
 	for i, g := range h.Gaps {

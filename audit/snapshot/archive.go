@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,6 +50,29 @@ var encoders = sync.Pool{New: func() any {
 	}
 	return e
 }}
+
+// unpacker is what reading an archive needs of memory. A fleet's archives are
+// read one after the other, and the window of each is as large as a whole one.
+type unpacker struct {
+	zstd  *zstd.Decoder
+	lines *bufio.Reader
+}
+
+var decoders = sync.Pool{New: func() any {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20),
+		zstd.WithDecodeBuffersBelow(0)) // small ones, too: as a stream, which Read bounds
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return &unpacker{z, bufio.NewReaderSize(nil, 64<<10)}
+}}
+
+// release gives the memory back, and holds nothing of what was read.
+func (u *unpacker) release() {
+	u.lines.Reset(nil)
+	_ = u.zstd.Reset(nil) // fails for the sake of the nil alone
+	decoders.Put(u)
+}
 
 // Write writes s as an archive. It fails where s breaks the order that
 // [Snapshot] promises, or w does.
@@ -239,14 +263,14 @@ func Read(r io.Reader, l Limits) (*Snapshot, error) {
 	if version > Format {
 		return nil, fmt.Errorf("%w: format %d, and this program knows up to %d", ErrNewer, version, Format)
 	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderMaxMemory(uint64(l.Total)+64<<20))
-	if err != nil {
+	z := decoders.Get().(*unpacker)
+	defer z.release()
+	if err := z.zstd.Reset(r); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	defer z.Close()
 	// Contents stand in the total twice at most: as they are, and as metadata.
-	d := &decoder{r: bufio.NewReaderSize(io.LimitReader(z, 2*l.Total+1<<20), 64<<10), limit: l}
+	z.lines.Reset(io.LimitReader(z.zstd, 2*l.Total+1<<20))
+	d := &decoder{r: z.lines, limit: l}
 	s, err := d.snapshot()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
@@ -279,21 +303,22 @@ func (d *decoder) next() string {
 	}
 	// Quoting makes at most ten characters of a byte.
 	max := 10 * (4*d.limit.Name + 4096)
-	var line []byte
-	for {
-		part, err := d.r.ReadSlice('\n')
-		line = append(line, part...)
-		if len(line) > max {
-			d.fail("a line of more than %d bytes", max)
-			return ""
+	line, err := d.r.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		line = bytes.Clone(line)
+		for err == bufio.ErrBufferFull && len(line) <= max {
+			var part []byte
+			part, err = d.r.ReadSlice('\n')
+			line = append(line, part...)
 		}
-		if err == nil {
-			break
-		}
-		if err != bufio.ErrBufferFull {
-			d.fail("cut short: %w", err)
-			return ""
-		}
+	}
+	switch {
+	case len(line) > max:
+		d.fail("a line of more than %d bytes", max)
+		return ""
+	case err != nil:
+		d.fail("cut short: %w", err)
+		return ""
 	}
 	kind, left, _ := strings.Cut(string(line[:len(line)-1]), " ")
 	d.left = left
