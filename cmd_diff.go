@@ -91,7 +91,7 @@ func (*asked) Host(*audit.Host) error             { return errEnough }
 func (*asked) End(*audit.Run, *audit.Fleet) error { return errEnough }
 
 func askedIn(dir string) ([]string, error) {
-	f, err := os.Open(filepath.Join(dir, history.Results))
+	f, err := history.Open(filepath.Join(dir, history.Results))
 	if err != nil {
 		return nil, err
 	}
@@ -385,7 +385,7 @@ func readingOf(host, file string, setups *facts.Setups) (audit.Reading, error) {
 	if file == "" {
 		return audit.Reading{}, nil
 	}
-	f, err := os.Open(file)
+	f, err := history.Open(file)
 	if err != nil {
 		return audit.Reading{}, usagef("%s: %s", file, reasonOf(err)).hint("archives are readable by who made them alone")
 	}

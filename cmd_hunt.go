@@ -58,6 +58,7 @@ type huntRequest struct {
 	iocs     *triage.IOCs
 	result   *triage.Hunt
 	json     bool
+	unasked  int // kept runs that could not be read
 }
 
 // maxIOCFile bounds a list.
@@ -384,7 +385,7 @@ func writeHunt(c *cli.Context, s streams, ask *huntRequest) error {
 		return fmt.Errorf("writing the answers: %w", err)
 	case yes > 0:
 		return exitCode(audit.ExitFound)
-	case unknown > 0:
+	case unknown > 0, ask.unasked > 0:
 		return exitCode(audit.ExitUnknown)
 	}
 	return nil

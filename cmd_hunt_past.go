@@ -24,6 +24,9 @@ func huntPast(c *cli.Context, s streams, req *huntRequest, args []string) error 
 			return err
 		}
 		req.result.Hosts = req.result.Hosts[:0]
+		if req.unasked, err = unasked(c, ix); err != nil {
+			return err
+		}
 		at := map[string]int{}
 		then := req.questionThen
 		if req.iocs != nil {
@@ -52,6 +55,16 @@ func huntPast(c *cli.Context, s streams, req *huntRequest, args []string) error 
 			return nil
 		})
 	})
+}
+
+// unasked counts the kept runs that are not in the index, since they could not be read:
+// what they would answer is not known.
+func unasked(c *cli.Context, ix *history.Index) (int, error) {
+	ids, err := keptRuns(c).Runs()
+	for _, r := range ix.Runs() {
+		ids = slices.DeleteFunc(ids, func(id string) bool { return id == r.ID })
+	}
+	return len(ids), err
 }
 
 // noFacts is the answer of a host that could not be read in a run.

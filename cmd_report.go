@@ -108,7 +108,7 @@ func openRun(c *cli.Context, s streams) (io.ReadCloser, string, error) {
 	if err != nil {
 		return nil, "", usagef("there is no file %q, and %s", arg, err).hint("name a file, a kept run, or last")
 	}
-	f, err := os.Open(path)
+	f, err := history.Open(path)
 	if err != nil {
 		return nil, "", usagef("%s", err)
 	}

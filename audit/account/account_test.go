@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
@@ -359,4 +360,29 @@ func FuzzPAM(f *testing.F) {
 			t.Fatalf("yes behind a requisite pam_deny: %+v", r)
 		}
 	})
+}
+
+// TestPAMThatGoesOn: lines that go on in the next one cost no more than their bytes.
+func TestPAMThatGoesOn(t *testing.T) {
+	long := strings.Repeat("\\\n", 500_000) + "auth required pam_deny.so\n"
+	main := strings.Repeat("@include long\n", 40) + "auth required pam_unix.so\n"
+	began := time.Now()
+	s := ParsePAM("sshd", func(path string) ([]byte, error) {
+		switch path {
+		case "/etc/pam.d/sshd":
+			return []byte(main), nil
+		case "/etc/pam.d/long":
+			return []byte(long), nil
+		}
+		return nil, fs.ErrNotExist
+	})
+	if took := time.Since(began); took > 20*time.Second { // a copy of what came before with each line: minutes
+		t.Errorf("it took %v", took)
+	}
+	if n := len(s.Entries); n != 41 || s.Entries[0].Module != "pam_deny" {
+		t.Errorf("%d entries", n)
+	}
+	if s := ParsePAM("sshd", func(string) ([]byte, error) { return []byte("auth \\\n required \\\n pam_a.so x \\\n"), nil }); len(s.Entries) != 1 || s.Entries[0].Module != "pam_a" || s.Entries[0].Line != 1 {
+		t.Errorf("%+v", s.Entries)
+	}
 }

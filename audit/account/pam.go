@@ -95,26 +95,26 @@ func (p *pamReader) find(name string) (path string, data []byte, ok bool) {
 
 // file reads one file; only is the type that an include asks for, "" all.
 func (p *pamReader) file(path string, data []byte, only string, depth, level int) {
-	next, start := "", 0
+	var next []byte // the lines before, where these go on in the next one
+	start := 0
 	lines(data, func(n int, line string) {
-		if next == "" {
+		if len(next) == 0 {
 			start = n
 		}
 		if i := strings.IndexByte(line, '#'); i >= 0 {
 			line = line[:i]
 		}
-		line = next + line
-		next = ""
+		next = append(next, line...)
 		if strings.HasSuffix(line, `\`) {
-			if next = line[:len(line)-1] + " "; len(next) < 1<<16 {
+			if next[len(next)-1] = ' '; len(next) < 1<<16 {
 				return
 			}
-			next = ""
 		}
-		p.line(path, start, line, only, depth, level)
+		p.line(path, start, string(next), only, depth, level)
+		next = next[:0]
 	})
-	if next != "" {
-		p.line(path, start, next, only, depth, level)
+	if len(next) > 0 {
+		p.line(path, start, string(next), only, depth, level)
 	}
 }
 

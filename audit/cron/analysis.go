@@ -107,6 +107,31 @@ type Analysis struct {
 	Meant *Analysis
 }
 
+// Size is about how many bytes of names and words the analysis holds: many times
+// those of its line, where variables make them longer.
+func (a *Analysis) Size() int {
+	if a == nil {
+		return 0
+	}
+	n := len(a.Text) + len(a.Decoded) + a.Behind.Size() + a.Meant.Size()
+	for i := range a.Targets {
+		n += len(a.Targets[i].Path) + len(a.Targets[i].Word)
+	}
+	for i := range a.Commands {
+		c := &a.Commands[i]
+		n += len(c.Here) + len(c.Code)
+		for _, words := range [][]Word{c.Args, c.Full} {
+			for k := range words {
+				n += len(words[k].Text)
+			}
+		}
+		for k := range c.Assigns {
+			n += len(c.Assigns[k].Value.Text)
+		}
+	}
+	return n
+}
+
 // Candidates returns the paths where the shell would look for a target, in order.
 func (a *Analysis) Candidates(t *Target) []string {
 	if !t.Search {

@@ -29,6 +29,39 @@ type sshDaemon struct {
 	doubt    string
 }
 
+// maxDaemons bounds the servers that are looked at: each is worked out for every
+// account, and whoever may run a program on the host may call it sshd.
+const maxDaemons = 256
+
+// servers are the lines of the running SSH servers, root's first where they are more
+// than are looked at.
+func (b *builder) servers(data []byte) []string {
+	var all []string
+	lines(data, func(line string) {
+		_, kind, ok := strings.Cut(line, "\t")
+		if ok && (kind == "sshd" || kind == "dropbear" || kind == "tinysshd") {
+			all = append(all, line)
+		}
+	})
+	if len(all) <= maxDaemons {
+		return all
+	}
+	b.gap("daemons", snapshot.OutDaemons, fmt.Sprintf("there are %d servers, and no more than %d are looked at", len(all), maxDaemons))
+	rank := make(map[string]int, len(all))
+	for _, line := range all {
+		pid, _, _ := strings.Cut(line, "\t")
+		switch b.processUID("/proc/" + pid) {
+		case 0:
+		case -1:
+			rank[line] = 1 // not seen: it may be anybody's
+		default:
+			rank[line] = 2
+		}
+	}
+	slices.SortStableFunc(all, func(x, y string) int { return rank[x] - rank[y] })
+	return all[:maxDaemons]
+}
+
 // daemons lists the running SSH servers.
 func (b *builder) daemons() []sshDaemon {
 	data, lacks := b.whole(snapshot.OutDaemons)
@@ -46,16 +79,13 @@ func (b *builder) daemons() []sshDaemon {
 	}
 	listeners, why := b.listeners()
 	var out []sshDaemon
-	lines(data, func(line string) {
-		pid, kind, ok := strings.Cut(line, "\t")
-		if !ok || (kind != "sshd" && kind != "dropbear" && kind != "tinysshd") {
-			return
-		}
+	for _, line := range b.servers(data) {
+		pid, kind, _ := strings.Cut(line, "\t")
 		d := sshDaemon{Daemon: Daemon{Kind: kind, UID: -1}}
 		d.PID, _ = strconv.ParseInt(pid, 10, 64)
 		proc := "/proc/" + pid
 		if b.defunct(proc) {
-			return // it has ended: nobody fetched its exit code
+			continue // it has ended: nobody fetched its exit code
 		}
 		d.UID = b.processUID(proc)
 		d.start = b.processStart(proc)
@@ -81,7 +111,7 @@ func (b *builder) daemons() []sshDaemon {
 		d.asked(b)
 		d.Evidence = []Evidence{{Text: strings.Join(d.Args, " "), Witness: fmt.Sprintf("process %d of uid %d", d.PID, d.UID)}}
 		out = append(out, d)
-	})
+	}
 	if why != "" {
 		b.gap("daemons", "/proc/net/tcp", why)
 	}

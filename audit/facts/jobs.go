@@ -11,6 +11,17 @@ import (
 	"github.com/postern-ssh/postern/audit/snapshot"
 )
 
+// Bounds of the jobs of one host, all schedulers together: a job costs about 3 KiB,
+// and an answer may hold four millions. An account's table has a bound of its own, so
+// that nobody keeps others' jobs out, and so have the lines that are no jobs.
+const (
+	maxJobs    = 100_000
+	maxOwnJobs = 10_000   // of one account's table
+	maxRefused = 20_000   // lines that are no jobs
+	maxBadTold = 200      // of these, as evidence of one table
+	maxRun     = 64 << 20 // bytes of what jobs run, which variables make longer than a line
+)
+
 // jobs reads every scheduler's tables.
 func (b *builder) jobs() {
 	for _, p := range []string{"/etc/crontab", "/etc/cron.d", "/etc/anacrontab", "/etc/crontabs"} {
@@ -117,6 +128,10 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 		}
 		return
 	}
+	if b.enough(p) {
+		b.f.Tables = append(b.f.Tables, t)
+		return
+	}
 	parsed := cron.ParseTable(data, form, b.in.daemon, opt)
 	if t.Runs && (parsed.Dropped || parsed.Kills) {
 		t.Runs, t.Reason = false, parsed.Reason
@@ -128,10 +143,7 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 			if t.Reason == "" {
 				t.Reason = e.Reason
 			}
-			t.Evidence = append(t.Evidence, Evidence{Path: p, Line: e.Line, Text: strings.TrimRight(e.Raw, "\r\n"), Witness: e.Reason})
-			if e.Job == nil {
-				b.refused = append(b.refused, refused{e, p, t.User, string(sched)})
-			}
+			b.badLine(&t, e, strings.TrimRight(e.Raw, "\r\n"), e.Job == nil, string(sched))
 		}
 	}
 	t.Lost = int64(parsed.Lost())
@@ -144,9 +156,40 @@ func (b *builder) table(p, kind string, fileKind cron.FileKind, sched cron.Sched
 		t.Lost = int64(len(jobs))
 	}
 	b.f.Tables = append(b.f.Tables, t)
+	if form == cron.User && len(jobs) > maxOwnJobs {
+		b.gap("jobs", p, fmt.Sprintf("it has %d jobs, and no more than %d of one account are looked at", len(jobs), maxOwnJobs))
+		jobs = jobs[:maxOwnJobs]
+	}
 	for _, j := range jobs {
 		b.job(j, t.Runs, t.Reason, string(sched))
 	}
+}
+
+// badLine tells of a line that its daemon refuses; listed: it is no job either.
+func (b *builder) badLine(t *Table, e *cron.Entry, text string, listed bool, scheduler string) {
+	if len(t.Evidence) <= maxBadTold {
+		t.Evidence = append(t.Evidence, Evidence{Path: t.Path, Line: e.Line, Text: text, Witness: e.Reason})
+	}
+	switch {
+	case !listed:
+	case len(b.refused) < maxRefused:
+		b.refused = append(b.refused, refused{e, t.Path, t.User, scheduler})
+	case len(b.refused) == maxRefused:
+		b.gap("jobs", t.Path, fmt.Sprintf("no more than %d lines that are no jobs are looked at: what is here and in the tables after it is not listed", maxRefused))
+		b.refused = append(b.refused, refused{e, t.Path, t.User, scheduler})
+	}
+}
+
+// enough reports whether more jobs than are looked at have come, and says once where.
+func (b *builder) enough(p string) bool {
+	if len(b.f.Jobs) < maxJobs && b.run < maxRun {
+		return false
+	}
+	if !b.jobsCut {
+		b.jobsCut = true
+		b.gap("jobs", p, fmt.Sprintf("no more than %d jobs of a host are looked at, and no more than %d bytes of what they run: others here and in the tables after it are not", maxJobs, maxRun))
+	}
+	return true
 }
 
 func (b *builder) ownerMode(f *snapshot.File) string {
@@ -187,6 +230,9 @@ func (b *builder) account(name string) (exists, known bool) {
 
 // job adds one job with what it runs and what is odd about it.
 func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string) {
+	if b.enough(j.Path) {
+		return
+	}
 	set, whole := b.envRead.of(j.Env)
 	if !whole {
 		b.gap("jobs", j.Path, "more settings above its jobs than were looked at")
@@ -218,6 +264,7 @@ func (b *builder) job(j *cron.Job, tableRuns bool, tableReason, scheduler string
 	form := compare.FormIn(j, out.Environment)
 	out.Form = &form
 	an := j.ResolveWith(home, b.in.daemon, b.homeOf)
+	b.run += an.Size()
 	for i := range an.Targets {
 		out.Targets = append(out.Targets, b.target(an, &an.Targets[i], uid))
 	}

@@ -152,9 +152,9 @@ const (
 // look tells what the snapshot knows of a path.
 func (b *builder) look(p string) cron.FileInfo {
 	info := cron.FileInfo{UID: -1, GID: -1}
-	f := b.fs.resolve(p)
+	f, whole := b.fs.follow(p)
 	if f == nil {
-		if b.absent(p) {
+		if whole && b.absent(p) {
 			info.Known = true
 		}
 		return info
@@ -174,7 +174,11 @@ func (b *builder) look(p string) cron.FileInfo {
 // absent reports whether the collector looked for a path and did not find it:
 // it was asked for by name, or a directory above it does not exist.
 func (b *builder) absent(p string) bool {
-	if b.why(p) != "" {
+	return b.absentWithin(p, b.fs.allow())
+}
+
+func (b *builder) absentWithin(p string, left *steps) bool {
+	if len(p) > maxPath || !left.take(strings.Count(p, "/")) || b.why(p) != "" {
 		return false
 	}
 	if f := b.fs.lookup(p); f != nil {
@@ -183,8 +187,8 @@ func (b *builder) absent(p string) bool {
 	if b.fs.asked[p] {
 		return true
 	}
-	for d := path.Dir(p); d != "/" && d != "."; d = path.Dir(d) {
-		if b.fs.lookup(d) != nil {
+	for d := above(path.Clean(p)); d != "/"; d = above(d) {
+		if !left.one() || b.fs.lookup(d) != nil {
 			return false
 		}
 		if b.fs.asked[d] {
@@ -199,8 +203,12 @@ func (b *builder) absent(p string) bool {
 // or mode of something on the way was not seen.
 func (b *builder) writers(p string, uid int64) (who string, known bool) {
 	known = true
+	left := b.fs.allow()
 	for range maxLinks {
-		who, link, sure := b.onWay(p, uid)
+		if len(p) > maxPath {
+			return "", false
+		}
+		who, link, sure := b.onWay(p, uid, left)
 		known = known && sure
 		if who != "" {
 			return who, true
@@ -226,15 +234,17 @@ func (b *builder) writers(p string, uid int64) (who string, known bool) {
 
 // onWay judges one path as it is written, from its end up to the root. link is
 // the topmost link on it.
-func (b *builder) onWay(p string, uid int64) (who string, link *snapshot.File, known bool) {
+func (b *builder) onWay(p string, uid int64, left *steps) (who string, link *snapshot.File, known bool) {
 	known = true
 	decides := true // a sticky directory protects what is in it, not what is not there yet
 	for at := p; ; at = path.Dir(at) {
 		f := b.fs.lookup(at)
 		switch {
-		case f == nil && b.absent(at):
+		case !left.one():
+			return "", nil, false
+		case f == nil && b.absentWithin(at, left):
 			// What does not exist is made by whoever may write the directory above.
-		case f == nil && b.throughLink(at):
+		case f == nil && b.throughLink(at, left):
 		case f == nil || f.UID < 0:
 			known, decides = false, false
 		case f.Type == 'l':
@@ -256,8 +266,8 @@ func (b *builder) onWay(p string, uid int64) (who string, link *snapshot.File, k
 }
 
 // throughLink reports whether a directory above p is a link.
-func (b *builder) throughLink(p string) bool {
-	_, ok := b.fs.throughParent(p)
+func (b *builder) throughLink(p string, left *steps) bool {
+	_, ok, _ := b.fs.throughParent(p, left)
 	return ok
 }
 

@@ -54,6 +54,8 @@ type setup struct {
 	analyses []*cron.Analysis
 	jobUIDs  []int64
 	refused  []refused // lines that are no jobs
+	run      int       // bytes of what the jobs run
+	jobsCut  bool      // there are more jobs than were looked at
 
 	// files
 	filesSeen, dirsSeen map[string]bool

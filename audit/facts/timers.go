@@ -26,8 +26,7 @@ func (b *builder) anacrontab() {
 	for i := range parsed.Entries {
 		if e := &parsed.Entries[i]; e.Kind == cron.EntryBad {
 			t.Reason = e.Reason
-			t.Evidence = append(t.Evidence, Evidence{Path: p, Line: e.Line, Text: strings.TrimSpace(e.Raw), Witness: e.Reason})
-			b.refused = append(b.refused, refused{e, p, "root", string(cron.SchedAnacron)})
+			b.badLine(&t, e, strings.TrimSpace(e.Raw), true, string(cron.SchedAnacron))
 		}
 	}
 	b.f.Tables = append(b.f.Tables, t)

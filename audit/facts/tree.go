@@ -14,6 +14,7 @@ type tree struct {
 	snap  *snapshot.Snapshot
 	asked map[string]bool // paths of job targets that the collector looked for
 	moved bool            // something was looked at that is not part of a setup
+	steps int             // directories that were looked at above names which are not there
 }
 
 // lookup gives the file with that path, or nil; links are not followed.
@@ -34,25 +35,77 @@ func newTree(snap *snapshot.Snapshot) *tree {
 	return t
 }
 
-// maxLinks is the kernel's bound on links in one path (path_resolution(7)).
-const maxLinks = 40
+// maxLinks is the kernel's bound on links in one path (path_resolution(7)), maxPath
+// the one on a path's bytes (PATH_MAX): a link through itself doubles a path at each
+// step.
+const (
+	maxLinks = 40
+	maxPath  = 4096
+)
+
+// Directories above one name that are looked at, and above all names of a host
+// together: a host may hold as many names as it likes whose ways are as long as they
+// can be. Behind maxSteps a name has fewSteps, which is more than an honest one needs.
+const (
+	maxSteps = 2_000_000
+	oneSteps = 4 * maxPath
+	fewSteps = 200
+)
+
+// steps counts down what may be looked at above one name.
+type steps struct {
+	t    *tree
+	left int
+}
+
+func (t *tree) allow() *steps {
+	if t.steps > maxSteps {
+		return &steps{t, fewSteps}
+	}
+	return &steps{t, oneSteps}
+}
+
+// one takes a step; false: there were too many.
+func (s *steps) one() bool { return s.take(1) }
+
+func (s *steps) take(n int) bool {
+	s.left -= n
+	s.t.steps += n
+	return s.left >= 0
+}
+
+// above is the directory of a clean absolute path; "/" is the last.
+func above(p string) string {
+	if at := strings.LastIndexByte(p, '/'); at > 0 {
+		return p[:at]
+	}
+	return "/"
+}
 
 // resolve follows links through the snapshot and gives the file that the path
 // ends at, or nil when it is not in the snapshot.
 func (t *tree) resolve(p string) *snapshot.File {
+	f, _ := t.follow(p)
+	return f
+}
+
+// follow is resolve that tells whether the way was followed to its end: not to find
+// a file means nothing otherwise.
+func (t *tree) follow(p string) (f *snapshot.File, whole bool) {
+	left := t.allow()
 	for range maxLinks {
 		f := t.lookup(p)
 		if f == nil {
 			// A directory above may be a link.
-			up, ok := t.throughParent(p)
+			up, ok, whole := t.throughParent(p, left)
 			if !ok {
-				return nil
+				return nil, whole
 			}
 			p = up
 			continue
 		}
 		if f.Type != 'l' {
-			return f
+			return f, true
 		}
 		if f.Real != "" && f.Real != p {
 			if r := t.lookup(f.Real); r != nil {
@@ -60,29 +113,38 @@ func (t *tree) resolve(p string) *snapshot.File {
 				continue
 			}
 			if f.HasContent() {
-				return f
+				return f, true
 			}
 		}
-		p = join(path.Dir(p), f.Target)
+		if p = join(path.Dir(p), f.Target); len(p) > maxPath {
+			return nil, false
+		}
 	}
-	return nil
+	return nil, true // as the kernel has it: too many links
 }
 
 // throughParent replaces the nearest directory above p that is a link.
-func (t *tree) throughParent(p string) (string, bool) {
-	for d := path.Dir(p); d != "/" && d != "."; d = path.Dir(d) {
+func (t *tree) throughParent(p string, left *steps) (up string, ok, whole bool) {
+	if len(p) > maxPath {
+		return "", false, false
+	}
+	p = path.Clean(p)
+	for d := above(p); d != "/"; d = above(d) {
+		if !left.one() {
+			return "", false, false
+		}
 		if f := t.lookup(d); f != nil {
 			if f.Type != 'l' {
-				return "", false
+				return "", false, true
 			}
 			target := f.Real
 			if target == "" {
 				target = join(path.Dir(d), f.Target)
 			}
-			return target + p[len(d):], true
+			return target + p[len(d):], true, true
 		}
 	}
-	return "", false
+	return "", false, true
 }
 
 func join(dir, target string) string {

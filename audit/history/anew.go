@@ -51,6 +51,9 @@ func (s Store) anew(ctx context.Context, force bool) error {
 // lockFile waits for a lock that ends with the process whatever happens: that of a
 // database in which nothing is ever written.
 func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	if err := ownFile(path); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would make it by the umask
 	if err != nil {
 		return nil, err

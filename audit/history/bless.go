@@ -44,7 +44,7 @@ const (
 // Blessings gives all of them, oldest first. A last line that is cut is passed over;
 // one within is an error: nobody but postern writes there.
 func (s Store) Blessings() ([]Blessing, error) {
-	f, err := os.Open(filepath.Join(s.Dir, BlessedFile))
+	f, err := Open(filepath.Join(s.Dir, BlessedFile))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // the folder itself may be none
 		return nil, nil
 	}
@@ -108,7 +108,7 @@ func (s Store) Bless(id string, hosts []string, who, note string, now time.Time)
 	for _, h := range hosts {
 		sum := ""
 		if id != "" {
-			data, err := os.ReadFile(s.archive(id, h))
+			data, err := readFile(s.archive(id, h))
 			if err != nil {
 				return nil, fmt.Errorf("%s has no archive in %s: %w", h, id, reason(err))
 			}
@@ -179,7 +179,7 @@ func (s Store) Baseline(b Blessing) (*snapshot.Snapshot, error) {
 	if b.Run == "" || b.Run[0] == '.' || filepath.Base(b.Run) != b.Run {
 		return nil, fmt.Errorf("%q is no name of a run", b.Run)
 	}
-	data, err := os.ReadFile(s.archive(b.Run, b.Host))
+	data, err := readFile(s.archive(b.Run, b.Host))
 	if err != nil {
 		return nil, reason(err)
 	}

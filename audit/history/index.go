@@ -71,6 +71,9 @@ const (
 // openDatabase opens an index and says by one of the errors above what is wrong
 // with it.
 func openDatabase(ctx context.Context, path string, how mode) (*database, error) {
+	if err := ownFile(path); err != nil {
+		return nil, err
+	}
 	_, err := os.Lstat(path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {

@@ -54,7 +54,7 @@ func (s Store) Held() (map[string]string, error) {
 	out := map[string]string{}
 	for _, id := range ids {
 		dir := filepath.Join(s.Dir, "runs", id)
-		data, err := os.ReadFile(filepath.Join(dir, HeldFile))
+		data, err := readFile(filepath.Join(dir, HeldFile))
 		switch {
 		case err == nil:
 			why, _, _ := strings.Cut(string(data), "\n")

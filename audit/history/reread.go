@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -36,7 +35,7 @@ const maxAsked = 4 << 20
 // readAsked reads the file as far as it is whole. There is none in runs of the
 // first versions.
 func readAsked(file string) (map[string]asked, error) {
-	f, err := os.Open(file)
+	f, err := Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -76,7 +75,7 @@ func (x *rereader) run(ctx context.Context, id string) (*gather, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(dir, Results))
+	f, err := Open(filepath.Join(dir, Results))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +128,7 @@ func (r *replayed) facts(h *audit.Host) (f *facts.Facts) {
 		return nil // what was not judged then is not looked at now
 	}
 	how, ok := r.how[h.Name]
-	file, err := os.Open(filepath.Join(r.dir, "hosts", FileName(h.Name)))
+	file, err := Open(filepath.Join(r.dir, "hosts", FileName(h.Name)))
 	if err != nil {
 		return nil
 	}

@@ -1828,7 +1828,7 @@ root() { SU=$1 SG=$2; shift 2; limit chroot --userspec="$SU:$SG" --groups= / "$@
 # stands in. It knows frames by their form alone: the nonce would show.
 filter() {
   sed -E -e '/^[0-9a-f]{24} [mvox] /,/^[0-9a-f]{24} [^mvox]/{
-/PRIVATE KEY-----|PuTTY-User-Key-File/,/^(==> .* <==|[0-9a-f]{24} [a-z].*)$/{
+/PRIVATE KEY( BLOCK)?-----|PRIVATE KEY ----|PuTTY-User-Key-File/,/^(==> .* <==|[0-9a-f]{24} [a-z].*)$/{
 /^(==> .* <==|[0-9a-f]{24} [a-z].*)$/b
 s/.*/postern-withheld/
 }

@@ -81,7 +81,7 @@ words() {
     ulimit -v 300000
     printf '/proc/%s/cmdline\n' "$@" | quick xargs grep -asHz '' --
     [ "$UID0" != yes ] || printf '/proc/%s/environ\n' "$@" | quick xargs grep -asHzE '^LD_(PRELOAD|AUDIT)=' --
-  } 2>/dev/null | tr '\n\0' '\001\n' | sed -E 's,^(/proc/[0-9]+/[a-z]+:).*(PRIVATE KEY-----|PuTTY-User-Key-File).*,\1postern-withheld,' | {
+  } 2>/dev/null | tr '\n\0' '\001\n' | sed -E 's,^(/proc/[0-9]+/[a-z]+:).*(PRIVATE KEY( BLOCK)?-----|PRIVATE KEY ----|PuTTY-User-Key-File).*,\1postern-withheld,' | {
     head -c 524288
     [ -z "$(head -c 1)" ] || printf '\nleft %s\n' "$WU"
   }

@@ -1,6 +1,10 @@
 package snapshot
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,13 +87,31 @@ func TestFetchKeepsSecretsBack(t *testing.T) {
 	if err := os.WriteFile(key, []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	var more []string
+	for i, begin := range []string{"-----BEGIN PGP PRIVATE KEY BLOCK-----", "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----", "PuTTY-User-Key-File-3: ssh-ed25519"} {
+		more = append(more, filepath.Join(dir, fmt.Sprintf("id_backup%d", i)))
+		if err := os.WriteFile(more[i], []byte("# a copy\n"+begin+"\nSECRET\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	plain := filepath.Join(dir, "plain")
 	if err := os.WriteFile(plain, []byte("kept\x00\xff whole"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Fetch(t.Context(), Local{}, Options{Source: SourceLocal}, []string{key, plain})
+	var sent bytes.Buffer
+	s, err := Fetch(t.Context(), runner(func(ctx context.Context, command string, in io.Reader, out, errOut io.Writer) (int, error) {
+		return Local{}.Run(ctx, command, in, io.MultiWriter(out, &sent), errOut)
+	}), Options{Source: SourceLocal}, append(more, key, plain))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if bytes.Contains(sent.Bytes(), []byte("SECRET")) {
+		t.Error("a key's bytes left the host")
+	}
+	for _, p := range more {
+		if f := s.Lookup(p); f == nil || f.HasContent() {
+			t.Errorf("%s: %+v", p, f)
+		}
 	}
 	if f := s.Lookup(key); f != nil && f.HasContent() {
 		t.Errorf("the key came along: %q", f.Content)

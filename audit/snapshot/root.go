@@ -64,7 +64,7 @@ func FromRoot(ctx context.Context, dir string, o Options) (*Snapshot, error) {
 // overRoot makes a snapshot of what do reads of a tree, beside its identity.
 func overRoot(ctx context.Context, dir string, o Options, do func(*rooted)) (*Snapshot, error) {
 	lim := o.Limits.defaults()
-	t, err := newTree(dir)
+	t, err := newTree(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -297,3 +297,31 @@ func FuzzJobWords(f *testing.F) {
 		}
 	})
 }
+
+// A directory of links to itself has more names than there is memory, and each line of
+// a configuration may ask for them.
+func TestRootGlobsAreBounded(t *testing.T) {
+	files := map[string]string{"etc/passwd": "root:x:0:0::/root:/bin/sh\n", "etc/ssh/last.conf": "HostKey /etc/ssh/last\n", "etc/ssh/last": "x",
+		"etc/ssh/sshd_config": strings.Repeat("Include /x/*/*/*/*/*.conf\n", 20_000) + "Include last*.conf\n"}
+	for i := range 200 {
+		files[fmt.Sprintf("x/l%d", i)] = "-> ."
+	}
+	dir := plant(t, files)
+	began := time.Now()
+	s := fromRoot(t, dir)
+	if took := time.Since(began); took > 60*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if kind := gaps(s, "/x"); kind != "cap" {
+		t.Errorf("/x: gap %q", kind)
+	}
+	if s.Lookup("/etc/ssh/last") == nil {
+		t.Error("what is included after it was not read")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	began = time.Now()
+	if _, err := FromRoot(ctx, dir, Options{}); err == nil || time.Since(began) > 20*time.Second {
+		t.Errorf("%v after %v, when the time was over", err, time.Since(began))
+	}
+}

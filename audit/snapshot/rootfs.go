@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -18,17 +19,25 @@ import (
 type tree struct {
 	root  *os.Root
 	where map[string]string // directory as named -> without links, relative to the root
+	ctx   context.Context   // ends what goes on for long
 }
+
+// Bounds of one pattern: names that it gives, and names that it looks at. A directory
+// of links to itself has as many ways as one likes.
+const (
+	globFound = 10_000
+	globNames = 100_000
+)
 
 // errLoop marks more than 40 links on one way (the kernel's MAXSYMLINKS).
 var errLoop = errors.New("too many levels of symbolic links")
 
-func newTree(dir string) (*tree, error) {
+func newTree(ctx context.Context, dir string) (*tree, error) {
 	r, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &tree{root: r, where: map[string]string{"/": "."}}, nil
+	return &tree{root: r, where: map[string]string{"/": "."}, ctx: ctx}, nil
 }
 
 // locate gives the place of p relative to the root, with no link on its way; the
@@ -222,7 +231,9 @@ func (t *tree) list(dir string, max int) (names []string, more bool, err error) 
 // glob gives the names that match a pattern of sh(1), in byte order. What keeps
 // it from looking is told to bad.
 func (t *tree) glob(pattern string, max int, bad func(dir string, err error, more bool)) []string {
-	found := []string{"/"}
+	found, seen, cut := []string{"/"}, 0, false
+	base := pattern[:strings.IndexAny(pattern+"*", "*?[")]
+	base = path.Clean("/" + base[:strings.LastIndexByte(base, '/')+1])
 	for c := range strings.SplitSeq(strings.TrimPrefix(pattern, "/"), "/") {
 		var next []string
 		meta := strings.ContainsAny(c, "*?[")
@@ -232,7 +243,11 @@ func (t *tree) glob(pattern string, max int, bad func(dir string, err error, mor
 				next = append(next, prefix+c)
 				continue
 			}
+			if cut = len(next) > globFound || seen > globNames || t.ctx.Err() != nil; cut {
+				break
+			}
 			names, more, err := t.list(dir, max)
+			seen += len(names) + 1
 			if more || err != nil && !errors.Is(err, fs.ErrNotExist) {
 				bad(dir, err, more)
 			}
@@ -242,7 +257,10 @@ func (t *tree) glob(pattern string, max int, bad func(dir string, err error, mor
 				}
 			}
 		}
-		found = next
+		if cut {
+			bad(base, t.ctx.Err(), true)
+		}
+		found = next[:min(len(next), globFound)]
 	}
 	return found
 }

@@ -13,6 +13,7 @@ func (r *rooted) sshd() {
 	level := []string{"/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"}
 	confs := slices.Clone(level)
 	var refs, metas []string
+	asked := map[string]bool{} // patterns of Include
 	for depth := 0; len(level) > 0 && depth <= 16; depth++ {
 		var next []string
 		for _, p := range level {
@@ -36,6 +37,13 @@ func (r *rooted) sshd() {
 						}
 						if !abs {
 							w = "/etc/ssh/" + w
+						}
+						if asked[w] {
+							continue
+						}
+						asked[w] = true
+						if r.ctx.Err() != nil {
+							return
 						}
 						for _, f := range r.expand([]string{w}) {
 							if !r.t.isFile(f) || slices.Contains(confs, f) {

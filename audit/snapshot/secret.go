@@ -13,11 +13,14 @@ import (
 // withheld is what the collector puts in place of a line that holds a secret.
 var withheld = []byte("postern-withheld")
 
-// keyMarks are what private keys begin with, cut at the first "-": looking for
-// that one byte is a third of the work of looking for three words.
+// keyMarks are what private keys begin with (OpenSSH's and PEM's, OpenPGP's, that of
+// RFC 4716's makers, PuTTY's), cut at the first "-": looking for that one byte is a
+// third of the work of looking for their words.
 var keyMarks = []struct{ before, after []byte }{
 	{[]byte("postern"), []byte("-withheld")},
 	{[]byte("PRIVATE KEY"), []byte("-----")},
+	{[]byte("PRIVATE KEY BLOCK"), []byte("-----")},
+	{[]byte("PRIVATE KEY "), []byte("----")},
 	{[]byte("PuTTY"), []byte("-User-Key-File")},
 }
 
@@ -109,7 +112,7 @@ func isHash(c []byte) bool {
 // lineHolds finds a key or a hash in any field of a line, locked or not: sshd
 // quotes such lines when it is made to read shadow as a configuration.
 func lineHolds(line []byte) bool {
-	if bytes.Contains(line, []byte("PRIVATE KEY-----")) {
+	if bytes.Contains(line, []byte("PRIVATE KEY")) && holdsKeyMark(line) {
 		return true
 	}
 	for {

@@ -11,31 +11,35 @@ import (
 // The hand-written search finds what these expressions find, which say it shortly.
 var (
 	passwordExpr = `:[!*]*(?:[$][0-9a-z]{1,32}[$]|[./0-9A-Za-z]{13}:[0-9]*:[0-9]*:)`
-	secretExpr   = regexp.MustCompile(`PRIVATE KEY-----|PuTTY-User-Key-File|postern-withheld|(?m:^[^:\n]*` + passwordExpr + `)`)
-	lineExpr     = regexp.MustCompile(`PRIVATE KEY-----|` + passwordExpr)
+	secretExpr   = regexp.MustCompile(`PRIVATE KEY( BLOCK)?-----|PRIVATE KEY ----|PuTTY-User-Key-File|postern-withheld|(?m:^[^:\n]*` + passwordExpr + `)`)
+	lineExpr     = regexp.MustCompile(`PRIVATE KEY( BLOCK)?-----|PRIVATE KEY ----|` + passwordExpr)
 )
 
 func TestSecrets(t *testing.T) {
 	cases := map[string]bool{
-		"":                                     false,
-		"root:$6$salt$hash:1:":                 true,
-		"a\nroot:$y$j9T$x\n":                   true,
-		":$1$":                                 true,
-		"bob:!$6$salt$hash:1:":                 true,
-		"bob:!*!$y$j9T$x":                      true,
-		"old:ab01FAX.bQRSU:12000:0:99999:7:::": true,
-		"old:!ab01FAX.bQRSU:12000::":           true,
-		"old:ab01FAX.bQRSU:1000:1000:Old One:": true,
-		"a:ab01FAX.bQRSU":                      false,
-		"a:ab01FAX.bQRS:1:2:":                  false,
-		"a:ab01FAX-bQRSU:1:2:":                 false,
-		"a:b:$6$x":                             false,
-		"a:$$x":                                false,
-		"a:$HOME$x":                            false,
-		"PATH=/bin:$HOME/bin":                  false,
-		"x -----BEGIN RSA PRIVATE KEY-----":    true,
-		"PuTTY-User-Key-File-3: ssh-ed25519":   true,
-		"a:$" + strings.Repeat("a", 40) + "$":  false,
+		"":                                           false,
+		"root:$6$salt$hash:1:":                       true,
+		"a\nroot:$y$j9T$x\n":                         true,
+		":$1$":                                       true,
+		"bob:!$6$salt$hash:1:":                       true,
+		"bob:!*!$y$j9T$x":                            true,
+		"old:ab01FAX.bQRSU:12000:0:99999:7:::":       true,
+		"old:!ab01FAX.bQRSU:12000::":                 true,
+		"old:ab01FAX.bQRSU:1000:1000:Old One:":       true,
+		"a:ab01FAX.bQRSU":                            false,
+		"a:ab01FAX.bQRS:1:2:":                        false,
+		"a:ab01FAX-bQRSU:1:2:":                       false,
+		"a:b:$6$x":                                   false,
+		"a:$$x":                                      false,
+		"a:$HOME$x":                                  false,
+		"PATH=/bin:$HOME/bin":                        false,
+		"x -----BEGIN RSA PRIVATE KEY-----":          true,
+		"PuTTY-User-Key-File-3: ssh-ed25519":         true,
+		"-----BEGIN PGP PRIVATE KEY BLOCK-----":      true,
+		"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----": true,
+		"a PRIVATE KEY -- of somebody":               false,
+		"-----BEGIN PGP PUBLIC KEY BLOCK-----":       false,
+		"a:$" + strings.Repeat("a", 40) + "$":        false,
 	}
 	for in, want := range cases {
 		if got := holdsSecret([]byte(in)); got != want {

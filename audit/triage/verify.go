@@ -10,8 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,6 +32,7 @@ type Checked struct {
 const (
 	maxManifest = 64 << 20
 	maxEntries  = 200_000
+	maxKept     = 1 << 30 // bytes of one file: many times those of an archive
 )
 
 // Verify compares a folder of evidence with its manifest: every changed bit, every
@@ -62,6 +63,12 @@ func Verify(dir string) (*Checked, error) {
 			c.Files++
 		}
 	}
+	rooms := map[string]bool{} // folders that the manifest's files lie in
+	for _, m := range entries {
+		for d := path.Dir(m.Name); m.Name != "" && d != "." && !rooms[d]; d = path.Dir(d) {
+			rooms[d] = true
+		}
+	}
 	seen := map[string]bool{}
 	root, err := filepath.EvalSymlinks(dir) // a link to the folder is the folder
 	if err != nil {
@@ -80,7 +87,7 @@ func Verify(dir string) (*Checked, error) {
 		case name == "." || name == manifestName:
 			return nil
 		case d.IsDir():
-			if !slices.ContainsFunc(entries, func(m Manifest) bool { return strings.HasPrefix(m.Name, name+"/") }) {
+			if !rooms[name] {
 				c.fault("%s: a folder that was added", name)
 				return fs.SkipDir
 			}
@@ -151,6 +158,10 @@ func (c *Checked) manifest(data []byte) []Manifest {
 
 // file compares one file.
 func (c *Checked) file(p, name string, m Manifest) {
+	if m.Size > maxKept {
+		c.fault("%s: the manifest says %d bytes, more than is ever kept of a file", name, m.Size)
+		return
+	}
 	f, err := os.Open(p)
 	if err != nil {
 		c.fault("%s: %s", name, err)
@@ -170,6 +181,12 @@ func (c *Checked) file(p, name string, m Manifest) {
 }
 
 func readAll(file string) ([]byte, error) {
+	// A pipe in its place would never be opened, and a link is none that was kept.
+	if info, err := os.Lstat(file); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file, as postern writes it", file)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
