@@ -38,7 +38,7 @@ func gateLines(snap *snapshot.Snapshot, daemons []facts.Daemon) []gateLine {
 			todo = append(todo, c)
 		}
 	}
-	seen := map[string]bool{}
+	seen, asked := map[string]bool{}, map[string]bool{}
 	for len(todo) > 0 && len(seen) < 256 {
 		p := todo[0]
 		todo = todo[1:]
@@ -59,6 +59,11 @@ func gateLines(snap *snapshot.Snapshot, daemons []facts.Daemon) []gateLine {
 				key := strings.ToLower(x.Keyword.Text)
 				if key == "include" {
 					for _, w := range x.Args {
+						// each pattern goes through all names below its folder
+						if asked[w.Text] || len(asked) >= 256 {
+							continue
+						}
+						asked[w.Text] = true
 						todo = append(todo, included(snap, w.Text)...)
 					}
 				}

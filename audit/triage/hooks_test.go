@@ -1,8 +1,10 @@
 package triage
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/snapshot"
@@ -216,5 +218,18 @@ func TestOpened(t *testing.T) {
 	}
 	if !strings.HasPrefix(r.Hosts[0].Verdict, "1 thing needs an answer") || len(r.Hosts[0].Preserve) == 0 || r.Hosts[1].Verdict != "" {
 		t.Errorf("%q %q", r.Hosts[0].Verdict, r.Hosts[0].Preserve)
+	}
+}
+
+// TestGateAsksOnce: one Include said ten thousand times is one.
+func TestGateAsksOnce(t *testing.T) {
+	s := &snapshot.Snapshot{Files: []snapshot.File{{Path: "/etc/ssh/sshd_config", Type: 'f', Content: []byte(strings.Repeat("Include /etc/ssh/sshd_config.d/*.conf\n", 20_000))}}}
+	for i := range 20_000 {
+		s.Files = append(s.Files, snapshot.File{Path: fmt.Sprintf("/etc/ssh/sshd_config.d/%05d.conf", i), Type: 'f', Content: []byte("ForceCommand /opt/x\n")})
+	}
+	began := time.Now()
+	lines := gateLines(s, nil)
+	if took := time.Since(began); took > 20*time.Second || len(lines) == 0 {
+		t.Errorf("%d lines after %v", len(lines), took)
 	}
 }
