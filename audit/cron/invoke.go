@@ -71,7 +71,7 @@ func (r *resolver) invoke(c Command) []int {
 			continue
 		}
 		rest, w, ok := unwrap(c.Name, c.Args)
-		if !ok {
+		if !ok || ownProgram(c.Args[0].Text) {
 			break
 		}
 		r.wrapperTarget(c)
@@ -198,6 +198,12 @@ func programName(w Word) string {
 		return ""
 	}
 	return baseName(w.Text)
+}
+
+// ownProgram reports somebody's own program that is called like a wrapper whose name
+// is an ordinary word.
+func ownProgram(p string) bool {
+	return strings.IndexByte(p, '/') >= 0 && !systemDir(p) && hasWord("watch daemon script ts solo nq tsp shush retry wait run time", baseName(p))
 }
 
 func joinWords(words []Word) string {

@@ -312,7 +312,7 @@ func (s *signer) deception(p string, d Deception, how How) {
 // something else is run: people keep a program's variables so.
 func (s *signer) settings(p string) bool {
 	dir := p[:strings.LastIndexByte(p, '/')+1]
-	if dir != "$HOME/" && dir != "/root/" && !(strings.HasPrefix(dir, "/home/") && strings.Count(dir, "/") == 3) {
+	if dir != "/etc/" && dir != "$HOME/" && dir != "/root/" && !(strings.HasPrefix(dir, "/home/") && strings.Count(dir, "/") == 3) {
 		return false
 	}
 	for i := range s.a.Commands {
@@ -340,7 +340,9 @@ func (s *signer) places() {
 			s.add("cache-exec", Medium, "it runs %s, which lies among cached data", q(p))
 		case t.How == HowCommand && strings.HasPrefix(p, "/etc/") && !etcScript(p):
 			sev := Low
-			if strings.Count(p, "/") == 2 && s.runsOneOf("pgrep", "pidof", "ps", "pkill", "killall") {
+			if dir, _, ok := strings.Cut(p[len("/etc/"):], "/"); ok && strings.HasPrefix(baseName(p), dir) {
+				sev = Info // an application's own folder
+			} else if !ok && s.runsOneOf("pgrep", "pidof", "ps", "pkill", "killall") {
 				sev = Medium // and it is started again whenever it is gone
 			}
 			s.add("etc-exec", sev, "it runs %s: programs do not belong in /etc", q(p))

@@ -30,6 +30,9 @@ func (s *signer) miner(c *Command) {
 			s.add("miner", Critical, "%s is the name of a program that mines coins", q(t))
 		}
 		low := strings.ToLower(t)
+		if k > 0 && (hasWord("systemctl service", c.Name) && hasArg(c, "start", "restart", "enable") || hasWord("docker podman nerdctl", c.Name) && hasArg(c, "run", "start", "pull")) && namesMiner(low) {
+			s.add("miner", High, "it starts what is called like a program that mines coins: %s", q(joinWords(c.Args)))
+		}
 		for _, w := range minerWords {
 			if strings.Contains(low, w) && !prose[c.Name] {
 				s.add("miner", Critical, "%s belongs to mining coins", q(w))
@@ -59,6 +62,17 @@ func (s *signer) miner(c *Command) {
 			s.add("miner", Critical, "%s belongs to mining coins", q(name+" "+value))
 		}
 	}
+}
+
+// namesMiner reports the name of a miner, or of a pool, as a part of a unit's or an
+// image's.
+func namesMiner(low string) bool {
+	for _, part := range strings.FieldsFunc(strings.TrimSuffix(low, ".service"), func(r rune) bool { return strings.ContainsRune("/:@_.", r) }) {
+		if minerNames[part] || hasWord("c3pool miner moneroocean nicehash xmr", part) {
+			return true
+		}
+	}
+	return false
 }
 
 func grep(name string) bool { return hasWord("grep egrep fgrep rg", name) }

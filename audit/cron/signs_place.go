@@ -44,7 +44,7 @@ func oddPlace(p string, how How) (why string, sev Level) {
 			return "among a service's data", Medium
 		}
 	}
-	for _, d := range [...]string{"/uploads/", "/upload/", "/wp-includes/", "/sites/default/files/"} {
+	for _, d := range [...]string{"/uploads/", "/wp-includes/", "/sites/default/files/"} {
 		if strings.Contains(p, d) {
 			return "where a web server keeps what visitors send, or none of its programs", Medium
 		}

@@ -53,7 +53,7 @@ func (s *signer) commands() {
 		s.fetch(c)
 		s.writes(c)
 		s.tamper(c)
-		s.weaken(c)
+		s.weaken(i, c)
 		s.sends(i, c)
 		s.privilege(c)
 		s.miner(c)

@@ -42,6 +42,8 @@ func (s *signer) sends(i int, c *Command) {
 			s.addAs("exfiltrate", "T1552.001", High, "it looks for secrets and sends what it finds through %s: %s", q(c.Name), line())
 		} else if feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
 			s.addAs("exfiltrate", "T1552.005", High, "it sends the machine's cloud credentials away: %s", line())
+		} else if feeds(func(u *Command) bool { return !describes[u.Name] && anyArg(u, hiddenRecord) }) && !localHost(c) {
+			s.add("exfiltrate", Medium, "it sends what lies in a hidden file away: %s", line())
 		} else if feeds(func(u *Command) bool { return watchers[u.Name] && u.Name != "tcpdump" && u.Remote == "" }) && !localHost(c) {
 			s.addAs("exfiltrate", "T1113", Medium, "it records what is on the screen or typed and sends that away: %s", line())
 		} else if feeds(takesPasswords) {

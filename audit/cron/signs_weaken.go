@@ -7,11 +7,14 @@ import (
 
 // weaken judges commands that switch the kernel's protections off, put code into
 // it or into a process, or rewrite what a host remembers of itself.
-func (s *signer) weaken(c *Command) {
+func (s *signer) weaken(i int, c *Command) {
 	line := func() string { return q(joinWords(c.Args)) }
 	switch c.Name {
 	case "sysctl":
 		for k := 1; k < len(c.Args); k++ {
+			if pages, ok := strings.CutPrefix(c.Args[k].Text, "vm.nr_hugepages="); ok && digits(pages) && pages != "0" && s.j.Schedule.Kind != ScheduleReboot {
+				s.add("miner", Medium, "it sets big pages of memory aside, again and again, as miners of coins want them: %s", line())
+			}
 			if name, value, ok := strings.Cut(c.Args[k].Text, "="); ok && protection(name, value) {
 				s.addAs("tamper", "T1562.001", High, "it switches a protection of the kernel off: %s", line())
 			}
@@ -37,6 +40,8 @@ func (s *signer) weaken(c *Command) {
 		if hasArg(c, "-p", "--pid", "-pid") && hasArg(c, "-ex", "--eval-command", "-x", "--command", "-eval-command") {
 			s.addAs("tamper", "T1055.008", High, "it runs code inside of another process: %s", line())
 		}
+	case "strace", "ltrace", "bpftrace", "perf":
+		s.listensIn(i, c)
 	case "touch":
 		s.setTimes(c, line)
 	case "iptables", "ip6tables":
@@ -77,6 +82,18 @@ func (s *signer) weaken(c *Command) {
 	}
 	if c.Full != nil && baseName(c.Full[0].Text) == "find" {
 		s.foundLogs(c)
+	}
+}
+
+// listensIn judges a tracer on a program that is given passwords.
+func (s *signer) listensIn(i int, c *Command) {
+	login := func(t string) bool { return hasWord("sshd sshd-session sudo su login passwd", baseName(t)) }
+	on := anyArg(c, login)
+	s.upstream(i, true, func(u *Command) {
+		on = on || (u.Name == "pgrep" || u.Name == "pidof" || grep(u.Name) || u.Name == "cat") && anyArg(u, func(t string) bool { return login(strings.TrimSuffix(t, ".pid")) })
+	})
+	if on && (hasFlag(c, 'p') || hasFlag(c, 'f')) {
+		s.addAs("exfiltrate", "T1056", High, "it listens in on a program that is given passwords: %s", q(joinWords(c.Args)))
 	}
 }
 

@@ -34,7 +34,7 @@ func TestFigures(t *testing.T) {
 		shared bool
 		files  []string
 	}{
-		{"own lines", false, []string{"../testdata/lines.jsonl", "../testdata/lines-2.jsonl", "../testdata/lines-3.jsonl", "../testdata/lines-4.jsonl", "../testdata/lines-5.jsonl", "../testdata/lines-6.jsonl", "../testdata/lines-7.jsonl", "../testdata/lines-8.jsonl"}},
+		{"own lines", false, []string{"../testdata/lines.jsonl", "../testdata/lines-2.jsonl", "../testdata/lines-3.jsonl", "../testdata/lines-4.jsonl", "../testdata/lines-5.jsonl", "../testdata/lines-6.jsonl", "../testdata/lines-7.jsonl", "../testdata/lines-8.jsonl", "../testdata/lines-9.jsonl"}},
 		{"corpora", true, []string{"corpus/cron-malicious.jsonl", "corpus/cron-benign.jsonl"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
