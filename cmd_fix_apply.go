@@ -240,10 +240,17 @@ func refusal(h *fix.Host, accepted []string) *fix.Refusal {
 
 // applyOne applies the plan of one host.
 func applyOne(c *cli.Context, s streams, h *fix.Host, t *fixTarget) error {
+	refused := refusal(h, c.StringSlice("accept-risk"))
+	if h.Empty() || refused != nil {
+		if why := t.unconfirmed(c); why != "" {
+			fmt.Fprintf(s.err, "postern: %s: %s\n", visible(t.name), visible(why))
+			return exitCode(exitPending)
+		}
+	}
 	if h.Empty() {
 		return nil
 	}
-	if r := refusal(h, c.StringSlice("accept-risk")); r != nil {
+	if r := refused; r != nil {
 		fmt.Fprintf(s.err, "postern: %s: refused, nothing was changed: %s\n", visible(t.name), visible(r.Why))
 		return exitCode(exitPlanRefused)
 	}
@@ -264,6 +271,19 @@ func applyOne(c *cli.Context, s streams, h *fix.Host, t *fixTarget) error {
 		r.Notes = append(r.Notes, "postern fix status "+t.name+" tells how it ended; until its guard takes it back, postern fix confirm "+t.name+" keeps it")
 	}
 	return tellResult(s, t.name, r, err)
+}
+
+// unconfirmed says that the host is held by a run that nobody has confirmed; "" it is
+// not, as far as it says. There is nothing to fix then, or somebody's edit waits for a
+// reload, because that run's files are there, and soon they may not be.
+func (t *fixTarget) unconfirmed(c *cli.Context) string {
+	opt := t.options(c)
+	opt.Progress = nil
+	st, err := apply.Status(c.Context, t.connect, t.name, opt)
+	if err != nil || st.State != "armed" && st.State != "rolling" {
+		return ""
+	}
+	return fmt.Sprintf("what was read is the work of run %s, which is not confirmed and which the host takes back in %s: postern fix confirm %s keeps it", st.Run, st.Left, t.name)
 }
 
 // agreed asks whether to go on. Who cannot be asked has to say --yes; who says no

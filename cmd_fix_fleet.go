@@ -106,6 +106,17 @@ func applyFleet(c *cli.Context, s streams, how *fleetRequest, p *fix.Plan, targe
 	for _, t := range targets {
 		r.targets[t.name] = t
 	}
+	held := map[string]string{} // what holds those that the plan leaves alone
+	var alone []*fixTarget
+	for i := range p.Hosts {
+		h := &p.Hosts[i]
+		if t := r.targets[h.Name]; t != nil && (h.Empty() || refusal(h, c.StringSlice("accept-risk")) != nil) {
+			alone = append(alone, t)
+		}
+	}
+	for i, why := range each(c, alone, func(t *fixTarget) string { return t.unconfirmed(c) }) {
+		held[alone[i].name] = why
+	}
 	for _, m := range missed {
 		r.results = append(r.results, fleet.Result{Name: m.name, Answer: fleet.Answer{Outcome: fleet.Unreached, Why: withoutHost(m.err.Error(), m.name)}})
 	}
@@ -115,6 +126,8 @@ func applyFleet(c *cli.Context, s streams, how *fleetRequest, p *fix.Plan, targe
 		h := &p.Hosts[i]
 		r.plans[h.Name] = h
 		switch refused := refusal(h, c.StringSlice("accept-risk")); {
+		case held[h.Name] != "":
+			r.results = append(r.results, fleet.Result{Name: h.Name, Answer: fleet.Answer{Outcome: apply.Pending, Why: held[h.Name]}})
 		case h.Empty():
 			r.results = append(r.results, fleet.Result{Name: h.Name, Answer: fleet.Answer{Outcome: apply.Already, Notes: []string{"nothing to change"}}})
 		case refused != nil:

@@ -98,5 +98,5 @@ func leftAtOnce(names []string) string {
 	if len(names) == 0 {
 		return "left at once: no host was at work"
 	}
-	return "left at once: what is armed on " + strings.Join(names, ", ") + " is taken back by the host's own guard; postern fix status says how it stands, and running again finishes or undoes it"
+	return "left at once: what is armed on " + strings.Join(names, ", ") + " is taken back by the host's own guard; postern fix status says how it stands, and until then postern fix confirm keeps it"
 }

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -71,4 +72,68 @@ func TestFixCommand(t *testing.T) {
 			t.Error("undo brought passwords not back")
 		}
 	})
+}
+
+// TestFixApplyAgainAfterLeaving: who leaves at once, by a second Ctrl-C, and gives the
+// same command again is not told that there is nothing to fix: what is there is not
+// confirmed, and the host takes it back. fix confirm keeps it, where sshd runs with it.
+func TestFixApplyAgainAfterLeaving(t *testing.T) {
+	e2e.NeedHosts(t)
+	t.Parallel()
+	binary, err := e2e.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []string{": reload", ": log in anew"} {
+		t.Run(step, func(t *testing.T) {
+			key, public := newKey(t)
+			h := e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Setup: admit("admin", public) + "useradd -m -s /bin/bash typist; echo typist:a-long-Passphrase | chpasswd\n" + older})
+			home := t.TempDir()
+			command := func(args ...string) *exec.Cmd {
+				cmd := exec.Command(binary, append(args, "admin@"+h.Addr(), "--key", key, "--known-hosts", h.KnownHosts(), "--no-agent")...)
+				cmd.Dir = home
+				cmd.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home, "XDG_CONFIG_HOME="+home)
+				return cmd
+			}
+			fix := []string{"fix", "apply", "--yes", "--only", "no-password-login", "--deadline", "3m"}
+			first := command(fix...)
+			errs, err := first.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := first.Start(); err != nil {
+				t.Fatal(err)
+			}
+			said := ""
+			for lines := bufio.NewScanner(errs); lines.Scan(); {
+				said += lines.Text() + "\n"
+				if strings.HasSuffix(lines.Text(), step) || strings.Contains(lines.Text(), "interrupted: ") {
+					first.Process.Signal(os.Interrupt)
+				}
+			}
+			first.Wait()
+			if code := first.ProcessState.ExitCode(); code != 130 || !strings.Contains(said, "until then postern fix confirm keeps it") {
+				t.Fatalf("left at once: exit code %d\n%s", code, said)
+			}
+			run := func(args ...string) (string, int) {
+				cmd := command(args...)
+				out, _ := cmd.CombinedOutput()
+				return string(out), cmd.ProcessState.ExitCode()
+			}
+			if out, code := run(fix...); code != 6 || !strings.Contains(out, "which is not confirmed and which the host takes back in") {
+				t.Errorf("again: exit code %d\n%s", code, out)
+			}
+			switch out, code := run("fix", "confirm"); {
+			case code == 0 && offersPasswords(t, h, "typist"):
+				t.Errorf("confirmed, and sshd runs with the old files\n%s", out)
+			case code == 0:
+				if out, code := run(fix...); code != 0 || !strings.Contains(out, "nothing to fix") {
+					t.Errorf("confirmed, then: exit code %d\n%s", code, out)
+				}
+			case step != ": reload" || !strings.Contains(out, "sshd"):
+				t.Errorf("confirm: exit code %d\n%s", code, out)
+			}
+			h.Login(e2e.Account{Name: "admin", Signer: signerOf(t, key)})
+		})
+	}
 }

@@ -157,7 +157,7 @@ func TestOthersChanges(t *testing.T) {
 			make: func(w *world) {
 				w.host.Expect = []inventory.Expectation{{Match: "*monitor*", User: "root", Line: "*/5 * * * * root /usr/local/sbin/monitor"}}
 			}, new: "SHELL=/bin/sh\n17 * * * * root /usr/local/sbin/job\n*/5 * * * * root /usr/local/sbin/monitor\n"},
-		{name: "a missing job, nothing is known", rule: "expected-job-missing", unfix: "nor does an earlier archive",
+		{name: "a missing job, nothing is known", rule: "expected-job-missing", unfix: "no earlier archive",
 			make: func(w *world) { w.host.Expect = []inventory.Expectation{{Match: "*monitor*", User: "root"}} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

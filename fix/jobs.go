@@ -211,7 +211,7 @@ func (p *planner) bringBack(want *inventory.Expectation, e *facts.Expected) erro
 		}
 	}
 	if line == "" {
-		return errNotHere{"neither expect: holds its exact line: nor does an earlier archive of this host hold the job"}
+		return errNotHere{"expect: has no \"line:\" that says it to the letter, and no earlier archive of this host holds the job"}
 	}
 	if (e.State == "altered" || e.State == "wrong-times") && len(e.Evidence) > 0 && e.Evidence[0].Line > 0 && (file == "" || file == e.Evidence[0].Path) {
 		at := e.Evidence[0]

@@ -1350,6 +1350,8 @@ cmd_verify() {
 	[ -e "$D/state/armed" ] || die state "0 the run is not armed"
 	[ "$GUARDED" = 0 ] || lives "$D/guard" || say guard 0
 	if [ "$RELOAD" = 1 ]; then
+		# whoever confirms later may come to a run that was left before that
+		[ -e "$D/loaded" ] || die proof "0 sshd was not told to read its files: what it runs with is the old, and the host takes the new files back"
 		came_by
 		find_daemon || die dead "0 sshd does not listen any more"
 		if [ "$(cat "$D/socket")" != 1 ]; then
