@@ -79,7 +79,7 @@ func (s *signer) sends(i int, c *Command) {
 			s.add("exfiltrate", Medium, "it picks passwords out of what others send and sends them away: %s", line())
 		} else if fetchers[c.Name] && (sendsInput(c) || hasAny(c.Wrappers, "xargs", "parallel")) && !anyArg(c, metadataHost) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
 			s.addAs("exfiltrate", "T1552.005", High, "it sends the machine's cloud credentials away: %s", line())
-		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
+		} else if fetchers[c.Name] && (sendsInput(c) || hasAny(c.Wrappers, "xargs", "parallel")) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
 			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
 		} else if fetchers[c.Name] && anyArg(c, func(t string) bool { return strings.Contains(t, "@$") }) && s.looksForSecrets() {
 			s.add("exfiltrate", Medium, "it sends away what it found by looking for secrets: %s", line())
