@@ -114,7 +114,7 @@ func (f *fixFleet) run(want int, args ...string) string {
 func (f *fixFleet) stopped(sigs []os.Signal, args ...string) (out, errs string, state *os.ProcessState) {
 	f.t.Helper()
 	var said strings.Builder
-	var heard atomic.Bool // it has told that it was interrupted
+	var heard, begun atomic.Bool // it has told that it was interrupted, that it begins with its hosts
 	held := func() (ids []string) {
 		for _, h := range f.hosts {
 			_, err := os.Stat(h.HostPath("/var/lib/postern-fix/current/state/armed"))
@@ -124,14 +124,25 @@ func (f *fixFleet) stopped(sigs []os.Signal, args ...string) (out, errs string, 
 		}
 		return ids
 	}
-	before := held()
 	cmd, buf, read := f.start(func(_ *exec.Cmd, line string) {
 		said.WriteString(line + "\n")
 		if strings.Contains(line, "what is being done to") {
 			heard.Store(true)
 		}
+		if strings.Contains(line, "batch 1: ") {
+			begun.Store(true)
+		}
 	}, args...)
+	// What an earlier run left may still arm itself until this one has taken it back.
+	var before []string
+	counted := false
 	armed := func() bool {
+		if !begun.Load() {
+			return false
+		}
+		if !counted {
+			before, counted = held(), true
+		}
 		return slices.ContainsFunc(held(), func(id string) bool { return !slices.Contains(before, id) })
 	}
 	for !armed() {

@@ -185,6 +185,11 @@ func TestStrace(t *testing.T) {
 			s.Daemons = []string{"/usr/sbin/sshd -D"} // cron would log its jobs
 		}
 	}, func(t *testing.T, h *e2e.Host) {
+		if h.Spec().Init == e2e.Tiny { // what sshd says when it starts is written by another process
+			for end := time.Now().Add(20 * time.Second); !strings.Contains(string(h.ReadFile("/var/log/auth.log")), "listening on ::") && time.Now().Before(end); {
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
 		before := h.DiskState()
 		trace, stdout, _, code := h.Strace("trace=%file", "cat /etc/hostname; exit 3")
 		if stdout != h.Name()+"\n" || code != 3 {
