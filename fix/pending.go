@@ -178,10 +178,11 @@ func (p *planner) pendingNames(e facts.Evidence) []Pending {
 			return false
 		}
 		known = true
+		globs := p.first.Globs()
 		for i := range s.Files {
 			f := &s.Files[i]
 			name := e.Path + "/" + path.Base(f.Path)
-			if d := path.Dir(f.Path); d != e.Path && d != real || !slices.ContainsFunc(p.first.Globs(), func(g string) bool { return sshd.GlobMatch(g, name) }) {
+			if d := path.Dir(f.Path); d != e.Path && d != real || !slices.ContainsFunc(globs, func(g string) bool { return sshd.GlobMatch(g, name) }) {
 				continue
 			}
 			if there, _ := seen(p.in.Snapshot, name); there != nil || slices.ContainsFunc(gone, func(g Pending) bool { return g.Path == name }) {

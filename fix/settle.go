@@ -46,26 +46,15 @@ const besideName = "/.postern-0123456789abcdef-1.old"
 
 // hiddenNames refuses where an Include would read what is written beside a file.
 func (p *planner) hiddenNames() {
-	for _, f := range p.cfg.Files {
-		for _, l := range f.All() {
-			if !strings.EqualFold(l.Keyword.Text, "Include") {
+	for _, inc := range p.cfg.Includes() {
+		for i := range p.host.Changes {
+			c := &p.host.Changes[i]
+			if c.Kind != KindSshd && c.Kind != KindKey || !sshd.GlobMatch(inc.Glob, path.Dir(c.Before.Real)+besideName) && !sshd.GlobMatch(inc.Glob, path.Dir(c.Before.Path)+besideName) {
 				continue
 			}
-			for _, w := range l.Args {
-				g := w.Text
-				if !strings.HasPrefix(g, "/") {
-					g = "/etc/ssh/" + g
-				}
-				for i := range p.host.Changes {
-					c := &p.host.Changes[i]
-					if c.Kind != KindSshd && c.Kind != KindKey || !sshd.GlobMatch(g, path.Dir(c.Before.Real)+besideName) && !sshd.GlobMatch(g, path.Dir(c.Before.Path)+besideName) {
-						continue
-					}
-					p.refuse(Refusal{Why: "sshd would read what is written beside " + c.Before.Path + " while it is changed: Include " + w.Text + " takes hidden names",
-						Path: f.Name, Line: l.Pos.Line, Text: strings.TrimSpace(l.Raw), WayOut: "narrow that pattern first, to *.conf"})
-					return
-				}
-			}
+			p.refuse(Refusal{Why: "sshd would read what is written beside " + c.Before.Path + " while it is changed: Include " + inc.Text + " takes hidden names",
+				Path: inc.File, Line: inc.Line.Pos.Line, Text: strings.TrimSpace(inc.Line.Raw), WayOut: "narrow that pattern first, to *.conf"})
+			return
 		}
 	}
 }

@@ -473,7 +473,7 @@ func (s *signer) setting(name, value string) {
 		if startsInText(value) {
 			s.add("environment", High, "%s holds program text that is run before the program: %s", name, q(value))
 		}
-		if strings.Contains(name, "JAVA") || name == "JDK_JAVA_OPTIONS" {
+		if strings.Contains(name, "JAVA") {
 			low := strings.ToLower(value)
 			i := -1
 			for _, opt := range [...]string{"agent", "bootclasspath", "library.path", "ext.dirs", "class.path"} {

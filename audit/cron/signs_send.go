@@ -40,9 +40,9 @@ func (s *signer) sends(i int, c *Command) {
 			s.add("exfiltrate", High, "it sends a file of secrets through %s: %s", q(c.Name), line())
 		} else if feeds(seeksSecrets) && (feeds(readsFound) || feeds(func(u *Command) bool { return seeksSecrets(u) && u.Name != "find" && u.Name != "locate" })) {
 			s.addAs("exfiltrate", "T1552.001", High, "it looks for secrets and sends what it finds through %s: %s", q(c.Name), line())
-		} else if feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
+		} else if feeds(asksCloudSecret) {
 			s.addAs("exfiltrate", "T1552.005", High, "it sends the machine's cloud credentials away: %s", line())
-		} else if feeds(func(u *Command) bool { return !describes[u.Name] && anyArg(u, hiddenRecord) }) && !localHost(c) {
+		} else if feeds(readsHidden) && !localHost(c) {
 			s.add("exfiltrate", Medium, "it sends what lies in a hidden file away: %s", line())
 		} else if feeds(func(u *Command) bool { return watchers[u.Name] && u.Name != "tcpdump" && u.Remote == "" }) && !localHost(c) {
 			s.addAs("exfiltrate", "T1113", Medium, "it records what is on the screen or typed and sends that away: %s", line())
@@ -67,25 +67,31 @@ func (s *signer) sends(i int, c *Command) {
 	case "rclone", "s3cmd", "s5cmd", "mc", "lftp", "megaput", "restic", "borg", "gdrive", "ncftpput":
 		s.oddKey(c)
 	default:
-		if fetchers[c.Name] && (sendsInput(c) && feeds(seeksSecrets) && (feeds(readsFound) || !s.runsOneOf("find", "locate")) || sendsFile(c) && s.looksForSecrets() && feeds(seeksSecrets)) {
+		sends := fetchers[c.Name] && sendsInput(c)
+		hands := sends || fetchers[c.Name] && hasAny(c.Wrappers, "xargs", "parallel") // or puts it among its words
+		if sends && feeds(seeksSecrets) && (feeds(readsFound) || !s.runsOneOf("find", "locate")) || fetchers[c.Name] && sendsFile(c) && s.looksForSecrets() && feeds(seeksSecrets) {
 			s.addAs("exfiltrate", "T1552.001", High, "it looks for secrets and sends what it finds away: %s", line())
 		} else if to := dropSite(c); to != "" && (sendsInput(c) || sendsFile(c)) {
 			s.addAs("exfiltrate", "T1567", High, "it sends a file to %s, where whoever knows its name may take it: %s", q(to), line())
 		} else if what := s.watched(c); what != "" {
 			s.addAs("exfiltrate", "T1113", Medium, "it records what is on the screen, typed or sent by others with %s and sends that away: %s", q(what), line())
-		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(func(u *Command) bool { return !describes[u.Name] && anyArg(u, hiddenRecord) }) {
+		} else if sends && !localHost(c) && feeds(readsHidden) {
 			s.add("exfiltrate", Medium, "it sends what lies in a hidden file away: %s", line())
-		} else if fetchers[c.Name] && sendsInput(c) && !localHost(c) && feeds(takesPasswords) {
+		} else if sends && !localHost(c) && feeds(takesPasswords) {
 			s.add("exfiltrate", Medium, "it picks passwords out of what others send and sends them away: %s", line())
-		} else if fetchers[c.Name] && (sendsInput(c) || hasAny(c.Wrappers, "xargs", "parallel")) && !anyArg(c, metadataHost) && feeds(func(u *Command) bool { return anyArg(u, cloudSecret) }) {
+		} else if hands && !anyArg(c, metadataHost) && feeds(asksCloudSecret) {
 			s.addAs("exfiltrate", "T1552.005", High, "it sends the machine's cloud credentials away: %s", line())
-		} else if fetchers[c.Name] && (sendsInput(c) || hasAny(c.Wrappers, "xargs", "parallel")) && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
+		} else if hands && !localHost(c) && feeds(func(u *Command) bool { return hasWord("env printenv set history", u.Name) }) {
 			s.add("exfiltrate", Medium, "it sends the environment or the history of a shell away: %s", line())
 		} else if fetchers[c.Name] && anyArg(c, func(t string) bool { return strings.Contains(t, "@$") }) && s.looksForSecrets() {
 			s.add("exfiltrate", Medium, "it sends away what it found by looking for secrets: %s", line())
 		}
 	}
 }
+
+func asksCloudSecret(c *Command) bool { return anyArg(c, cloudSecret) }
+
+func readsHidden(c *Command) bool { return !describes[c.Name] && anyArg(c, hiddenRecord) }
 
 // hiddenRecord reports a hidden file among the logs, or in a place of everybody's.
 func hiddenRecord(p string) bool {

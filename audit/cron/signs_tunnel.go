@@ -182,18 +182,9 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 			return
 		}
 	case has("nsenter"):
-		sev := Info // the network of a container, which is looked at so
-		for k := 1; k < len(full) && strings.HasPrefix(full[k].Text, "-"); k++ {
-			t := full[k].Text
-			if hasWord("-t --target -n --net -S -G", t) && k+1 < len(full) && !strings.HasPrefix(full[k+1].Text, "-") && t != "-n" && t != "--net" {
-				k++
-			} else if !hasWord("-n --net", t) && !strings.HasPrefix(t, "-n/") && !strings.HasPrefix(t, "--net=") && !strings.HasPrefix(t, "--target=") && !strings.HasPrefix(t, "-t") {
-				sev = Medium
-			}
-			if t == "-t1" || t == "--target=1" || (t == "-t" || t == "--target") && full[k].Text == "1" {
-				sev = Medium
-				break
-			}
+		sev := Medium
+		if networkAlone(full) {
+			sev = Info // the network of a container, which is looked at so
 		}
 		s.add("container-escape", sev, "it enters the namespaces of another process: %s", line())
 	case has("kubectl", "k3s", "oc", "crictl"):
@@ -214,4 +205,23 @@ func (s *signer) wrappedTunnel(c *Command, full []Word) {
 			}
 		}
 	}
+}
+
+// networkAlone reports words of nsenter(1) by which nothing but the network of a
+// process is entered, and not that of the first one.
+func networkAlone(words []Word) bool {
+	for k := 1; k < len(words) && strings.HasPrefix(words[k].Text, "-"); k++ {
+		switch t := words[k].Text; {
+		case t == "-t1", t == "--target=1":
+			return false
+		case hasWord("-t --target -S -G", t) && k+1 < len(words) && !strings.HasPrefix(words[k+1].Text, "-"):
+			if k++; words[k].Text == "1" && t != "-S" && t != "-G" {
+				return false
+			}
+		case hasWord("-n --net", t), strings.HasPrefix(t, "-n/"), strings.HasPrefix(t, "--net="), strings.HasPrefix(t, "--target="), strings.HasPrefix(t, "-t"):
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -161,6 +161,27 @@ func (c *Config) Distro() string { return c.opt.Distro }
 // sshd reads without a change of any file.
 func (c *Config) Globs() []string {
 	var out []string
+	for _, i := range c.Includes() {
+		base := path.Base(i.Glob)
+		if !strings.ContainsAny(path.Dir(i.Glob), `*?[\`) && strings.ContainsAny(base, `*?[\`) && path.Clean(i.Glob) == i.Glob &&
+			!strings.HasPrefix(strings.TrimPrefix(base, `\`), ".") && !slices.Contains(out, i.Glob) {
+			out = append(out, i.Glob)
+		}
+	}
+	return out
+}
+
+// Include is one pattern of an Include line.
+type Include struct {
+	Glob string // as an absolute path
+	Text string // as it is written
+	File string
+	Line *Line
+}
+
+// Includes are the patterns of all Include lines, in the order of the files.
+func (c *Config) Includes() []Include {
+	var out []Include
 	for _, f := range c.Files {
 		for _, l := range f.All() {
 			if !strings.EqualFold(l.Keyword.Text, "Include") {
@@ -171,11 +192,7 @@ func (c *Config) Globs() []string {
 				if !strings.HasPrefix(g, "/") {
 					g = includeDir + g
 				}
-				base := path.Base(g)
-				if !strings.ContainsAny(path.Dir(g), `*?[\`) && strings.ContainsAny(base, `*?[\`) && path.Clean(g) == g &&
-					!strings.HasPrefix(strings.TrimPrefix(base, `\`), ".") && !slices.Contains(out, g) {
-					out = append(out, g)
-				}
+				out = append(out, Include{Glob: g, Text: w.Text, File: f.Name, Line: l})
 			}
 		}
 	}
