@@ -1,10 +1,7 @@
 package audit
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,14 +24,7 @@ func readingWith(t *testing.T, base *snapshot.Snapshot, table string) Reading {
 
 // What is told of the jobs of one table after it was written again.
 func TestDiffJobs(t *testing.T) {
-	recorded, err := os.ReadFile(filepath.Join("..", "e2e", "demo", "hosts", "stock.pst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	base, err := snapshot.Read(bytes.NewReader(recorded), snapshot.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	base := stockHost(t)
 	const monitor, backup = "*/5 * * * * /usr/local/bin/monitor\n", "0 3 * * * /opt/backup.sh /srv\n"
 	for name, c := range map[string]struct {
 		old, new string

@@ -34,10 +34,8 @@ var jobsOfAHost = []string{
 
 const jobsPerHost = 50
 
-// fleetArchives makes archives of n hosts in groups of a hundred, from the
-// recording of a real one. One in twenty has a job of its own, one in thirty lacks
-// one, one in fifty has an altered one and files of one minute.
-func fleetArchives(tb testing.TB, n int) [][]byte {
+// stockHost reads the recording of a real host that nothing is wrong with.
+func stockHost(tb testing.TB) *snapshot.Snapshot {
 	tb.Helper()
 	recorded, err := os.ReadFile(filepath.Join("..", "e2e", "demo", "hosts", "stock.pst"))
 	if err != nil {
@@ -47,6 +45,15 @@ func fleetArchives(tb testing.TB, n int) [][]byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return base
+}
+
+// fleetArchives makes archives of n hosts in groups of a hundred, from the
+// recording of a real one. One in twenty has a job of its own, one in thirty lacks
+// one, one in fifty has an altered one and files of one minute.
+func fleetArchives(tb testing.TB, n int) [][]byte {
+	tb.Helper()
+	base := stockHost(tb)
 	brought := len(facts.From(base, facts.Options{Now: base.Start, Name: "h"}).Jobs)
 	out := make([][]byte, n)
 	for i := range out {

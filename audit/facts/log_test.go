@@ -61,13 +61,7 @@ func TestTimesWithoutYear(t *testing.T) {
 			}
 			h.change("/etc/ssh/sshd_config", func(f *snapshot.File) { f.MTime, f.CTime = c.edited, c.edited })
 			f := h.facts()
-			got := "fresh"
-			if _, unknown := f.Unknown["sshd.stale"]; unknown {
-				got = "unknown"
-			} else if f.Sshd.Stale {
-				got = "stale"
-			}
-			if got != c.want {
+			if got := staleness(f); got != c.want {
 				t.Errorf("%s, want %s: %q", got, c.want, f.Unknown["sshd.stale"])
 			}
 		})

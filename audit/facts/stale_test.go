@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postern-ssh/postern/audit/facts"
 	"github.com/postern-ssh/postern/audit/snapshot"
 )
 
@@ -54,13 +55,7 @@ func TestGivenBack(t *testing.T) {
 			h := plainHost().drop(snapshot.OutSshdLog).out(snapshot.OutSshdLog, c.log).text(snapshot.GivenBack, c.says)
 			h.change(config, func(f *snapshot.File) { f.MTime, f.CTime, f.Inode = old, c.ctime, c.inode })
 			f := h.facts()
-			got := "fresh"
-			if _, unknown := f.Unknown["sshd.stale"]; unknown {
-				got = "unknown"
-			} else if f.Sshd.Stale {
-				got = "stale"
-			}
-			if got != c.wanted {
+			if got := staleness(f); got != c.wanted {
 				t.Errorf("%s, want %s: %q %+v", got, c.wanted, f.Unknown["sshd.stale"], f.Origin["sshd.stale"])
 			}
 		})
@@ -83,4 +78,15 @@ func TestGivenBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// staleness is what is told of the daemon's files: fresh, stale or unknown.
+func staleness(f *facts.Facts) string {
+	if _, unknown := f.Unknown["sshd.stale"]; unknown {
+		return "unknown"
+	}
+	if f.Sshd.Stale {
+		return "stale"
+	}
+	return "fresh"
 }

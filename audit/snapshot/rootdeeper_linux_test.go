@@ -12,22 +12,25 @@ import (
 	"testing"
 )
 
+// writeIn writes a file of a tree, with its folders.
+func writeIn(t *testing.T, dir, p, text string, mode os.FileMode) {
+	t.Helper()
+	p = filepath.Join(dir, p)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(p, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDeepenRoot plants what the second round looks for into a hostile tree.
 func TestDeepenRoot(t *testing.T) {
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "secret")
-	write := func(p, text string, mode os.FileMode) {
-		t.Helper()
-		p = filepath.Join(dir, p)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(p, mode); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(p, text string, mode os.FileMode) { t.Helper(); writeIn(t, dir, p, text, mode) }
 	if err := os.WriteFile(outside, []byte("outside"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -110,16 +113,7 @@ func TestDeepenRoot(t *testing.T) {
 // is not as its package brought it.
 func TestDeepenRootApk(t *testing.T) {
 	dir := t.TempDir()
-	write := func(p, text string) {
-		t.Helper()
-		p = filepath.Join(dir, p)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(p, text string) { t.Helper(); writeIn(t, dir, p, text, 0o755) }
 	sum := func(text string) string {
 		s := sha1.Sum([]byte(text))
 		return base64.StdEncoding.EncodeToString(s[:])
