@@ -52,15 +52,7 @@ printf '*/3 * * * * root /usr/local/lib/.x/run\n' >/etc/cron.d/evil`})}
 		h.Run("sleep 1.1; kill -HUP $(cat /run/sshd.pid); sleep 1")
 		run.want(t, 1, "fix", "plan", "--save-plan", "all.plan", "--quarantine", "/etc/cron.d/evil:1", "--revoke-key", plain, "--lock-account", "typist",
 			"--only", "no-password-login", "--only", "ed25519-host-key", "--only", "fetch-and-run-jobs", "--only", "authorized-keys-files", "--only", "pam-files")
-		f, err := os.Open(filepath.Join(run.home, "all.plan"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		plan, err := fix.Read(f)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan := savedPlan(t, filepath.Join(run.home, "all.plan"))
 		kinds := map[fix.Kind]bool{}
 		for _, c := range plan.Hosts[0].Changes {
 			kinds[c.Kind] = true
@@ -78,38 +70,13 @@ cat /etc/ssh/sshd_config /etc/cron.d/evil /home/plain/.ssh/authorized_keys | sha
 	}
 	before := stands()
 	n := len(look().Changes)
-	var points []string
-	for i := range n {
-		points = append(points, fmt.Sprintf("changed%d", i+1))
-	}
-	points = append(points, "hup")
-	for i := range n {
-		points = append(points, fmt.Sprintf("restored%d", i+1))
-	}
-	for i, point := range points {
+	for i, point := range cutPoints(n) {
 		if !whole() && i%3 != turn(t)%3 {
 			continue
 		}
 		power := i%2 == 1 || strings.HasPrefix(point, "restored")
-		j.Plan, j.FailAt, j.Options.HostFail = look(), "host:"+point, point
-		if strings.HasPrefix(point, "restored") {
-			// The laptop takes it back, and the host loses power while it does.
-			j.Plan.Checks, j.Plan.Shut = nil, []string{"publickey"}
-		}
-		if a, killed := j.run(t); !killed {
-			t.Errorf("%s was not reached: %+v", point, a)
+		if !h.cutAt(t, j, look(), point, power) {
 			continue
-		}
-		if power {
-			h.PowerCut()
-			h.Boot()
-		} else {
-			h.hasten()
-		}
-		for deadline := time.Now().Add(time.Minute); h.open(); time.Sleep(200 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: the host does not decide", point)
-			}
 		}
 		if after := stands(); after != before {
 			t.Fatalf("%s, power cut %v: %s\n%s", point, power, difference(before, after), after)
@@ -118,4 +85,57 @@ cat /etc/ssh/sshd_config /etc/cron.d/evil /home/plain/.ssh/authorized_keys | sha
 			t.Fatalf("%s: %v", point, err)
 		}
 	}
+}
+
+func savedPlan(t *testing.T, name string) *fix.Plan {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	plan, err := fix.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+// cutPoints are the moments of a run of n changes at which it is cut short.
+func cutPoints(n int) (points []string) {
+	for i := range n {
+		points = append(points, fmt.Sprintf("changed%d", i+1))
+	}
+	points = append(points, "hup")
+	for i := range n {
+		points = append(points, fmt.Sprintf("restored%d", i+1))
+	}
+	return points
+}
+
+// cutAt makes a plan true up to a point, where the laptop dies or the host loses power,
+// and waits until the host has decided; false: it was not reached.
+func (h *crashHost) cutAt(t *testing.T, j *fixJob, plan fix.Host, point string, power bool) bool {
+	t.Helper()
+	j.Plan, j.FailAt, j.Options.HostFail = plan, "host:"+point, point
+	if strings.HasPrefix(point, "restored") {
+		// The laptop takes it back, and the host loses power while it does.
+		j.Plan.Checks, j.Plan.Shut = nil, []string{"publickey"}
+	}
+	if a, killed := j.run(t); !killed {
+		t.Errorf("%s was not reached: %+v", point, a)
+		return false
+	}
+	if power {
+		h.PowerCut()
+		h.Boot()
+	} else {
+		h.hasten()
+	}
+	for deadline := time.Now().Add(time.Minute); h.open(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: the host does not decide", point)
+		}
+	}
+	return true
 }

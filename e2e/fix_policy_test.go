@@ -160,15 +160,7 @@ printf '[Service]\nEnvironmentFile=-/etc/crypto-policies/back-ends/opensshserver
 	// one, and so does a boot after a power cut.
 	for _, power := range []bool{false, true} {
 		run.want(t, 1, "fix", "plan", "--save-plan", "handed.plan", "--only", "weak-ciphers")
-		f, err := os.Open(filepath.Join(run.home, "handed.plan"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		p, err := fix.Read(f)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := savedPlan(t, filepath.Join(run.home, "handed.plan"))
 		j.Plan, j.Options.Deadline, j.FailAt = p.Hosts[0], time.Minute, "reloaded"
 		if a, killed := j.run(t); !killed {
 			t.Fatalf("the laptop did not come to that point: %+v", a)
@@ -244,7 +236,7 @@ func subPolicyRefused(t *testing.T, run asUser, setup string) {
 
 // subPolicyComesBack: cut short after each of its files and in the midst of taking
 // back, by a laptop that dies and by a power cut, the policy is what it was, link for link.
-// In the short form a third of the points, another one each day.
+// In the short form a fifth of the points, another one each day.
 func subPolicyComesBack(t *testing.T, run asUser, setup string) {
 	run.home = t.TempDir()
 	h := &crashHost{Host: e2e.Start(t, e2e.Spec{Release: e2e.Bookworm, Init: e2e.Tiny, Accounts: true, DiskMB: 256, Setup: setup})}
@@ -255,52 +247,20 @@ func subPolicyComesBack(t *testing.T, run asUser, setup string) {
 		t.Helper()
 		h.Run("sleep 1.1; kill -HUP $(cat /run/sshd.pid); sleep 1; sync")
 		run.want(t, 1, "fix", "plan", "--save-plan", "policy.plan", "--only", "weak-ciphers")
-		f, err := os.Open(filepath.Join(run.home, "policy.plan"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		plan, err := fix.Read(f)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan := savedPlan(t, filepath.Join(run.home, "policy.plan"))
 		return plan.Hosts[0]
 	}
 	j.Options.Deadline = time.Minute
 	before := policyStands(h.Host)
 	n := len(look().Changes)
-	var points []string
-	for i := range n {
-		points = append(points, fmt.Sprintf("changed%d", i+1))
-	}
-	points = append(points, "hup")
-	for i := range n {
-		points = append(points, fmt.Sprintf("restored%d", i+1))
-	}
-	for i, point := range points {
+	for i, point := range cutPoints(n) {
 		// the two at which the link itself is in play: each day
 		if !whole() && i%5 != turn(t)%5 && !slices.Contains([]string{fmt.Sprintf("changed%d", n), fmt.Sprintf("restored%d", n)}, point) {
 			continue
 		}
 		power := i%2 == 0 || strings.HasPrefix(point, "restored")
-		j.Plan, j.FailAt, j.Options.HostFail = look(), "host:"+point, point
-		if strings.HasPrefix(point, "restored") {
-			j.Plan.Checks, j.Plan.Shut = nil, []string{"publickey"}
-		}
-		if a, killed := j.run(t); !killed {
-			t.Errorf("%s was not reached: %+v", point, a)
+		if !h.cutAt(t, j, look(), point, power) {
 			continue
-		}
-		if power {
-			h.PowerCut()
-			h.Boot()
-		} else {
-			h.hasten()
-		}
-		for deadline := time.Now().Add(time.Minute); h.open(); time.Sleep(200 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: the host does not decide", point)
-			}
 		}
 		if after := policyStands(h.Host); after != before {
 			t.Fatalf("%s, power cut %v: %s", point, power, difference(before, after))
