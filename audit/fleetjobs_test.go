@@ -5,8 +5,6 @@ package audit
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -33,20 +31,6 @@ var jobsOfAHost = []string{
 }
 
 const jobsPerHost = 50
-
-// stockHost reads the recording of a real host that nothing is wrong with.
-func stockHost(tb testing.TB) *snapshot.Snapshot {
-	tb.Helper()
-	recorded, err := os.ReadFile(filepath.Join("..", "e2e", "demo", "hosts", "stock.pst"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	base, err := snapshot.Read(bytes.NewReader(recorded), snapshot.Limits{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return base
-}
 
 // fleetArchives makes archives of n hosts in groups of a hundred, from the
 // recording of a real one. One in twenty has a job of its own, one in thirty lacks
