@@ -25,7 +25,7 @@ type Target struct {
 	Dir     bool   // an operand that can only be a directory: an interpreter runs nothing from it
 	Reason  string // why Path is not known; "" where it is
 	SetPath string // PATH in which Word is looked up, where the command itself sets one; "" Analysis.Path
-	May     bool   // one of several places where it may be: what is not there says nothing
+	May     bool   // one of several places where it may be, or PATH is not known for sure: what is not there says nothing
 }
 
 // Joined is a pair of neighbouring words that, written as one, spell a name of

@@ -143,7 +143,7 @@ var catalogue = []SignInfo{
 	{ID: "often", Title: "runs every few minutes", Severity: Info, Booster: true, Attack: []string{"T1053.003"},
 		True:  []string{"* * * * * /tmp/x"},
 		False: []string{"@hourly /tmp/x"}},
-	{ID: "open-slot", Title: "what it would run is not there, and others could put it there", Severity: Medium, Attack: []string{"T1574"}},
+	{ID: "open-slot", Title: "others could put there what it runs", Severity: Medium, Attack: []string{"T1574"}},
 	{ID: "option-exec", Title: "an option makes an archiver run a program", Severity: High, Attack: []string{"T1059.004"},
 		True:  []string{"@daily tar cf x.tar --checkpoint=1 --checkpoint-action=exec=/opt/x *", "@daily touch -- '/srv/up/--checkpoint=1'", "@daily echo > /srv/up/-rf"},
 		False: []string{"@daily tar cf x.tar --checkpoint=1000 /srv", "@daily touch -r /srv/a /srv/b", "@daily touch /srv/a-b", "@daily touch -- /srv/x"}},

@@ -2,6 +2,7 @@ package cron
 
 import (
 	"path"
+	"slices"
 	"testing"
 )
 
@@ -38,6 +39,11 @@ func TestHostEvidence(t *testing.T) {
 		{"plain", "@daily /opt/x", 0, map[string]FileInfo{"/opt/x": file, "/opt": dir}, "writable-target", None},
 		{"missing", "@daily /opt/x", 0, map[string]FileInfo{"/opt": dir}, "missing-target", Info},
 		{"missing where others write", "@daily /srv/in/x", 0, map[string]FileInfo{"/srv/in": {Type: 'd', Mode: 0o777}}, "open-slot", Medium},
+		{"looked for where others write", "@daily PATH=/srv/app/bin:/usr/bin tool", 0, map[string]FileInfo{"/srv/app/bin": {Type: 'd', Mode: 0o755, UID: 33}, "/usr/bin/tool": file}, "open-slot", Medium},
+		{"looked for where others write, later", "@daily PATH=/usr/bin:/srv/app/bin tool", 0, map[string]FileInfo{"/srv/app/bin": {Type: 'd', Mode: 0o755, UID: 33}, "/usr/bin/tool": file}, "open-slot", None},
+		{"looked for in one's own", "@daily PATH=/srv/app/bin:/usr/bin tool", 33, map[string]FileInfo{"/srv/app/bin": {Type: 'd', Mode: 0o755, UID: 33}, "/usr/bin/tool": file}, "open-slot", None},
+		{"in no directory of PATH", "@daily nice -n 5 tool --all", 0, map[string]FileInfo{"/usr/bin/tol": file}, "missing-target", Info},
+		{"in a directory of PATH", "@daily nice -n 5 tool --all", 0, map[string]FileInfo{"/usr/bin/tool": file, "/usr/bin/nice": file}, "missing-target", None},
 		{"program of no package", "* * * * * /test/Exaramel", 0, map[string]FileInfo{"/test/Exaramel": {Type: 'f', Mode: 0o755, Head: elf, Owned: No}}, "unpackaged-program", Medium},
 		{"own program in a bin", "* * * * * /home/bob/bin/tool", 1000, map[string]FileInfo{"/home/bob/bin/tool": {Type: 'f', Mode: 0o755, UID: 1000, Head: elf, Owned: No}}, "unpackaged-program", None},
 		{"packaged program", "* * * * * /usr/bin/x", 0, map[string]FileInfo{"/usr/bin/x": {Type: 'f', Mode: 0o755, Head: elf, Owned: Yes}}, "unpackaged-program", None},
@@ -102,12 +108,22 @@ func TestShellOfTable(t *testing.T) {
 // A file that one of several places lacks is no missing one, and neither is a name
 // that is known in part.
 func TestNothingMissingThatMayBeElsewhere(t *testing.T) {
-	look := func(p string) FileInfo { return FileInfo{Known: true, Exists: p == "/b/x", Type: 'f', Mode: 0o755} }
+	tools := []string{"/usr/bin/date", "/usr/bin/nice", "/usr/bin/bash", "/usr/bin/sudo", "/usr/bin/su"}
+	look := func(p string) FileInfo {
+		return FileInfo{Known: true, Exists: p == "/b/x" || slices.Contains(tools, p), Type: 'f', Mode: 0o755}
+	}
 	for line, want := range map[string]bool{
 		"* * * * * cd /a || cd /b; ./x": false,
 		"* * * * * /a/*/x":              false,
 		"* * * * * /a/x$(date)":         false,
 		"* * * * * /a/x":                true,
+		"* * * * * x":                   true,
+		"* * * * * nice -n 3 x":         true,
+		"* * * * * bash -lc x":          false,
+		"* * * * * sudo -u u x":         false,
+		"* * * * * su - u -c 'x y'":     false,
+		"* * * * * . /b/x; y":           false,
+		"* * * * * PATH=$(date):/a x":   false,
 	} {
 		j := ParseTable([]byte(line+"\n"), User, Cronie, Options{User: "u"}).Jobs()[0]
 		signs := Signs(j, j.Resolve("/home/u", Cronie), SignContext{Daemon: Cronie, UID: -1, Look: look})

@@ -87,7 +87,7 @@ func (r *resolver) invoke(c Command) []int {
 			c.User, r.frame.user = w.user, w.user
 		}
 		if w.changes && !w.remote {
-			r.frame.home = r.homeOf(w.user)
+			r.frame.home, r.frame.otherPath = r.homeOf(w.user), true
 			if w.login {
 				restore, r.cwd = true, r.frame.home
 			}
@@ -323,6 +323,7 @@ func (r *resolver) commandTarget(c Command, at int) {
 		return
 	case strings.IndexByte(w.Text, '/') < 0:
 		t.Search, t.SetPath = true, r.setPath(&c)
+		t.May = r.frame.otherPath || r.sourced || strings.IndexByte(t.SetPath, '$') >= 0
 	default:
 		if t.Path = r.abs(w.Text); t.Path == "" {
 			r.relative(t)
@@ -391,6 +392,7 @@ func (r *resolver) source(c Command) []int {
 		return at
 	}
 	r.operand(c.Args[1], HowSourced, at[0])
+	r.sourced = true
 	if len(c.Args[1].From) > 0 || c.Args[1].Proc {
 		r.a.Commands[at[0]].ReadsCode = true
 	}
@@ -468,6 +470,8 @@ scan:
 		}
 		if strings.HasPrefix(t, "--") {
 			switch {
+			case lang == "sh" && t == "--login":
+				r.frame.otherPath = true
 			case lang == "sh" && (t == "--rcfile" || t == "--init-file"):
 				i++
 			case (lang == "node" || lang == "nodejs") && (t == "--eval" || t == "--print" || t == "--require"):
@@ -491,6 +495,8 @@ scan:
 			switch {
 			case lang == "sh" && f == 's':
 				stdin = true
+			case lang == "sh" && f == 'l':
+				r.frame.otherPath = true
 			case strings.IndexByte(code, f) >= 0:
 				if lang == "sh" {
 					// -c takes the first word that is no option: bash -c -e TEXT.

@@ -84,6 +84,8 @@ type resolver struct {
 	frame frame
 	read  int // bytes parsed so far
 	grown int // bytes that variables added
+
+	sourced bool // a file was read into the shell: it may have set PATH and functions
 }
 
 // frame is what the commands of one nested text have in common.
@@ -95,6 +97,8 @@ type frame struct {
 	back   bool
 	home   string // of the account that su and its like changed to; "" the job's
 	args   []Word // $0, $1 ... of a text that a shell was given; nil not known
+
+	otherPath bool // sudo, su or a login shell sets PATH in a way that is not known here
 }
 
 // Resolve parses a command line as the shell of that job does, takes off what

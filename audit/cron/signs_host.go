@@ -12,6 +12,9 @@ func (s *signer) host() {
 	}
 	for i := range s.a.Targets {
 		t := &s.a.Targets[i]
+		if t.Search && !t.May {
+			s.searched(t)
+		}
 		p, f := s.found(t)
 		if !f.Known || p == "" {
 			continue
@@ -45,6 +48,33 @@ func (s *signer) found(t *Target) (string, FileInfo) {
 		return "", FileInfo{} // a name in no directory that was looked at: nothing to say
 	}
 	return first, known
+}
+
+// searched judges where a bare name is looked for: who may write one of these
+// directories decides what is run, where the name is not found before it.
+func (s *signer) searched(t *Target) {
+	places := s.a.Candidates(t)
+	absent := len(places) > 0
+	for _, p := range places {
+		f := FileInfo{}
+		if strings.HasPrefix(p, "/") {
+			f = s.c.Look(p)
+		}
+		if f.Known && f.Exists {
+			return
+		}
+		absent = absent && f.Known
+		if !strings.HasPrefix(p, "/") {
+			continue
+		}
+		if dir, why := s.writableAbove(p); why != "" {
+			s.add("open-slot", Medium, "%s is looked for in %s before it is found, and %s: whoever puts one there has it run by this job", q(t.Word), q(p[:strings.LastIndexByte(p, '/')]), quoteWhy(dir, why))
+			return
+		}
+	}
+	if absent && t.Reason == "" {
+		s.add("missing-target", Info, "%s is in none of the directories of PATH: nothing is run by that name", q(t.Word))
+	}
 }
 
 // missing judges a target that is not there: a dead job, or a slot that someone

@@ -44,6 +44,7 @@ type builder struct {
 	lacks    *gapIndex
 	gapSeen  map[[3]string]bool
 	gapsDone map[[2]string]bool
+	putIn    map[putter]string // who may add files to a directory that jobs look into
 	id       map[string]string // identity, parsed once
 	idLacks  string
 	comments []*cron.Job // what the tables' comments would run; nil: not looked at
@@ -56,7 +57,7 @@ type builder struct {
 
 func newBuilder(snap *snapshot.Snapshot, opt Options) *builder {
 	return &builder{snap: snap, opt: opt, fs: newTree(snap), lacks: newGapIndex(snap.Gaps), f: newFacts(),
-		gapSeen: map[[3]string]bool{}, gapsDone: map[[2]string]bool{}}
+		gapSeen: map[[3]string]bool{}, gapsDone: map[[2]string]bool{}, putIn: map[putter]string{}}
 }
 
 func newFacts() *Facts {

@@ -325,6 +325,7 @@ func (b *builder) target(an *cron.Analysis, t *cron.Target, uid int64) Target {
 	}
 	candidates := an.Candidates(t)
 	allKnown := len(candidates) > 0
+	first := "" // who may put a file where a bare name is looked for before it is found
 	for _, c := range candidates {
 		info := b.look(c)
 		if !info.Known && t.SetPath != "" {
@@ -336,6 +337,9 @@ func (b *builder) target(an *cron.Analysis, t *cron.Target, uid int64) Target {
 			break
 		}
 		allKnown = allKnown && info.Known
+		if t.Search && !t.May && first == "" {
+			first = b.putters(c, uid)
+		}
 	}
 	if t.SetPath != "" && out.Exists != "yes" {
 		for _, c := range candidates {
@@ -344,15 +348,47 @@ func (b *builder) target(an *cron.Analysis, t *cron.Target, uid int64) Target {
 	}
 	// Of a name that is known in part, or of one of several, nothing follows from its
 	// absence.
-	if out.Exists != "yes" && allKnown && t.Reason == "" {
+	if out.Exists != "yes" && allKnown && t.Reason == "" && !t.May {
 		out.Exists = "no"
 	}
-	if out.Exists != "unknown" {
+	switch {
+	case first != "":
+		out.Writable = first
+	case out.Exists == "no" && t.Search:
+		out.Writable = ""
+	case out.Exists != "unknown":
 		if who, known := b.writers(out.Path, uid); who != "" || known {
 			out.Writable = who
 		}
 	}
 	return out
+}
+
+// putters says who beside root and the job's user may add a file to the directory
+// that c is in; "" nobody who is known.
+func (b *builder) putters(c string, uid int64) string {
+	if !strings.HasPrefix(c, "/") {
+		return ""
+	}
+	dir := path.Dir(c)
+	key := putter{dir, uid}
+	who, ok := b.putIn[key]
+	if !ok {
+		if who, _ = b.writers(dir, uid); who != "" && !strings.HasSuffix(who, ")") {
+			who += " (" + dir + ")"
+		}
+		b.putIn[key] = who
+	}
+	if who == "" {
+		return ""
+	}
+	return who + ", where it is looked for first"
+}
+
+// putter is a directory and the account that a job looks into it for.
+type putter struct {
+	dir string
+	uid int64
 }
 
 // deceptive names the components on the way of a job's targets that lie to the

@@ -1261,7 +1261,9 @@ privates() {
 # words prints for each job line the paths that its words may mean:
 #   + PATH        named: said even where it does not exist
 #   ? PATH        a bare word: only where it exists
-#   = WORD:DIR..  a command word: the first of PATH that has it
+#   = WORD:DIR..  a word that may be a command: the first of PATH that has it, or all
+#                 places where it is not
+#   & WORD:DIR..  the same where the command sets PATH itself: what comes before it too
 #   h HOME        the home of a user who has jobs
 JOBWORDS='
 function clean(p,   n, i, a, o, k) {
@@ -1297,8 +1299,26 @@ function cand(w) {
   else if (index(w, "/")) against(w, "+")
   else if (w !~ /[=,:]/) against(w, "?")
 }
-function command(t,   n, i, c, w, any, q, first, want, p, k, m, s) {
-  ncwd = 1; cwd[1] = home
+function bare(w) {
+  if (w !~ /^[A-Za-z0-9_.+-]+$/ || w ~ /^-/ || w ~ /^[0-9.]+[smhd]?$/ || w in builtin) return
+  say("=", w ":" PATH)
+  if (own != "") say("&", w ":" own)
+}
+function ownpath(p,   at, n) { # what a command sets PATH to, with the $PATH in it
+  own = ""
+  for (n = 0; n < 4 && match(p, /\$(PATH|\{PATH\})/); n++) {
+    own = own substr(p, 1, RSTART - 1) PATH; p = substr(p, RSTART + RLENGTH)
+  }
+  own = own p
+  if (length(own) > 900) own = ""
+  searched(own)
+}
+function searched(p,   i, n, a) {
+  n = split(p, a, ":")
+  for (i = 1; i <= n; i++) if (a[i] ~ /^\//) say("?", a[i])
+}
+function command(t,   n, i, c, w, any, q, first, want, p, k, m, s, wraps) {
+  ncwd = 1; cwd[1] = home; own = ""
   n = length(t); w = ""; any = 0; q = ""; first = 1; nw = 0
   for (i = 1; i <= n + 1; i++) {
     c = i > n ? ";" : substr(t, i, 1)
@@ -1313,6 +1333,7 @@ function command(t,   n, i, c, w, any, q, first, want, p, k, m, s) {
     if (c == "\047" || c == "\"") { q = c; any = 1; continue }
     if (c !~ /[ \t;&|()<>`%]/) { w = w c; any = 1; continue }
     if (any) {
+      if (w ~ /^PATH=/) ownpath(substr(w, 6))
       if (first && w ~ /^[A-Za-z_][A-Za-z0-9_]*=/) cand(w)
       else { W[++nw] = w; F[nw] = first; first = 0 }
     }
@@ -1332,11 +1353,15 @@ function command(t,   n, i, c, w, any, q, first, want, p, k, m, s) {
       if (p !~ /^\//) p = home "/" p
       cwd[++ncwd] = p
     }
-    if (F[i] && w !~ /\// && w ~ /^[A-Za-z0-9_.+-]+$/) say("=", w ":" PATH)
+    if (F[i]) { wraps = 0; if (w in leads) F[i + 1] = 1 }
+    if (F[i] || wraps) {
+      bare(w); p = w; sub(/^.*\//, "", p)
+      if (p in wrapper) wraps = 1
+    }
     cand(w)
     if (w ~ /[ \t;&|]/) {
       m = split(w, S, /[ \t;&|()<>\047"`]+/)
-      for (k = 1; k <= m && k <= 100; k++) cand(S[k])
+      for (k = 1; k <= m && k <= 100; k++) { cand(S[k]); if (wraps) bare(S[k]) }
       if (w ~ /(^|[;&|])[ \t]*cd[ \t]/) {
         p = w; sub(/^.*cd[ \t]+/, "", p); sub(/[ \t;&|].*$/, "", p)
         if (p ~ /^\// && ncwd < 4) { cwd[++ncwd] = p; for (k = 1; k <= m; k++) if (S[k] !~ /^\//) cand(S[k]) }
@@ -1344,7 +1369,13 @@ function command(t,   n, i, c, w, any, q, first, want, p, k, m, s) {
     }
   }
 }
-BEGIN { OFS = " " }
+function names(list, to,   n, a) { n = split(list, a, " "); for (; n > 0; n--) to[a[n]] = 1 }
+BEGIN {
+  OFS = " "
+  names("if then else elif do while until ! { time exec command builtin eval", leads)
+  names("if then else elif fi do done while until for case esac in cd exit return exec eval export set unset read wait trap shift umask ulimit local function break continue builtin", builtin)
+  names("nice ionice chrt taskset timeout flock lockrun solo nohup setsid env sudo doas su runuser setpriv chronic cronic time stdbuf unbuffer systemd-run systemd-cat start-stop-daemon choom prlimit numactl trickle xargs parallel find watch strace ltrace unshare nsenter chroot bash sh dash ash ksh zsh busybox run-one exec command eval", wrapper)
+}
 END { if (!left) print "! whole" }
 FILENAME == "/etc/passwd" { split($0, f, ":"); if (!(f[1] in homes)) homes[f[1]] = f[6]; next }
 FNR == 1 {
@@ -1364,7 +1395,7 @@ mode == "unit" {
 /^[ \t]*[A-Za-z_][A-Za-z0-9_]*[ \t]*=/ {
   k = $0; sub(/^[ \t]*/, "", k); v = k; sub(/[ \t]*=.*/, "", k); sub(/^[^=]*=[ \t]*/, "", v); sub(/[ \t\r]+$/, "", v)
   if (v ~ /^".*"$/ || v ~ /^\047.*\047$/) v = substr(v, 2, length(v) - 2)
-  if (k == "PATH" && length(v) < 500) PATH = v
+  if (k == "PATH" && length(v) < 500) { PATH = v; searched(v) }
   if (k == "HOME") tabhome = v
   if (k == "SHELL" || k ~ /^LD_/ || k == "BASH_ENV") { home = "/"; ncwd = 1; cwd[1] = "/"; if (v ~ /^\//) path(v) }
   next
@@ -1387,6 +1418,19 @@ mode == "unit" {
   command(t)
 }
 '
+
+# missed: the lines of $MISS are among the paths that were looked for.
+missed() {
+  MN=$((MN + 1))
+  [ $MN -le 100 ] || return 0
+  IFS=$NL
+  for M in $MISS; do
+    case $NL$FOUND in *"$NL$M$NL"*) continue;; esac
+    FOUND=$FOUND$M$NL
+    above "$M"
+  done
+  IFS=" $TAB$NL"
+}
 
 jobs() {
   if ! have awk; then gap missing cron.targets "no awk"; JOBHOMES=; return; fi
@@ -1416,7 +1460,7 @@ jobs() {
   [ -n "$JA" ] || { mark "o cron.targets"; mark "x 0"; return; }
   W=$(eval "limit awk \"\$JOBWORDS\" /etc/passwd $JA" </dev/null | head -c 262144)
   case $W in *'! whole') ;; *) gap cap cron.targets "more words in job lines than were looked at";; esac
-  FN=0
+  FN=0 MN=0
   IFS=$NL
   for L in $W; do
     IFS=" $TAB$NL"
@@ -1426,12 +1470,17 @@ jobs() {
       '!') continue;;
       '?') entered "$P" || { IFS=$NL; continue; }
         [ -e "$P" ] || [ -L "$P" ] || { IFS=$NL; continue; };;
-      =)
-        R=${P#*:}: P=${P%%:*} HIT=
+      = | '&')
+        R=${P#*:}: P=${P%%:*} HIT= MISS=
         while [ -n "$R" ]; do
           D=${R%%:*} R=${R#*:}
-          case $D in /*) entered "$D/$P" && [ -f "$D/$P" ] && { HIT=$D/$P; break; };; esac
+          case $D in /*) ;; *) continue;; esac
+          entered "$D/$P" || continue
+          [ ! -f "$D/$P" ] || { HIT=$D/$P; break; }
+          MISS="$MISS$D/$P$NL"
         done
+        # That it is not there is an answer too.
+        if [ -z "$HIT" ] || [ "$K" = '&' ]; then missed; fi
         [ -n "$HIT" ] || { IFS=$NL; continue; }
         P=$HIT;;
     esac

@@ -183,6 +183,7 @@ echo 'ssh-ed25519 AAAA alice' >/home/alice/.ssh/authorized_keys; echo k >/home/a
 printf -- '-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END\n' >/home/eve/.ssh/authorized_keys
 printf '* * * * * sh ". ../update"\n0 1 * * * sh . ../update\n5 5 * * * cd /opt/job && ./run --file=/srv/data "a b/c" x\\ y/z ` + "`date`" + ` $(x/y)\n@reboot update\n6 6 * * * sh -c "cd /opt/job; ./two; three"\n' >/var/spool/cron/crontabs/root; chmod 600 /var/spool/cron/crontabs/root; echo 'echo implant' > "/root/. ../update"; echo u >/root/update; echo two >/opt/job/two; echo three >/opt/job/three
 printf 'MAILTO=""\nPATH=/usr/local/bin:/bin\nSHELL=/bin/sh\n17 * * * * root cd / && run-parts /etc/cron.hourly\n* * * * * alice ~/bin/job >/dev/null 2>&1\n-1 1 1 1 1 root own %%in ~/x\\%%y $HOME/q ${HOME}/r *.c a=b;/c/d\n1 1 1 1 1 nobodyhere rel/x' > /etc/crontab; echo o >/usr/local/bin/own
+printf '1 1 * * * alice nice -n 10 own --x; timeout 5m sh -c "gone all; own2" && if [ -x /a ]; then lost y; fi\n2 2 * * * bob PATH=/opt/job:${PATH}:$PATH rare x\n3 3 * * * bob env PATH=/nowhere:/opt/job two $(own3 -v) 30 1.5h\n4 4 * * * root /usr/bin/flock -n /l 7thing other\n' >/etc/cron.d/wrapped
 printf '1 5 cron.daily nice run-parts /etc/cron.daily\n' >/etc/anacrontab
 printf '#!/bin/sh\n' >/etc/cron.daily/x; chmod 755 /etc/cron.daily/x
 printf '1 1 1 1 1 root x' > "/etc/cron.d/a
@@ -245,7 +246,8 @@ func TestRootEqualsScript(t *testing.T) {
 	}
 	// What the story turns on.
 	targets := strings.Split(string(a.Output(OutTargets).Data), "\x00")
-	for _, p := range []string{"/root/. ../update", "/root/../update", "/update", "/root/update", "/home/alice/bin/job", "/opt/job/run", "/opt/job/two", "/opt/job/three", "/usr/local/bin/own", "/srv/data", "/root/x y/z", "/c/d"} {
+	for _, p := range []string{"/root/. ../update", "/root/../update", "/update", "/root/update", "/home/alice/bin/job", "/opt/job/run", "/opt/job/two", "/opt/job/three", "/usr/local/bin/own", "/srv/data", "/root/x y/z", "/c/d",
+		"/usr/sbin/gone", "/bin/own2", "/bin/lost", "/opt/job/rare", "/nowhere/two", "/usr/local/sbin/own3", "/sbin/7thing", "/sbin/other", "/opt/job"} {
 		if !slices.Contains(targets, p) {
 			t.Errorf("%q is not among the targets %q", p, targets)
 		}

@@ -19,11 +19,13 @@ type jobWords struct {
 	tabhome, path string
 	home          string
 	cwd           []string
-	left          bool // there was more to say than the bound
+	own           string // what a command itself sets PATH to; "" it does not
+	left          bool   // there was more to say than the bound
 }
 
-// jobWord is one guess. kind: '+' named, '?' only where it exists, '=' a command
-// word and the PATH to look for it in, 'h' the home of a user with jobs.
+// jobWord is one guess. kind: '+' named, '?' only where it exists, '=' what may be a
+// command and the PATH to look for it in, '&' the same where the command sets that
+// PATH, 'h' the home of a user with jobs.
 type jobWord struct {
 	kind byte
 	text string
@@ -106,9 +108,64 @@ func (j *jobWords) cand(w string) {
 	}
 }
 
+// Words that the shell itself knows, those of them that a command follows, and
+// programs whose arguments hold one.
+var (
+	shellWords = wordSet("if then else elif fi do done while until for case esac in cd exit return exec eval export set unset read wait trap shift umask ulimit local function break continue builtin")
+	leadWords  = wordSet("if then else elif do while until ! { time exec command builtin eval")
+	wrappers   = wordSet("nice ionice chrt taskset timeout flock lockrun solo nohup setsid env sudo doas su runuser setpriv chronic cronic time stdbuf unbuffer systemd-run systemd-cat start-stop-daemon choom prlimit numactl trickle xargs parallel find watch strace ltrace unshare nsenter chroot bash sh dash ash ksh zsh busybox run-one exec command eval")
+	amount     = regexp.MustCompile(`^[0-9.]+[smhd]?$`)
+	pathItself = regexp.MustCompile(`\$(PATH|\{PATH\})`)
+)
+
+func wordSet(list string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		set[w] = true
+	}
+	return set
+}
+
+// bare guesses at a word that may be a command's name.
+func (j *jobWords) bare(w string) {
+	if !commandWord.MatchString(w) || w[0] == '-' || amount.MatchString(w) || shellWords[w] {
+		return
+	}
+	j.say('=', w+":"+j.path)
+	if j.own != "" {
+		j.say('&', w+":"+j.own)
+	}
+}
+
+// ownPath takes over what a command sets PATH to, with the $PATH in it.
+func (j *jobWords) ownPath(p string) {
+	j.own = ""
+	for range 4 {
+		at := pathItself.FindStringIndex(p)
+		if at == nil {
+			break
+		}
+		j.own += p[:at[0]] + j.path
+		p = p[at[1]:]
+	}
+	if j.own += p; len(j.own) > 900 {
+		j.own = ""
+	}
+	j.searched(j.own)
+}
+
+// searched looks at the directories of a PATH: who may write one decides what runs.
+func (j *jobWords) searched(dirs string) {
+	for d := range strings.SplitSeq(dirs, ":") {
+		if strings.HasPrefix(d, "/") {
+			j.say('?', d)
+		}
+	}
+}
+
 // command splits a command into words as a shell does, roughly, and guesses.
 func (j *jobWords) command(t string) {
-	j.cwd = []string{j.home}
+	j.cwd, j.own = []string{j.home}, ""
 	type word struct {
 		text  string
 		first bool // stands where a command stands
@@ -159,6 +216,9 @@ func (j *jobWords) command(t string) {
 			continue
 		}
 		if inWord {
+			if p, ok := strings.CutPrefix(string(w), "PATH="); ok {
+				j.ownPath(p)
+			}
 			if first && assignment.Match(w) {
 				j.cand(string(w))
 			} else {
@@ -177,6 +237,7 @@ func (j *jobWords) command(t string) {
 	if len(w) > 0 {
 		words = append(words, word{text: string(w)})
 	}
+	wraps := false
 	for i := 0; i < len(words) && i < 400; i++ {
 		w := words[i].text
 		if w == "" {
@@ -203,8 +264,15 @@ func (j *jobWords) command(t string) {
 			}
 			j.cwd = append(j.cwd, p)
 		}
-		if words[i].first && commandWord.MatchString(w) {
-			j.say('=', w+":"+j.path)
+		if words[i].first {
+			wraps = false
+			if leadWords[w] && i+1 < len(words) {
+				words[i+1].first = true
+			}
+		}
+		if words[i].first || wraps {
+			j.bare(w)
+			wraps = wraps || wrappers[w[strings.LastIndexByte(w, '/')+1:]]
 		}
 		j.cand(w)
 		if !strings.ContainsAny(w, " \t;&|") {
@@ -214,6 +282,9 @@ func (j *jobWords) command(t string) {
 		for k, s := range parts {
 			if k < 100 {
 				j.cand(s)
+				if wraps {
+					j.bare(s)
+				}
 			}
 		}
 		if quotedCD.MatchString(w) && len(j.cwd) < 4 {
@@ -268,6 +339,7 @@ func (j *jobWords) line(line string) {
 		switch {
 		case m[1] == "PATH" && len(v) < 500:
 			j.path = v
+			j.searched(v)
 		case m[1] == "HOME":
 			j.tabhome = v
 		case m[1] == "SHELL" || strings.HasPrefix(m[1], "LD_") || m[1] == "BASH_ENV":
@@ -347,6 +419,7 @@ func (r *rooted) jobs() {
 	}
 	var found, homes []string
 	seen := map[string]bool{}
+	named, missed := 0, 0
 	for _, w := range j.out {
 		p := w.text
 		switch w.kind {
@@ -357,20 +430,37 @@ func (r *rooted) jobs() {
 			if _, err := r.t.lstat(p); err != nil {
 				continue
 			}
-		case '=':
+		case '=', '&':
 			word, dirs, _ := strings.Cut(p, ":")
 			p = ""
+			var missing []string
 			for d := range strings.SplitSeq(dirs, ":") {
-				if strings.HasPrefix(d, "/") && r.t.isFile(d+"/"+word) {
+				if !strings.HasPrefix(d, "/") {
+					continue
+				}
+				if r.t.isFile(d + "/" + word) {
 					p = d + "/" + word
 					break
+				}
+				missing = append(missing, d+"/"+word)
+			}
+			if p == "" || w.kind == '&' {
+				// That it is not there is an answer too.
+				if missed++; missed <= 100 {
+					for _, m := range missing {
+						if !seen[m] {
+							seen[m] = true
+							found = append(found, m)
+							r.above(m)
+						}
+					}
 				}
 			}
 		}
 		if p == "" || seen[p] || strings.HasPrefix(p, "/proc/") || strings.HasPrefix(p, "/sys/") || strings.HasPrefix(p, "/dev/") {
 			continue
 		}
-		if len(found) >= 400 {
+		if named++; named > 400 {
 			r.b.gap(OutTargets, GapCap, "more than 400 paths in job lines")
 			break
 		}
