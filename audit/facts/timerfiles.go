@@ -126,9 +126,9 @@ func (b *builder) unit(dirs []string, id string) *cron.Unit {
 		return nil
 	}
 	// Drop-ins count in the order of their names, whatever folder they are in; of two
-	// with one name the first folder's is read (systemd.unit(5)).
+	// with one name the first folder's is read, that of the longest name (systemd.unit(5)).
 	dropIns := map[string]string{}
-	for _, name := range names {
+	for _, name := range dropInNames(names) {
 		for _, dir := range dirs {
 			for _, f := range b.fs.entries(dir + "/" + name + ".d") {
 				if base := path.Base(f.Path); strings.HasSuffix(base, ".conf") && dropIns[base] == "" {
@@ -148,4 +148,27 @@ func (b *builder) unit(dirs []string, id string) *cron.Unit {
 		}
 	}
 	return u
+}
+
+// dropInNames are the names whose .d folders count for a unit: its own, those that are
+// cut off at a dash (a-b.service: a-.service), and that of its kind alone (service).
+func dropInNames(names []string) []string {
+	out := slices.Clone(names)
+	for _, name := range names {
+		dot := strings.LastIndexByte(name, '.')
+		if dot < 0 {
+			continue
+		}
+		for at := strings.LastIndexByte(name[:dot], '-'); at > 0; at = strings.LastIndexByte(name[:at], '-') {
+			if at+1 < dot {
+				out = append(out, name[:at+1]+name[dot:])
+			}
+		}
+	}
+	for _, name := range names[:1] {
+		if dot := strings.LastIndexByte(name, '.'); dot > 0 {
+			out = append(out, name[dot+1:])
+		}
+	}
+	return out
 }

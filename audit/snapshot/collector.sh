@@ -467,7 +467,9 @@ names() {
 
 # ---- what is always looked at. root.go reads these lists too: one pattern a word.
 
+# Of the system's service manager and of every account's (systemd.unit(5)).
 UNITDIRS='/etc/systemd/system /run/systemd/system /run/systemd/transient /run/systemd/generator /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system'
+USERDIRS='/etc/xdg/systemd/user /etc/systemd/user /run/systemd/user /usr/local/share/systemd/user /usr/share/systemd/user /usr/local/lib/systemd/user /usr/lib/systemd/user'
 READ='
 /etc/nsswitch.conf /etc/os-release /usr/lib/os-release /etc/hostname
 /etc/ssh/sshd_config /usr/etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf /usr/etc/ssh/sshd_config.d/*.conf
@@ -484,7 +486,6 @@ READ='
 /etc/anacrontab /var/spool/anacron/*
 /etc/cron.allow /etc/cron.deny /etc/at.allow /etc/at.deny
 /etc/incron.d/* /etc/ld.so.preload
-/etc/systemd/user/*.timer /etc/systemd/user/*.timer.d/*.conf /etc/systemd/user/*.service /etc/systemd/user/*.service.d/*.conf /etc/systemd/user/*.wants/*.timer
 '
 # What users can make as many of as they like: a batch of its own.
 JOBFILES='/var/spool/cron/atjobs/* /var/spool/at/* /var/spool/atjobs/*'
@@ -497,8 +498,11 @@ META='
 '
 UNITS='ssh.service sshd.service ssh@.service sshd@.service ssh.socket sshd.socket sshd-unix-local.socket dropbear.service cron.service crond.service cronie.service anacron.service'
 PKGS='openssh openssh-* dropbear dropbear-* cron cronie cronie-* crontabs systemd-cron anacron at dcron bcron fcron incron libpam-* libpam0g pam pam-* linux-pam sudo sudo-* busybox busybox-* liblzma5 xz-libs xz'
-# Below a home: timers of the account's own service manager, and what they start.
-USERUNITS='*.timer *.timer.d/*.conf *.service *.service.d/*.conf *.wants/*.timer'
+# Timers of accounts' own service managers and what they start: the folders below a
+# home and below /run/user/UID, and what is read there.
+HOMEUNITS='.config/systemd/user.control .config/systemd/user .local/share/systemd/user'
+RUNUNITS='systemd/user.control systemd/transient systemd/user'
+USERUNITS='*.timer *.timer.d/*.conf timer.d/*.conf *.service *.service.d/*.conf service.d/*.conf *.wants/*.timer'
 # ---- end of the lists
 
 static() {
@@ -509,9 +513,14 @@ static() {
   UL=
   for D in $UNITDIRS; do
     case $D in /lib/*) [ -L /lib ] && continue;; esac
-    UL="$UL $D/*.timer $D/*.timer.d/*.conf"
-    case $D in /etc/* | */transient) UL="$UL $D/*.service $D/*.service.d/*.conf";; esac
+    UL="$UL $D/*.timer $D/*.timer.d/*.conf $D/timer.d/*.conf $D/service.d/*.conf"
+    case $D in /etc/* | */transient) UL="$UL $D/*.service";; esac
+    case $D in /etc/* | /run/* | /usr/local/*) UL="$UL $D/*.service.d/*.conf";; esac
     for U in $UNITS; do UL="$UL $D/$U $D/$U.d/*.conf"; done
+  done
+  for D in $USERDIRS; do
+    UL="$UL $D/*.timer $D/*.timer.d/*.conf $D/timer.d/*.conf $D/*.wants/*.timer $D/service.d/*.conf"
+    case $D in /etc/* | /run/* | /usr/local/*) UL="$UL $D/*.service $D/*.service.d/*.conf";; esac
   done
   set +f
   set -- $READ $UL
@@ -524,9 +533,10 @@ static() {
         U=${P##*/} U=${U%.timer}
         case " $UL " in *" $U.service "*) continue;; esac
         UL="$UL $U.service"
-        for D in $UNITDIRS; do
+        for D in $UNITDIRS $USERDIRS; do
           case $D in /lib/*) [ -L /lib ] && continue;; esac
           [ -f "$D/$U.service" ] && set -- "$@" "$D/$U.service"
+          case $D in /etc/* | /run/* | /usr/local/*) ;; *) [ -d "$D/$U.service.d" ] && set -- "$@" "$D/$U.service.d"/*.conf;; esac
         done;;
     esac
   done
@@ -1017,40 +1027,51 @@ accounts() {
   fi
 }
 
-# userunits adds the files of the account's own timers to MINE.
+# userunits ROOT FOLDERS...: the files of the account's own timers in these folders
+# below ROOT, into UNITS1.
 userunits() {
-  D=${H%/}/.config/systemd/user
-  entered "$D" || return 0
-  if [ ! -d "$D" ]; then
-    for P in "${H%/}/.config" "${H%/}/.config/systemd"; do
-      if [ -d "$P" ] && [ ! -x "$P" ]; then gap denied "$D" "no permission to search $P"; fi
+  UROOT=$1 UNITS1= UN=0
+  shift
+  for D do
+    entered "$UROOT/$D" || continue
+    if [ ! -d "$UROOT/$D" ]; then
+      P=$UROOT
+      while [ -d "$P" ] && [ -x "$P" ]; do
+        case $D in */*) P=$P/${D%%/*} D=${D#*/};; *) continue 2;; esac
+      done
+      [ ! -d "$P" ] || gap denied "$P" "no permission to search it"
+      continue
+    fi
+    D=$UROOT/$D
+    if [ ! -r "$D" ] || [ ! -x "$D" ]; then gap denied "$D" "no permission to read it"; continue; fi
+    LIST=$LIST$D$NL
+    for UP in $USERUNITS; do
+      IFS=
+      set +f
+      for P in "$D"/$UP; do
+        set -f
+        [ -e "$P" ] || [ -L "$P" ] || continue
+        case $P in *"$NL"*) continue;; esac
+        UN=$((UN + 1))
+        if [ $UN -gt 200 ]; then gap cap "$D" "more than 200 files of units"; break 3; fi
+        case $NL$UNITS1 in *"$NL$P$NL"*) ;; *) UNITS1=$UNITS1$P$NL;; esac
+      done
+      IFS=" $TAB$NL"
     done
-    return 0
-  fi
-  if [ ! -r "$D" ] || [ ! -x "$D" ]; then gap denied "$D" "no permission to read it"; return 0; fi
-  LIST=$LIST$D$NL
-  UN=0
-  IFS=" $TAB$NL"
-  for UP in $USERUNITS; do
-    IFS=
-    set +f
-    for P in "$D"/$UP; do
-      set -f
-      [ -e "$P" ] || [ -L "$P" ] || continue
-      case $P in *"$NL"*) continue;; esac
-      UN=$((UN + 1))
-      if [ $UN -gt 200 ]; then gap cap "$D" "more than 200 files of units"; break 2; fi
-      case $NL$MINE in *"$NL$P$NL"*) ;; *) MINE=$MINE$P$NL;; esac
-    done
-    IFS=" $TAB$NL"
   done
   set -f
-  IFS=$NL
+}
+
+# mine ROOM NAMES: lines to be read with the rights of the account in I and G.
+mine() {
+  [ -n "$2" ] || return 0
+  if [ "$I" = 0 ] || [ "$UID0" != yes ]; then AS="${AS}read$NL$2$NL"; else AS="${AS}as:$I:$G:$1$NL$2$NL"; fi
+  LIST=$LIST$2
 }
 
 # keys: what may open each account, and the directories above.
 keys() {
-  LIST= AS= KN=0 HOMES=$NL
+  LIST= AS= KN=0 HOMES=$NL RAN=' '
   IFS=$NL
   for L in $PEOPLE; do
     IFS=" $TAB$NL"
@@ -1084,11 +1105,19 @@ keys() {
       LIST=$LIST${H%/}/.ssh$NL
       [ -x "${H%/}/.ssh" ] || gap denied "${H%/}/.ssh" "no permission to search it"
     fi
-    userunits
-    if [ -n "$MINE" ]; then
-      if [ "$I" = 0 ] || [ "$UID0" != yes ]; then AS="${AS}read$NL$MINE$NL"; else AS="${AS}as:$I:$G:$H$NL$MINE$NL"; fi
-      LIST=$LIST$MINE
-    fi
+    IFS=" $TAB$NL"
+    userunits "${H%/}" $HOMEUNITS
+    mine "$H" "$MINE$UNITS1"
+    case $RAN in
+      *" $I "*) ;;
+      *) RAN="$RAN$I "
+        if [ -d "/run/user/$I" ]; then
+          IFS=" $TAB$NL"
+          userunits "/run/user/$I" $RUNUNITS
+          mine "/run/user/$I" "$UNITS1"
+        fi;;
+    esac
+    IFS=$NL
   done
   IFS=" $TAB$NL"
   # Their shells too: sshd refuses an account whose shell is not there.

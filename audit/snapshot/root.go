@@ -287,25 +287,43 @@ func (r *rooted) unitDirs() []string {
 	return dirs
 }
 
+// local reports a folder of units that are not a distribution's.
+func local(dir string) bool {
+	return strings.HasPrefix(dir, "/etc/") || strings.HasPrefix(dir, "/run/") || strings.HasPrefix(dir, "/usr/local/")
+}
+
 func (r *rooted) static() {
 	r.look(meta, r.expand(shList("META"))...)
 	patterns := append(shList("READ"), shList("JOBFILES")...)
 	units := shList("UNITS")
 	for _, d := range r.unitDirs() {
-		patterns = append(patterns, d+"/*.timer", d+"/*.timer.d/*.conf")
+		patterns = append(patterns, d+"/*.timer", d+"/*.timer.d/*.conf", d+"/timer.d/*.conf", d+"/service.d/*.conf")
 		if strings.HasPrefix(d, "/etc/") || strings.HasSuffix(d, "/transient") {
-			patterns = append(patterns, d+"/*.service", d+"/*.service.d/*.conf")
+			patterns = append(patterns, d+"/*.service")
+		}
+		if local(d) {
+			patterns = append(patterns, d+"/*.service.d/*.conf")
 		}
 		for _, u := range units {
 			patterns = append(patterns, d+"/"+u, d+"/"+u+".d/*.conf")
 		}
 	}
+	users := shList("USERDIRS")
+	for _, d := range users {
+		patterns = append(patterns, d+"/*.timer", d+"/*.timer.d/*.conf", d+"/timer.d/*.conf", d+"/*.wants/*.timer", d+"/service.d/*.conf")
+		if local(d) {
+			patterns = append(patterns, d+"/*.service", d+"/*.service.d/*.conf")
+		}
+	}
 	names := r.expand(patterns)
 	for _, p := range names {
 		if u, ok := strings.CutSuffix(path.Base(p), ".timer"); ok && r.t.isFile(p) {
-			for _, d := range r.unitDirs() {
+			for _, d := range slices.Concat(r.unitDirs(), users) {
 				if r.t.isFile(d + "/" + u + ".service") {
 					names = append(names, d+"/"+u+".service")
+				}
+				if !local(d) {
+					names = append(names, r.expand([]string{d + "/" + u + ".service.d/*.conf"})...)
 				}
 			}
 		}

@@ -191,6 +191,7 @@ b"; printf 'y' > "/etc/cron.d/ -> q"; ln -s "x -> y" "/etc/cron.d/l -> m"; print
 mkdir -p /home/alice/bin; echo job >/home/alice/bin/job; chmod 755 /home/alice/bin/job; mkdir "/tmp/. .." "/tmp/..x"
 ln -s loop2 /etc/cron.d/loop1; ln -s loop1 /etc/cron.d/loop2
 printf '[Timer]\nOnCalendar=daily\n' >/usr/lib/systemd/system/x.timer; printf '[Service]\nExecStart=-/opt/job/run a "b c/d"\n' >/usr/lib/systemd/system/x.service; printf '[Timer]\n' >/etc/systemd/system/x.timer.d/o.conf
+for d in /run/systemd/system /etc/systemd/user /usr/lib/systemd/user /usr/local/lib/systemd/user /home/alice/.local/share/systemd/user /home/alice/.config/systemd/user.control /run/user/1000/systemd/transient /run/user/1001/systemd/user; do mkdir -p $d $d/service.d $d/timers.target.wants $d/u.service.d; echo '[Timer]' >$d/u.timer; echo '[Service]' >$d/u.service; echo '[Service]' >$d/v.service; echo '[Unit]' >$d/service.d/a.conf; echo '[Unit]' >$d/u.service.d/b.conf; ln -s ../u.timer $d/timers.target.wants/u.timer; done; chown -R 1001:1001 /run/user/1001
 printf 'P:busybox\nV:1.36-r1\n\nP:openssh-server\nV:9.9_p1-r2\n' >/lib/apk/db/installed
 printf 'passwd: files sss\nhosts: dns\n' >/etc/nsswitch.conf
 printf 'Nov 1 00:00:00 h sshd[1]: Server listening on 0.0.0.0 port 22.\nNov 1 00:00:01 h sshd[2]: Failed password\nNov 1 00:00:02 h CRON[3]: x\n' >/var/log/auth.log; cp /var/log/auth.log /var/log/syslog
@@ -259,6 +260,14 @@ func TestRootEqualsScript(t *testing.T) {
 	}
 	if got := string(content(t, a, "/root/. ../update")); got != "echo implant\n" {
 		t.Errorf("the implant: %q", got)
+	}
+	for _, p := range []string{"/run/user/1000/systemd/transient/u.timer", "/home/alice/.local/share/systemd/user/service.d/a.conf", "/usr/lib/systemd/user/u.service.d/b.conf", "/run/user/1001/systemd/user/v.service"} {
+		if f := a.Lookup(p); f == nil || !f.HasContent() {
+			t.Errorf("%q: %+v", p, f)
+		}
+	}
+	if a.Lookup("/usr/lib/systemd/user/v.service") != nil {
+		t.Error("a unit of a package that no timer starts was read")
 	}
 	if len(a.Files) < 70 {
 		t.Errorf("only %d files", len(a.Files))

@@ -128,7 +128,7 @@ func confWords(line string) []string {
 
 // keys reads what may open each account, and the directories above.
 func (r *rooted) keys() {
-	seen := map[string]bool{}
+	seen, ran := map[string]bool{}, map[string]bool{}
 	for _, a := range r.order {
 		if strings.HasPrefix(a.shell, "/") && !seen["shell "+a.shell] {
 			seen["shell "+a.shell] = true
@@ -160,7 +160,11 @@ func (r *rooted) keys() {
 		if !mine && r.t.isDir(home+"/.ssh") {
 			r.look(meta, home+"/.ssh")
 		}
-		r.userUnits(home + "/.config/systemd/user")
+		r.userUnits(home, shList("HOMEUNITS"))
+		if !ran[a.uid] {
+			ran[a.uid] = true
+			r.userUnits("/run/user/"+a.uid, shList("RUNUNITS"))
+		}
 	}
 	r.lookAbove()
 }
@@ -168,23 +172,25 @@ func (r *rooted) keys() {
 // maxUserUnits bounds the files of an account's own units, as the collector does.
 const maxUserUnits = 200
 
-// userUnits reads the files of an account's own timers.
-func (r *rooted) userUnits(dir string) {
-	if !r.t.isDir(dir) {
-		return
-	}
-	r.look(meta, dir)
+// userUnits reads the files of an account's own timers in these folders below root.
+func (r *rooted) userUnits(root string, folders []string) {
 	n := 0
-	for _, pattern := range shList("USERUNITS") {
-		for _, p := range r.expand([]string{dir + "/" + pattern}) {
-			if _, err := r.t.lstat(p); err != nil {
-				continue
+	for _, dir := range folders {
+		if dir = root + "/" + dir; !r.t.isDir(dir) {
+			continue
+		}
+		r.look(meta, dir)
+		for _, pattern := range shList("USERUNITS") {
+			for _, p := range r.expand([]string{dir + "/" + pattern}) {
+				if _, err := r.t.lstat(p); err != nil {
+					continue
+				}
+				if n++; n > maxUserUnits {
+					r.b.gap(dir, GapCap, "more than 200 files of units")
+					return
+				}
+				r.look(read, p)
 			}
-			if n++; n > maxUserUnits {
-				r.b.gap(dir, GapCap, "more than 200 files of units")
-				return
-			}
-			r.look(read, p)
 		}
 	}
 }
