@@ -1108,15 +1108,15 @@ keys() {
     IFS=" $TAB$NL"
     userunits "${H%/}" $HOMEUNITS
     mine "$H" "$MINE$UNITS1"
-    case $RAN in
-      *" $I "*) ;;
-      *) RAN="$RAN$I "
-        if [ -d "/run/user/$I" ]; then
+    if [ -d "/run/user/$I" ]; then
+      case $RAN in
+        *" $I "*) ;;
+        *) RAN="$RAN$I "
           IFS=" $TAB$NL"
           userunits "/run/user/$I" $RUNUNITS
-          mine "/run/user/$I" "$UNITS1"
-        fi;;
-    esac
+          mine "/run/user/$I" "$UNITS1";;
+      esac
+    fi
     IFS=$NL
   done
   IFS=" $TAB$NL"
@@ -1448,13 +1448,15 @@ mode == "unit" {
 }
 '
 
-# missed: the lines of $MISS are among the paths that were looked for.
+# missed: the lines of $MISS are among the paths that were looked for. Whoever writes
+# a table can name as many as he likes: behind the bound it is not known that they
+# are not there.
 missed() {
-  MN=$((MN + 1))
-  [ $MN -le 100 ] || return 0
   IFS=$NL
   for M in $MISS; do
     case $NL$FOUND in *"$NL$M$NL"*) continue;; esac
+    MN=$((MN + 1))
+    [ $MN -le 600 ] || break
     FOUND=$FOUND$M$NL
     above "$M"
   done

@@ -3,8 +3,10 @@ package snapshot
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -228,6 +230,32 @@ i=0; while [ $i -lt 1000 ]; do echo "* * * * * /nope/a$i /nope/b$i /nope/c$i"; i
 			}
 			if !told {
 				t.Errorf("the bound is not named: %+v", s.Gaps)
+			}
+		})
+	}
+}
+
+// Commands that are nowhere in a PATH without end are not looked for without end, and
+// not at the cost of root's.
+func TestCommandsThatAreNotThere(t *testing.T) {
+	needRoot(t, "unshare", "setpriv")
+	setup := people + `
+mkdir -p /var/spool/cron/crontabs; cd /var/spool/cron/crontabs; rm -f *; echo '* * * * * nice -n 5 rootsown --x' >root
+{ printf 'PATH='; i=0; while [ $i -lt 120 ]; do printf '/d%s:' $i; i=$((i + 1)); done; echo /e; i=0; while [ $i -lt 1500 ]; do echo "* * * * * nope$i; PATH=/f:\$PATH never$i"; i=$((i + 1)); done; } >alice
+`
+	for _, sh := range shells {
+		t.Run(strings.TrimPrefix(sh, "/bin/"), func(t *testing.T) {
+			began := time.Now()
+			s := collect(t, whole{setup: setup, sh: sh}, Options{})
+			t.Logf("%v", time.Since(began))
+			targets := strings.Split(string(s.Output(OutTargets).Data), "\x00")
+			for _, p := range []string{"/usr/local/sbin/rootsown", "/bin/rootsown"} {
+				if !slices.Contains(targets, p) {
+					t.Errorf("%s: it is not said that it was looked for", p)
+				}
+			}
+			if len(targets) > maxMissed+401 {
+				t.Errorf("%d paths were looked for", len(targets))
 			}
 		})
 	}

@@ -386,6 +386,10 @@ func (j *jobWords) line(line string) {
 	j.command(strings.ReplaceAll(t, `\%`, "%"))
 }
 
+// maxMissed bounds the places where commands of job lines were looked for in vain, as
+// the collector does.
+const maxMissed = 600
+
 // jobs finds what job lines point to and looks at it.
 func (r *rooted) jobs() {
 	j := &jobWords{homes: r.homes, said: map[string]bool{}}
@@ -446,14 +450,16 @@ func (r *rooted) jobs() {
 			}
 			if p == "" || w.kind == '&' {
 				// That it is not there is an answer too.
-				if missed++; missed <= 100 {
-					for _, m := range missing {
-						if !seen[m] {
-							seen[m] = true
-							found = append(found, m)
-							r.above(m)
-						}
+				for _, m := range missing {
+					if seen[m] {
+						continue
 					}
+					if missed++; missed > maxMissed {
+						break
+					}
+					seen[m] = true
+					found = append(found, m)
+					r.above(m)
 				}
 			}
 		}
