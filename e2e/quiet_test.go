@@ -102,7 +102,7 @@ var harmless = []*regexp.Regexp{
 	// bash asks whether it has a terminal; there is none.
 	regexp.MustCompile(`^openat\(AT_FDCWD(<[^>]*>)?, "/dev/tty", O_RDWR\|O_NONBLOCK\) += -1 ENXIO`),
 	// sshd -T asks the kernel for its addresses.
-	regexp.MustCompile(`^bind\(\d+<(socket|NETLINK):[^>]*>, \{sa_family=AF_NETLINK, nl_pid=0, nl_groups=0+\}, 12\) = 0`),
+	regexp.MustCompile(`^bind\(\d+<(socket|NETLINK):[^>]*>, \{sa_family=AF_NETLINK, nl_pid=0, nl_groups=0+\}, 12\) += 0`),
 	// Questions to the name service cache, which is not there.
 	regexp.MustCompile(`^connect\(.*sun_path="/var/run/nscd/socket"\}, 110\) += -1 ENOENT`),
 	regexp.MustCompile(`^(clone|clone3|fork|vfork|execve)\(`),
