@@ -98,7 +98,11 @@ func TestSources(t *testing.T) {
 		} {
 			fmt.Fprintf(&text, "== %s, against root's login over SSH\n", source.name)
 			for _, line := range differences(want, flatten(t, h, source.facts)) {
-				text.WriteString(line + "\n")
+				// An account's manager outlives its last login by ten seconds: whether
+				// there still is a folder of it that others cannot see is a race.
+				if !strings.Contains(line, ": /run/user/") {
+					text.WriteString(line + "\n")
+				}
 			}
 		}
 		golden(t, filepath.Join("testdata", "sources", fmt.Sprintf("%s-%s.golden", h.Spec().Release, h.Spec().Init)), text.String())
